@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where the agent's socket is. The agent and every client must come to the same answer. */
+#include "base/runtime.h"
+
+#include <countersign/error.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+const char *const cs_runtime_prompt_variables[] = {
+    "GPG_TTY",
+    "TERM",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+    "XDG_SESSION_TYPE",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "PINENTRY_USER_DATA",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LC_MESSAGES",
+    NULL,
+};
+
+int cs_runtime_socket_path(char *path, size_t size)
+{
+    const char *given = secure_getenv("COUNTERSIGN_SOCKET");
+    const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
+    int n;
+
+    if (given && *given)
+        n = snprintf(path, size, "%s", given);
+    else if (runtime && *runtime)
+        n = snprintf(path, size, "%s/countersign/agent.sock", runtime);
+    else
+        n = snprintf(path, size, "/run/user/%u/countersign/agent.sock", (unsigned)getuid());
+    if (n < 0 || (size_t)n >= size || (size_t)n >= sizeof(((struct sockaddr_un *)0)->sun_path))
+        return CS_ERR_TOO_LARGE;
+    return path[0] == '/' ? 0 : CS_ERR_INVALID;
+}

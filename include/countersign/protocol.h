@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The socket protocol in constants. PROTOCOL.md, beside this file, says in words what they mean;
+ * both change in one commit.
+ */
+#ifndef COUNTERSIGN_PROTOCOL_H
+#define COUNTERSIGN_PROTOCOL_H
+
+#define CS_PROTOCOL_VERSION 1
+
+#define CS_FRAME_HEADER 12           /* length, type, flags, request id */
+#define CS_FRAME_MAX (1024u * 1024u) /* largest body, in either direction */
+#define CS_ID_SIZE 32                /* SHA-256 of the SubjectPublicKeyInfo */
+#define CS_PAGE_MAX (256u * 1024u)   /* a page of a list ends at the first entry beyond this */
+
+/* Requests, client to agent. The reply to request T has type T | CS_MSG_REPLY, or is an ERROR. */
+enum cs_message_type {
+    CS_MSG_HELLO = 0x0001,
+    CS_MSG_TOKENS = 0x0002,
+    CS_MSG_IDENTITIES = 0x0003,
+    CS_MSG_CERTIFICATES = 0x0004,
+    CS_MSG_RESOLVE = 0x0005,
+    CS_MSG_SIGN = 0x0006,
+    CS_MSG_UNLOCK = 0x0007,
+    CS_MSG_LOCK = 0x0008,
+    CS_MSG_STATUS = 0x0009,
+    CS_MSG_REPLY = 0x8000,
+    CS_MSG_ERROR = 0xffff,
+};
+
+/* RESOLVE: what the caller can use. */
+enum cs_expect {
+    CS_EXPECT_ANY = 0,
+    CS_EXPECT_KEY = 1,
+    CS_EXPECT_CERTIFICATE = 2,
+};
+
+/* SIGN: what the bytes are. */
+enum cs_input {
+    CS_INPUT_MESSAGE = 0, /* the agent hashes them as the scheme says */
+    CS_INPUT_DIGEST = 1,  /* a hash of the size that the scheme says */
+};
+
+/* UNLOCK: where the PIN comes from. */
+enum cs_unlock {
+    CS_UNLOCK_ASK = 0,  /* from the configured source, else by a prompt */
+    CS_UNLOCK_FD = 1,   /* from the descriptor that came with the message */
+    CS_UNLOCK_FORCE = 2 /* as ASK, even if it is the last try the token allows */
+};
+
+/* Flags of a token. */
+enum cs_token_flag {
+    CS_TOKEN_LOGIN_REQUIRED = 1 << 0,
+    CS_TOKEN_UNLOCKED = 1 << 1,
+    CS_TOKEN_PROTECTED_PATH = 1 << 2, /* the PIN is entered on the reader */
+    CS_TOKEN_PIN_COUNT_LOW = 1 << 3,
+    CS_TOKEN_PIN_FINAL_TRY = 1 << 4,
+    CS_TOKEN_PIN_BLOCKED = 1 << 5,
+    CS_TOKEN_INITIALIZED = 1 << 6,
+    CS_TOKEN_HELD = 1 << 7, /* locked on purpose: unlocks only when a person asks */
+};
+
+/* Flags of an identity. */
+enum cs_identity_flag {
+    CS_IDENTITY_KEY_SEEN = 1 << 0, /* the private key itself has been seen, not only inferred */
+    CS_IDENTITY_ALWAYS_AUTHENTICATE = 1
+                                      << 1, /* CKA_ALWAYS_AUTHENTICATE: a PIN for each signature */
+};
+
+enum cs_key_type {
+    CS_KEY_RSA = 1,     /* rsaEncryption */
+    CS_KEY_RSA_PSS = 2, /* id-RSASSA-PSS: an RSA key restricted to PSS by its certificate */
+    CS_KEY_EC = 3,
+    CS_KEY_ED25519 = 4,
+    CS_KEY_ED448 = 5,
+};
+
+#endif
