@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TLS 1.2, client CertificateVerify (RFC 5246, 7.4.8): the signature covers all handshake messages
+ * from the ClientHello to the ClientKeyExchange, without record headers. They are parsed whole:
+ *
+ *   ClientHello ServerHello Certificate* CertificateStatus* ServerKeyExchange*
+ *   CertificateRequest ServerHelloDone Certificate ClientKeyExchange          (* may be missing)
+ *
+ * Refused are TLS 1.3 (supported_versions in the ServerHello), a renegotiation (its
+ * renegotiation_info is not empty: what came before cannot be seen), a client Certificate that is
+ * not this key's, and a scheme that the server did not offer.
+ */
+#include "proof/proof.h"
+
+enum handshake_type {
+    CLIENT_HELLO = 1,
+    SERVER_HELLO = 2,
+    CERTIFICATE = 11,
+    SERVER_KEY_EXCHANGE = 12,
+    CERTIFICATE_REQUEST = 13,
+    SERVER_HELLO_DONE = 14,
+    CLIENT_KEY_EXCHANGE = 16,
+    CERTIFICATE_STATUS = 22,
+};
+
+enum extension_type {
+    SERVER_NAME = 0,
+    EXTENDED_MASTER_SECRET = 23,
+    SUPPORTED_VERSIONS = 43,
+    RENEGOTIATION_INFO = 0xff01,
+};
+
+#define TLS_1_2 0x0303
+#define RANDOM_SIZE 32
+#define SESSION_ID_MAX 32
+
+static struct cs_bytes get_vector8(struct cs_reader *reader)
+{
+    return cs_get_raw(reader, cs_get_u8(reader));
+}
+
+static struct cs_bytes get_vector16(struct cs_reader *reader)
+{
+    return cs_get_raw(reader, cs_get_u16(reader));
+}
+
+static struct cs_bytes get_vector24(struct cs_reader *reader)
+{
+    size_t high = cs_get_u8(reader);
+
+    return cs_get_raw(reader, high << 16 | cs_get_u16(reader));
+}
+
+static bool ended(const struct cs_reader *reader)
+{
+    return cs_reader_end(reader) == 0;
+}
+
+/* The body of the next message if it is of this type. */
+static bool take(struct cs_reader *transcript, enum handshake_type type, struct cs_reader *body)
+{
+    struct cs_reader at = *transcript;
+    uint8_t found = cs_get_u8(&at);
+    struct cs_bytes bytes = get_vector24(&at);
+
+    if (at.error || found != type)
+        return false;
+    *transcript = at;
+    *body = cs_reader_of(bytes);
+    return true;
+}
+
+static void skip_optional(struct cs_reader *transcript, enum handshake_type type)
+{
+    struct cs_reader body;
+
+    take(transcript, type, &body);
+}
+
+/* server_name (RFC 6066, 3): a list of one host_name. */
+static bool read_server_name(struct cs_bytes data, struct cs_bytes *name)
+{
+    struct cs_reader reader = cs_reader_of(data);
+    struct cs_reader list = cs_reader_of(get_vector16(&reader));
+    uint8_t type = cs_get_u8(&list);
+    struct cs_bytes host = get_vector16(&list);
+
+    if (!ended(&reader) || !ended(&list) || type != 0 || host.len == 0 || host.len > 255)
+        return false;
+    for (size_t i = 0; i < host.len; i++)
+        if (host.data[i] <= ' ' || host.data[i] > '~')
+            return false;
+    *name = host;
+    return true;
+}
+
+struct extensions {
+    struct cs_bytes server_name;
+    bool extended_master_secret;
+    bool supported_versions;
+};
+
+static bool read_extension(
+    uint16_t type, struct cs_bytes data, bool client, struct extensions *found)
+{
+    switch (type) {
+    case SERVER_NAME: /* a server only acknowledges it */
+        return client ? read_server_name(data, &found->server_name) : data.len == 0;
+    case EXTENDED_MASTER_SECRET:
+        found->extended_master_secret = true;
+        return data.len == 0;
+    case SUPPORTED_VERSIONS:
+        found->supported_versions = true;
+        return true;
+    case RENEGOTIATION_INFO: /* RFC 5746, 3.2: one zero, the empty vector, in a first handshake */
+        return data.len == 1 && data.data[0] == 0;
+    default:
+        return true;
+    }
+}
+
+/* Extensions to the end of a hello, each type once at most (RFC 5246, 7.4.1.4). */
+static bool read_extensions(struct cs_reader *hello, bool client, struct extensions *found)
+{
+    uint8_t seen[65536 / 8] = {0};
+    struct cs_reader list;
+
+    if (hello->left == 0)
+        return !hello->error;
+    list = cs_reader_of(get_vector16(hello));
+    if (!ended(hello))
+        return false;
+    while (list.left) {
+        uint16_t type = cs_get_u16(&list);
+        struct cs_bytes data = get_vector16(&list);
+
+        if (list.error || seen[type / 8] & 1 << type % 8)
+            return false;
+        seen[type / 8] |= (uint8_t)(1 << type % 8);
+        if (!read_extension(type, data, client, found))
+            return false;
+    }
+    return true;
+}
+
+static bool read_client_hello(struct cs_reader *body, struct extensions *found)
+{
+    uint16_t version = cs_get_u16(body);
+    struct cs_bytes session, suites, compression;
+
+    cs_get_raw(body, RANDOM_SIZE);
+    session = get_vector8(body);
+    suites = get_vector16(body);
+    compression = get_vector8(body);
+    if (body->error || version != TLS_1_2 || session.len > SESSION_ID_MAX)
+        return false;
+    if (suites.len < 2 || suites.len % 2 || compression.len == 0)
+        return false;
+    return read_extensions(body, true, found);
+}
+
+static bool read_server_hello(struct cs_reader *body, struct extensions *found)
+{
+    uint16_t version = cs_get_u16(body);
+    struct cs_bytes session;
+
+    cs_get_raw(body, RANDOM_SIZE);
+    session = get_vector8(body);
+    cs_get_u16(body); /* cipher suite */
+    cs_get_u8(body);  /* compression */
+    if (body->error || version != TLS_1_2 || session.len > SESSION_ID_MAX)
+        return false;
+    return read_extensions(body, false, found);
+}
+
+/* A Certificate message: its first certificate, empty if there is none. */
+static bool read_certificates(struct cs_reader *body, struct cs_bytes *first)
+{
+    struct cs_reader list = cs_reader_of(get_vector24(body));
+    bool any = false;
+
+    if (!ended(body))
+        return false;
+    while (list.left) {
+        struct cs_bytes certificate = get_vector24(&list);
+
+        if (list.error || certificate.len == 0)
+            return false;
+        if (!any)
+            *first = certificate;
+        any = true;
+    }
+    return true;
+}
+
+static bool offers(struct cs_bytes schemes, uint16_t scheme)
+{
+    for (size_t i = 0; i + 1 < schemes.len; i += 2)
+        if ((schemes.data[i] << 8 | schemes.data[i + 1]) == scheme)
+            return true;
+    return false;
+}
+
+static bool read_certificate_request(
+    struct cs_reader *body, uint16_t scheme, struct cs_bytes *issuers)
+{
+    struct cs_bytes types = get_vector8(body);
+    struct cs_bytes schemes = get_vector16(body);
+    struct cs_bytes names = get_vector16(body);
+    struct cs_reader list = cs_reader_of(names);
+
+    if (!ended(body) || types.len == 0 || schemes.len == 0 || schemes.len % 2)
+        return false;
+    while (list.left)
+        if (get_vector16(&list).len == 0)
+            return false;
+    if (list.error || !offers(schemes, scheme))
+        return false;
+    *issuers = names;
+    return true;
+}
+
+/* What the server says, from its hello to its ServerHelloDone. */
+static bool read_server(struct cs_reader *transcript, uint16_t scheme, struct cs_proof *proof)
+{
+    struct extensions found = {0};
+    struct cs_reader body;
+
+    if (!take(transcript, SERVER_HELLO, &body) || !read_server_hello(&body, &found))
+        return false;
+    if (found.supported_versions)
+        return false;
+    proof->extended_master_secret = proof->extended_master_secret && found.extended_master_secret;
+    if (take(transcript, CERTIFICATE, &body) &&
+        !read_certificates(&body, &proof->server_certificate))
+        return false;
+    skip_optional(transcript, CERTIFICATE_STATUS);
+    skip_optional(transcript, SERVER_KEY_EXCHANGE);
+    if (!take(transcript, CERTIFICATE_REQUEST, &body) ||
+        !read_certificate_request(&body, scheme, &proof->issuers))
+        return false;
+    return take(transcript, SERVER_HELLO_DONE, &body) && body.left == 0;
+}
+
+bool cs_proof_tls12(struct cs_bytes message, const struct cs_proof_key *key, struct cs_proof *proof)
+{
+    struct cs_reader transcript = cs_reader_of(message);
+    struct cs_proof made = {.kind = CS_PROOF_TLS12_CLIENT};
+    struct cs_bytes own = {0};
+    struct extensions found = {0};
+    struct cs_reader body;
+
+    if (!take(&transcript, CLIENT_HELLO, &body) || !read_client_hello(&body, &found))
+        return false;
+    made.server_name = found.server_name;
+    made.extended_master_secret = found.extended_master_secret;
+    if (!read_server(&transcript, key->scheme, &made))
+        return false;
+    if (!take(&transcript, CERTIFICATE, &body) || !read_certificates(&body, &own))
+        return false;
+    if (own.len == 0 || !key->owns(key->context, own))
+        return false;
+    if (!take(&transcript, CLIENT_KEY_EXCHANGE, &body) || body.left == 0 || !ended(&transcript))
+        return false;
+    *proof = made;
+    return true;
+}
