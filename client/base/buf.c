@@ -20,6 +20,30 @@ bool cs_bytes_equal(struct cs_bytes a, struct cs_bytes b)
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+/* RFC 3629: no surrogates, nothing overlong. */
+size_t cs_bytes_utf8(struct cs_bytes bytes)
+{
+    const uint8_t *p = bytes.data;
+    size_t n = bytes.len == 0 ? 0
+               : p[0] < 0x80  ? 1
+               : p[0] < 0xc2  ? 0
+               : p[0] < 0xe0  ? 2
+               : p[0] < 0xf0  ? 3
+               : p[0] < 0xf5  ? 4
+                              : 0;
+
+    if (n == 0 || n > bytes.len)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f))
+        return 0;
+    if ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+        return 0;
+    return n;
+}
+
 char *cs_bytes_dup(struct cs_bytes bytes)
 {
     char *copy = malloc(bytes.len + 1);
@@ -204,35 +228,12 @@ struct cs_bytes cs_get_bytes(struct cs_reader *reader)
     return cs_get_raw(reader, cs_get_u32(reader));
 }
 
-/* How many bytes the UTF-8 character at p takes, 0 if it is none (RFC 3629: no surrogates, nothing
- * overlong). */
-static size_t utf8_length(const uint8_t *p, size_t left)
-{
-    size_t n = p[0] < 0x80   ? 1
-               : p[0] < 0xc2 ? 0
-               : p[0] < 0xe0 ? 2
-               : p[0] < 0xf0 ? 3
-               : p[0] < 0xf5 ? 4
-                             : 0;
-
-    if (n == 0 || n > left)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f))
-        return 0;
-    if ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-        return 0;
-    return n;
-}
-
 struct cs_bytes cs_get_string(struct cs_reader *reader)
 {
     struct cs_bytes string = cs_get_bytes(reader);
 
     for (size_t i = 0; i < string.len;) {
-        size_t n = string.data[i] ? utf8_length(string.data + i, string.len - i) : 0;
+        size_t n = string.data[i] ? cs_bytes_utf8(CS_BYTES(string.data + i, string.len - i)) : 0;
 
         if (n == 0) {
             reader->error = CS_ERR_PROTOCOL;
