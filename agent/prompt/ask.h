@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Asks a person through a countersign-prompt of its own. Safe to call from any thread. */
+#ifndef CS_PROMPT_ASK_H
+#define CS_PROMPT_ASK_H
+
+#include "base/error.h"
+#include "base/secret.h"
+#include "prompt/prompt.h"
+
+/*
+ * Starts program (the path of countersign-prompt), asks for the PIN that request is about and
+ * waits. The PIN goes straight into pin and is never empty. cancel_fd, if not -1, gives the
+ * question up as soon as it is readable or closed at its other end.
+ *
+ * CS_ERR_CANCELLED: the person said no, or cancel_fd did. CS_ERR_TIMEOUT. CS_ERR_LOCKED: nowhere
+ * to ask, or the pinentry failed. CS_ERR_SYSTEM, CS_ERR_MEMORY, CS_ERR_TOO_LARGE. The sentence
+ * says which token it was about and what to do. No process is left behind.
+ */
+int cs_ask_pin(const char *program, const struct cs_prompt_request *request, int cancel_fd,
+    struct cs_secret *pin, struct cs_fault *fault);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is said to countersign-prompt, a process per question. It reads one request from standard
+ * input to its end, asks, and writes one answer to standard output: a verdict (u8), and behind
+ * CS_PROMPT_OK the PIN's bytes to the end, behind any other a sentence for people, or nothing. It
+ * exits with status 0 when the answer is whole. Who starts it uses prompt/ask.h.
+ */
+#ifndef CS_PROMPT_PROMPT_H
+#define CS_PROMPT_PROMPT_H
+
+#include "base/message.h"
+
+#define CS_PROMPT_REQUEST_MAX (64u * 1024u)
+#define CS_PROMPT_TIMEOUT_DEFAULT 120 /* seconds, when a request says 0 */
+#define CS_PROMPT_TIMEOUT_MAX 86400
+
+enum cs_prompt_kind {
+    CS_PROMPT_PIN = 1, /* the PIN of a token */
+};
+
+enum cs_prompt_flag {
+    CS_PROMPT_COUNT_LOW = 1 << 0, /* a wrong PIN has been entered since the last right one */
+    CS_PROMPT_FINAL_TRY = 1 << 1, /* one more wrong PIN blocks the token */
+};
+
+enum cs_prompt_verdict {
+    CS_PROMPT_OK = 0,
+    CS_PROMPT_CANCELLED = 1,  /* the person closed the dialog, or went on with nothing entered */
+    CS_PROMPT_FAILED = 2,     /* the pinentry is missing or broken; the sentence names it */
+    CS_PROMPT_TIMED_OUT = 3,  /* nobody answered */
+    CS_PROMPT_IMPOSSIBLE = 4, /* there is no terminal and no display to ask at */
+};
+
+/* Texts may hold any bytes: they are made harmless before they are shown. */
+struct cs_prompt_request {
+    uint8_t kind;             /* enum cs_prompt_kind */
+    uint32_t flags;           /* enum cs_prompt_flag */
+    uint32_t timeout;         /* seconds for the person */
+    struct cs_bytes pinentry; /* string: its path; empty: the usual one */
+    struct cs_bytes token;    /* the token's label */
+    struct cs_bytes program;  /* who asks; empty: not known */
+    struct cs_bytes key;      /* the key or certificate to be used; empty: not known */
+    struct cs_bytes error;    /* what was wrong with the last try; empty: this is the first */
+    struct cs_environment
+        environment; /* of the client; names that are not for prompts are ignored */
+};
+
+void cs_prompt_request_put(struct cs_buf *buf, const struct cs_prompt_request *m);
+/* 0, or CS_ERR_PROTOCOL. */
+int cs_prompt_request_get(struct cs_bytes body, struct cs_prompt_request *m);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The words of the dialogs. Labels come from tokens and names from programs, so nothing of them is
+ * believed: they cannot add a line to the dialog or end a command. Called by the prompt for the
+ * dialog and by cs_ask_pin for its sentences.
+ */
+#include "prompt/words.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Code points that change how the text around them looks, beside the control characters. */
+static bool deceives(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x061c || (c >= 0x200b && c <= 0x200f) ||
+           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff ||
+           (c >= 0xfff9 && c <= 0xfffb) || (c >= 0xe0000 && c <= 0xe007f);
+}
+
+static uint32_t code_point(const uint8_t *p, size_t n)
+{
+    uint32_t c = n == 1 ? p[0] : p[0] & (0x7fu >> n);
+
+    for (size_t i = 1; i < n; i++)
+        c = c << 6 | (p[i] & 0x3f);
+    return c;
+}
+
+void cs_words_clean(char *line, size_t size, struct cs_bytes text)
+{
+    static const char dots[] = "...";
+    size_t len = 0, fits = 0; /* fits: where the dots would go */
+
+    for (size_t i = 0; i < text.len;) {
+        size_t n = cs_bytes_utf8(CS_BYTES(text.data + i, text.len - i));
+        bool good = n > 0 && !deceives(code_point(text.data + i, n));
+        size_t out = good ? n : 1;
+
+        if (len + out >= size) {
+            snprintf(line + fits, size - fits, "%s", dots);
+            return;
+        }
+        if (good)
+            memcpy(line + len, text.data + i, n);
+        else
+            line[len] = '?';
+        len += out;
+        i += n ? n : 1;
+        if (len + sizeof(dots) <= size)
+            fits = len;
+    }
+    line[len] = '\0';
+}
+
+void cs_words_for_pin(struct cs_words *words, const struct cs_prompt_request *request)
+{
+    char token[72], key[96], program[128];
+    const char *warning = "";
+
+    cs_words_clean(token, sizeof(token), request->token);
+    cs_words_clean(key, sizeof(key), request->key);
+    cs_words_clean(program, sizeof(program), request->program);
+    cs_words_clean(words->error, sizeof(words->error), request->error);
+    if (request->flags & CS_PROMPT_FINAL_TRY)
+        warning = "\n\nThis is the last try: one more wrong PIN blocks the token.";
+    else if (request->flags & CS_PROMPT_COUNT_LOW)
+        warning = "\n\nA wrong PIN was entered before. Further wrong PINs block the token.";
+    snprintf(words->description, sizeof(words->description),
+        "Enter the PIN of token '%s'.%s%s%s%s%s", token, *key ? "\nKey: " : "", key,
+        *program ? "\nAsked by: " : "", program, warning);
+}
+
+void cs_words_line(char *line, size_t size, const char *command, const char *text)
+{
+    struct cs_bytes rest = cs_bytes_of(text);
+    size_t len = (size_t)snprintf(line, size, "%s ", command);
+
+    while (rest.len) {
+        size_t n = cs_bytes_utf8(rest);
+        bool plain = *rest.data >= 0x20 && *rest.data != '%' && *rest.data != 0x7f;
+        size_t out = plain ? (n ? n : 1) : 3;
+
+        if (len + out >= size)
+            break;
+        if (plain)
+            memcpy(line + len, rest.data, out);
+        else
+            snprintf(line + len, 4, "%%%02X", *rest.data);
+        len += out;
+        rest = CS_BYTES(rest.data + (n ? n : 1), rest.len - (n ? n : 1));
+    }
+    line[len] = '\0';
+}
