@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Hygiene of the agent, its token hosts and its prompts: the first call of each main. Children
+ * inherit no-new-privileges and the core limit, but become dumpable again when they exec.
+ */
+#include "harden.h"
+
+#include <countersign/error.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+int cs_harden(void)
+{
+    const struct rlimit none = {0, 0};
+
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+        setrlimit(RLIMIT_CORE, &none) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        return CS_ERR_SYSTEM;
+    return 0;
+}
