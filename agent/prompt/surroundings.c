@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The pinentry's environment: our own, which who started us has kept small, without what belongs
+ * to a display; and over it what the client sent. Invariant: a client sets no variable but those
+ * that are for prompts, and a terminal is a terminal: a pinentry opens GPG_TTY for writing.
+ */
+#include "prompt/surroundings.h"
+#include "base/runtime.h"
+
+#include <countersign/error.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const own[] = {"PATH", "HOME", "USER", "LOGNAME", "XDG_RUNTIME_DIR",
+    "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_DATA_DIRS", NULL};
+
+static bool among(const char *const *names, const char *name)
+{
+    for (; *names; names++)
+        if (strcmp(*names, name) == 0)
+            return true;
+    return false;
+}
+
+static bool is_terminal(const char *path)
+{
+    struct stat st;
+
+    return strncmp(path, "/dev/", 5) == 0 && stat(path, &st) == 0 && S_ISCHR(st.st_mode);
+}
+
+static bool usable(const char *name, const char *value)
+{
+    if (!among(cs_runtime_prompt_variables, name) || !*value)
+        return false;
+    for (const char *c = value; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            return false;
+    return strcmp(name, "GPG_TTY") != 0 || is_terminal(value);
+}
+
+static int add(struct cs_surroundings *s, size_t *n, const char *name, const char *value)
+{
+    if (asprintf(&s->environment[*n], "%s=%s", name, value) < 0) {
+        s->environment[*n] = NULL;
+        return CS_ERR_MEMORY;
+    }
+    (*n)++;
+    return 0;
+}
+
+static int add_clients(
+    struct cs_surroundings *s, size_t *n, const struct cs_environment *environment)
+{
+    int r = 0;
+
+    for (uint32_t i = 0; i < environment->n && r == 0; i++) {
+        char *name = cs_bytes_dup(environment->entries[i].name);
+        char *value = cs_bytes_dup(environment->entries[i].value);
+
+        if (!name || !value)
+            r = CS_ERR_MEMORY;
+        else if (usable(name, value))
+            r = add(s, n, name, value);
+        free(name);
+        free(value);
+    }
+    return r;
+}
+
+static const char *find(const struct cs_surroundings *s, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (size_t i = 0; s->environment[i]; i++)
+        if (strncmp(s->environment[i], name, len) == 0 && s->environment[i][len] == '=')
+            return s->environment[i] + len + 1;
+    return NULL;
+}
+
+static const char *find_locale(const struct cs_surroundings *s, const char *category)
+{
+    const char *value = find(s, "LC_ALL");
+
+    if (!value)
+        value = find(s, category);
+    return value ? value : find(s, "LANG");
+}
+
+int cs_surroundings_init(struct cs_surroundings *s, const struct cs_prompt_request *request)
+{
+    size_t n = 0;
+    int r = 0;
+
+    *s = (struct cs_surroundings){0};
+    s->environment =
+        calloc(sizeof(own) / sizeof(own[0]) + CS_ENVIRONMENT_MAX, sizeof(*s->environment));
+    if (!s->environment)
+        return CS_ERR_MEMORY;
+    for (size_t i = 0; own[i] && r == 0; i++)
+        if (getenv(own[i]))
+            r = add(s, &n, own[i], getenv(own[i]));
+    if (r == 0)
+        r = add_clients(s, &n, &request->environment);
+    s->tty = find(s, "GPG_TTY");
+    s->term = find(s, "TERM");
+    s->display = find(s, "DISPLAY");
+    s->wayland = find(s, "WAYLAND_DISPLAY");
+    s->lc_ctype = find_locale(s, "LC_CTYPE");
+    s->lc_messages = find_locale(s, "LC_MESSAGES");
+    if (r == 0 && !s->tty && !s->display && !s->wayland)
+        r = CS_ERR_LOCKED;
+    if (r < 0)
+        cs_surroundings_deinit(s);
+    return r;
+}
+
+void cs_surroundings_deinit(struct cs_surroundings *s)
+{
+    for (size_t i = 0; s->environment && s->environment[i]; i++)
+        free(s->environment[i]);
+    free(s->environment);
+    *s = (struct cs_surroundings){0};
+}

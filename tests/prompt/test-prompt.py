@@ -1,0 +1,461 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""countersign-prompt against a scripted pinentry and the real ones. Usage: test-prompt.py PROGRAM"""
+import os
+import pty
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+PROGRAM = sys.argv[1]
+FAKE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fake-pinentry")
+OK, CANCELLED, FAILED, TIMED_OUT, IMPOSSIBLE = range(5)
+COUNT_LOW, FINAL_TRY = 1, 2
+CLEAN = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/nonexistent"}
+
+
+class Skip(Exception):
+    pass
+
+
+def field(data):
+    data = data if isinstance(data, bytes) else data.encode()
+    return struct.pack(">I", len(data)) + data
+
+
+def request(pinentry=FAKE, token="corp", program="", key="", error="", flags=0, timeout=20, env=None):
+    env = {"DISPLAY": ":0"} if env is None else env
+    body = struct.pack(">BII", 1, flags, timeout)
+    body += b"".join(field(x) for x in (pinentry, token, program, key, error))
+    body += struct.pack(">I", len(env))
+    return body + b"".join(field(k) + field(v) for k, v in env.items())
+
+
+class Fake:
+    """A scripted pinentry and its log."""
+
+    def __init__(self, answers="pin=1234", greeting=""):
+        self.dir = tempfile.mkdtemp(prefix="countersign-prompt-")
+        self.log = os.path.join(self.dir, "log")
+        self.env = {"DISPLAY": ":0", "PINENTRY_USER_DATA": "|".join((self.log, greeting, answers))}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.dir)
+
+    def lines(self):
+        with open(self.log, encoding="utf-8", errors="surrogateescape") as log:
+            return log.read().splitlines()
+
+    def told(self, command):
+        return [l[len(command) + 1:] for l in self.lines() if l.startswith(command + " ")]
+
+    def wait_for(self, start):
+        """Until it was told something that begins so; returns its pid."""
+        def seen():
+            return os.path.exists(self.log) and any(l.startswith(start) for l in self.lines())
+        wait_until(seen, "pinentry was told " + start)
+        return int(self.told("PID")[0])
+
+
+def wait_until(condition, what, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError("not in time: " + what)
+        time.sleep(0.01)
+
+
+def alive(pid):
+    try:
+        with open("/proc/%d/stat" % pid, encoding="ascii", errors="replace") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def start(body, env=None):
+    process = subprocess.Popen([PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, env=env or CLEAN)
+    process.stdin.write(body)
+    process.stdin.close()
+    return process
+
+
+def finish(process):
+    """(verdict, the rest)"""
+    answer = process.stdout.read()
+    status = process.wait()
+    errors = process.stderr.read().decode()
+    process.stdout.close()
+    process.stderr.close()
+    assert status == 0 and answer, (status, answer, errors)
+    return answer[0], answer[1:]
+
+
+def ask(body, env=None):
+    return finish(start(body, env))
+
+
+def ask_fake(answers, greeting="", **fields):
+    with Fake(answers, greeting) as fake:
+        verdict, rest = ask(request(env=fake.env, **fields))
+        return verdict, rest, fake.lines()
+
+
+def test_a_pin_comes_back():
+    verdict, pin, lines = ask_fake("pin=123456", program="curl", key="alice", timeout=77)
+    assert (verdict, pin) == (OK, b"123456"), (verdict, pin)
+    assert "SETDESC Enter the PIN of token 'corp'.%0AKey: alice%0AAsked by: curl" in lines, lines
+    assert "SETTIMEOUT 77" in lines and "SETPROMPT PIN:" in lines and "BYE" in lines, lines
+    assert not any(l.startswith("SETERROR") for l in lines), lines
+
+
+def test_a_pinentry_is_never_asked_to_keep_the_pin():
+    _, _, lines = ask_fake("pin=123456")
+    assert not any("cache" in l or l.startswith("SETKEYINFO") for l in lines), lines
+
+
+def test_escapes_and_utf8_in_the_pin():
+    verdict, pin, _ = ask_fake("pin=a%25b%0Ac%20é")
+    assert (verdict, pin) == (OK, "a%b\nc é".encode()), (verdict, pin)
+
+
+def test_a_pin_in_several_lines_of_data():
+    verdict, pin, _ = ask_fake("pin=12,pin=34,pin=56")
+    assert (verdict, pin) == (OK, b"123456"), (verdict, pin)
+
+
+def test_the_longest_pin():
+    verdict, pin, _ = ask_fake("pin=" + "9" * 255)
+    assert (verdict, pin) == (OK, b"9" * 255), (verdict, len(pin))
+
+
+def test_a_pin_that_is_too_long():
+    verdict, text, _ = ask_fake("pin=" + "9" * 256)
+    assert verdict == FAILED and b"255" in text and b"999" not in text, (verdict, text)
+
+
+def test_nothing_entered_asks_again():
+    verdict, pin, lines = ask_fake("empty&pin=1234")
+    assert (verdict, pin) == (OK, b"1234"), (verdict, pin)
+    assert "SETERROR No PIN was entered." in lines, lines
+
+
+def test_nothing_entered_three_times_is_a_no():
+    verdict, rest, lines = ask_fake("empty&empty&empty&pin=1234")
+    assert (verdict, rest) == (CANCELLED, b""), (verdict, rest)
+    assert lines.count("GETPIN") == 3, lines
+
+
+def test_cancel():
+    assert ask_fake("cancel")[:2] == (CANCELLED, b"")
+    assert ask_fake("closed")[:2] == (CANCELLED, b"")
+
+
+def test_timeout_by_the_pinentry():
+    assert ask_fake("timeout")[:2] == (TIMED_OUT, b"")
+
+
+def test_a_pinentry_that_does_not_keep_the_time_is_ended():
+    with Fake("hang") as silent, Fake("flood") as talker:
+        running = [(f, start(request(env=f.env, timeout=1))) for f in (silent, talker)]
+        for fake, process in running:
+            pid = fake.wait_for("GETPIN")
+            assert finish(process) == (TIMED_OUT, b"")
+            assert not alive(pid)
+
+
+def test_rubbish_names_the_pinentry():
+    for greeting in ("raw=hello world\\n", "raw=" + "x" * 3000, "raw=\\x00\\xff\\n", "raw=D 1234\\n"):
+        verdict, text, _ = ask_fake("pin=1234", greeting)
+        assert verdict == FAILED and FAKE.encode() in text, (greeting[:20], verdict, text)
+
+
+def test_rubbish_instead_of_a_pin():
+    for answer in ("raw=what?\\n", "raw=D 12345\\nwhat?\\n", "raw=ERR\\n", "raw=INQUIRE PIN\\n", "unknown"):
+        verdict, text, _ = ask_fake(answer)
+        assert verdict == FAILED and FAKE.encode() in text, (answer, verdict, text)
+        assert b"12345" not in text, text
+
+
+def test_a_crash_names_the_pinentry_and_how_it_ended():
+    for where in ({"answers": "segv"}, {"answers": "", "greeting": "segv"}):
+        verdict, text, _ = ask_fake(**where)
+        assert verdict == FAILED and FAKE.encode() in text and b"signal 11" in text, (where, text)
+    verdict, text, _ = ask_fake("exit=3")
+    assert verdict == FAILED and b"exit status 3" in text, text
+
+
+def test_half_a_pin_is_no_pin():
+    verdict, text, _ = ask_fake("pin=1234,exit=0")
+    assert verdict == FAILED and b"1234" not in text, (verdict, text)
+
+
+def test_a_missing_pinentry():
+    for name in ("/nonexistent/pinentry", "countersign-no-such-pinentry", "/etc/passwd"):
+        verdict, text = ask(request(pinentry=name))
+        assert verdict == FAILED and name.encode() in text and b"[agent]" in text, (verdict, text)
+
+
+def test_a_pinentry_that_cannot_be_executed():
+    with Fake() as fake:
+        path = os.path.join(fake.dir, "broken")
+        with open(path, "w", encoding="ascii") as broken:
+            broken.write("#!/nonexistent/interpreter\n")
+        os.chmod(path, 0o755)
+        verdict, text = ask(request(pinentry=path, env=fake.env))
+        assert verdict == FAILED and path.encode() in text, (verdict, text)
+
+
+def test_nowhere_to_ask():
+    with Fake() as fake:
+        nowhere = [{}, {"TERM": "xterm", "LANG": "C"}, {"DISPLAY": ""}, {"GPG_TTY": "/dev/no-such-tty"},
+                   {"GPG_TTY": "relative"}, {"GPG_TTY": fake.dir}]
+        for env in nowhere:
+            env["PINENTRY_USER_DATA"] = fake.env["PINENTRY_USER_DATA"]
+            assert ask(request(env=env)) == (IMPOSSIBLE, b""), env
+        assert not os.path.exists(fake.log), "a pinentry was started"
+
+
+def test_a_file_is_no_terminal_and_stays_whole():
+    with Fake() as fake:
+        path = os.path.join(fake.dir, "diary")
+        with open(path, "w", encoding="ascii") as diary:
+            diary.write("dear diary")
+        assert ask(request(env={"GPG_TTY": path}))[0] == IMPOSSIBLE
+        with open(path, encoding="ascii") as diary:
+            assert diary.read() == "dear diary"
+
+
+def test_a_pinentry_that_cannot_use_the_terminal():
+    verdict, text, _ = ask_fake("enotty")
+    assert verdict == IMPOSSIBLE and FAKE.encode() in text, (verdict, text)
+
+
+def test_warnings():
+    _, _, lines = ask_fake("pin=1", flags=COUNT_LOW, error="The PIN was wrong.")
+    assert "SETERROR The PIN was wrong." in lines, lines
+    assert any("SETDESC" in l and "wrong PIN was entered before" in l for l in lines), lines
+    _, _, lines = ask_fake("pin=1", flags=COUNT_LOW | FINAL_TRY)
+    assert any("SETDESC" in l and "last try" in l for l in lines), lines
+
+
+def test_labels_cannot_speak_for_us():
+    token = b"evil'.\nAsked by: nobody\r\x1b[2J %0A \xff\xfe \xe2\x80\xae \xc3\xa9"
+    _, _, lines = ask_fake("pin=1", token=token, program="a\nGETPIN", key="k\x85" + "z" * 5000)
+    desc = [l for l in lines if l.startswith("SETDESC")]
+    expected = "token 'evil'.?Asked by: nobody??[2J %250A ?? ? é'."
+    assert len(desc) == 1 and expected in desc[0], desc
+    assert lines.count("GETPIN") == 1 and "a?GETPIN" in desc[0] and "zzz..." in desc[0], lines
+    assert desc[0].count("%0A") == 2, desc
+
+
+def test_only_what_is_for_prompts_reaches_the_pinentry():
+    with Fake() as fake:
+        env = dict(fake.env, LD_PRELOAD="/tmp/evil.so", GTK_MODULES="evil", LANG="C.UTF-8",
+                   WAYLAND_DISPLAY="wayland-1", PATH="/evil", TERM="xterm\nOPTION x")
+        own = dict(CLEAN, SECRET="s", DISPLAY=":9", ASSUAN_DEBUG="255", LD_BIND_NOW="1")
+        assert ask(request(env=env), own)[0] == OK
+        got = fake.told("ENV")
+        assert "DISPLAY=:0" in got and "WAYLAND_DISPLAY=wayland-1" in got, got
+        assert "LANG=C.UTF-8" in got and "PATH=" + CLEAN["PATH"] in got, got
+        names = {l.split("=")[0] for l in got}
+        for name in ("LD_PRELOAD", "GTK_MODULES", "SECRET", "TERM", "ASSUAN_DEBUG", "LD_BIND_NOW"):
+            assert name not in names, got
+        assert "display=:0" in fake.told("OPTION") and "lc-ctype=C.UTF-8" in fake.told("OPTION")
+
+
+def test_it_goes_when_nobody_waits_for_the_answer():
+    with Fake("hang") as fake:
+        process = start(request(env=fake.env))
+        pid = fake.wait_for("GETPIN")
+        process.stdout.close()
+        process.wait(timeout=20)
+        process.stderr.close()
+        assert not alive(pid)
+
+
+def test_sigterm_gives_up_and_ends_the_pinentry():
+    with Fake("hang") as fake:
+        process = start(request(env=fake.env))
+        pid = fake.wait_for("GETPIN")
+        process.terminate()
+        assert finish(process) == (CANCELLED, b"")
+        assert not alive(pid)
+
+
+def test_a_killed_prompt_takes_its_pinentry_along():
+    with Fake("hang") as fake:
+        process = start(request(env=fake.env))
+        pid = fake.wait_for("GETPIN")
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+        wait_until(lambda: not alive(pid), "the end of the pinentry")
+
+
+def test_a_dialog_behind_a_wrapper_is_ended_too():
+    with Fake("hang") as fake:
+        wrapper = os.path.join(fake.dir, "wrapper")
+        with open(wrapper, "w", encoding="ascii") as script:
+            script.write("#!/bin/sh\n'%s'\nexit 0\n" % FAKE)
+        os.chmod(wrapper, 0o755)
+        process = start(request(pinentry=wrapper, env=fake.env))
+        pid = fake.wait_for("GETPIN")
+        process.terminate()
+        assert finish(process)[0] == CANCELLED
+        wait_until(lambda: not alive(pid), "the end of the pinentry")
+
+
+def test_a_broken_request_gets_no_answer():
+    whole = request()
+    for body in (b"", whole[:-1], whole + b"\0", b"\x07" + whole[1:], b"\xff" * 200, whole + b"x" * 70000):
+        process = subprocess.run([PROGRAM], input=body, capture_output=True, env=CLEAN, check=False)
+        assert process.returncode == 1 and process.stdout == b"", (body[:20], process)
+
+
+def smaps(pid):
+    """[(start, end, flags)] of the readable mappings of a process."""
+    found, now = [], None
+    with open("/proc/%d/smaps" % pid, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            word = line.split()[0]
+            if "-" in word and not word.endswith(":"):
+                first, last = (int(x, 16) for x in word.split("-"))
+                now = (first, last) if line.split()[1].startswith("r") else None
+            elif word == "VmFlags:" and now:
+                found.append((*now, line.split()[1:]))
+    return found
+
+
+def sanitized():
+    """AddressSanitizer makes mlock do nothing."""
+    with open(PROGRAM, "rb") as program:
+        return b"__asan_init" in program.read()
+
+
+def test_the_pin_lies_in_locked_memory_alone():
+    if os.geteuid() != 0:
+        raise Skip("needs root to look into a process that is not dumpable")
+    secret = "Zeisig-7731-Zaunkoenig"
+    with Fake("reversed=%s,hang" % secret[::-1]) as fake:
+        process = start(request(env=fake.env))
+        fake.wait_for("GETPIN")
+        hits = []
+
+        def found():
+            hits.clear()
+            with open("/proc/%d/mem" % process.pid, "rb", buffering=0) as memory:
+                for first, last, flags in smaps(process.pid):
+                    try:
+                        memory.seek(first)
+                        data = memory.read(last - first)
+                    except (OSError, OverflowError, ValueError):
+                        continue
+                    if secret.encode() in data:
+                        hits.append((hex(first), flags))
+            return hits
+
+        wait_until(found, "the PIN in the prompt")
+        wanted = {"dd"} if sanitized() else {"dd", "lo"}
+        assert all(wanted <= set(flags) for _, flags in hits), hits
+        process.terminate()
+        assert finish(process) == (CANCELLED, b"")
+
+
+def test_hygiene():
+    with Fake("hang") as fake:
+        process = start(request(env=fake.env))
+        fake.wait_for("GETPIN")
+        with open("/proc/%d/status" % process.pid, encoding="ascii") as file:
+            status = file.read()
+        with open("/proc/%d/limits" % process.pid, encoding="ascii") as file:
+            core = [l for l in file if l.startswith("Max core file size")][0].split()
+        assert "NoNewPrivs:\t1" in status, status
+        assert core[4:6] == ["0", "0"], core
+        assert os.getsid(process.pid) != os.getsid(0) or os.getpgid(process.pid) == os.getpgid(0)
+        process.terminate()
+        finish(process)
+
+
+class Terminal:
+    """A pseudo-terminal with somebody before it."""
+
+    def __init__(self):
+        self.master, self.slave = pty.openpty()
+        self.name = os.ttyname(self.slave)
+        self.seen = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.close(self.master)
+        os.close(self.slave)
+
+    def wait_for(self, text):
+        end = time.monotonic() + 20
+        while text not in self.seen:
+            if not select.select([self.master], [], [], max(0, end - time.monotonic()))[0]:
+                raise AssertionError("the terminal never showed %r: %r" % (text, self.seen))
+            self.seen += os.read(self.master, 4096)
+
+    def type(self, text):
+        os.write(self.master, text)
+
+
+def real(name, keys, timeout=20):
+    path = "/usr/bin/pinentry-" + name
+    if not os.access(path, os.X_OK):
+        raise Skip("no " + path)
+    with Terminal() as terminal:
+        env = {"GPG_TTY": terminal.name, "TERM": "xterm", "LANG": "C.UTF-8"}
+        process = start(request(pinentry=path, token="corp-é", program="curl", timeout=timeout, env=env))
+        terminal.wait_for("corp-é".encode())
+        terminal.wait_for(b"PIN:")
+        if keys:
+            terminal.type(keys)
+        result = finish(process)
+        assert b"2468" not in terminal.seen, "the PIN was shown"
+        return result
+
+
+def test_pinentry_curses():
+    assert real("curses", b"2468\r") == (OK, b"2468")
+    assert real("curses", b"\t\t\r") == (CANCELLED, b"")
+    assert real("curses", b"", timeout=1) == (TIMED_OUT, b"")
+
+
+def test_pinentry_tty():
+    assert real("tty", b"2468\n") == (OK, b"2468")
+    assert real("tty", b"\x04") == (CANCELLED, b"")
+    assert real("tty", b"", timeout=1) == (TIMED_OUT, b"")
+
+
+def main():
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    tests = [(n, f) for n, f in sorted(globals().items()) if n.startswith("test_")]
+    print("1..%d" % len(tests))
+    for i, (name, function) in enumerate(tests, 1):
+        try:
+            function()
+            print("ok %d - %s" % (i, name))
+        except Skip as skip:
+            print("ok %d - %s # SKIP %s" % (i, name, skip))
+        except Exception:  # a test that fails must not hide the others
+            print("not ok %d - %s" % (i, name))
+            print("# " + traceback.format_exc().strip().replace("\n", "\n# "))
+        sys.stdout.flush()
+
+
+main()
