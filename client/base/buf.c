@@ -44,6 +44,18 @@ size_t cs_bytes_utf8(struct cs_bytes bytes)
     return n;
 }
 
+bool cs_bytes_is_string(struct cs_bytes bytes)
+{
+    for (size_t i = 0; i < bytes.len;) {
+        size_t n = bytes.data[i] ? cs_bytes_utf8(CS_BYTES(bytes.data + i, bytes.len - i)) : 0;
+
+        if (n == 0)
+            return false;
+        i += n;
+    }
+    return true;
+}
+
 char *cs_bytes_dup(struct cs_bytes bytes)
 {
     char *copy = malloc(bytes.len + 1);
@@ -232,16 +244,10 @@ struct cs_bytes cs_get_string(struct cs_reader *reader)
 {
     struct cs_bytes string = cs_get_bytes(reader);
 
-    for (size_t i = 0; i < string.len;) {
-        size_t n = string.data[i] ? cs_bytes_utf8(CS_BYTES(string.data + i, string.len - i)) : 0;
-
-        if (n == 0) {
-            reader->error = CS_ERR_PROTOCOL;
-            return (struct cs_bytes){0};
-        }
-        i += n;
-    }
-    return string;
+    if (cs_bytes_is_string(string))
+        return string;
+    reader->error = CS_ERR_PROTOCOL;
+    return (struct cs_bytes){0};
 }
 
 uint32_t cs_get_count(struct cs_reader *reader, size_t least)

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One connected socket. Calls block as long as the agent takes, which may be as long as a person
+ * does. Invariant: between two calls of cs_connection_ask nothing is under way, so whatever can be
+ * read then is a breach of the protocol, or the end. What the agent sends is read strictly; the
+ * one promise relied on is the kernel's, who runs the agent.
+ */
+#include "lib/connection.h"
+#include "base/log.h"
+#include "base/message.h"
+#include "lib/hello.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+
+#define READ_AT_LEAST 4096
+
+struct cs_connection {
+    int fd;
+    pid_t pid; /* who dialled */
+    bool welcome;
+    uint32_t last_id;
+};
+
+/* A descriptor up to 2 would make the host program's prints end up in the agent. */
+static int socket_new(void)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int high;
+
+    if (fd < 0 || fd > 2)
+        return fd;
+    high = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    close(fd);
+    return high;
+}
+
+static int connect_failed(const char *path, int error, struct cs_fault *fault)
+{
+    switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+    case ECONNREFUSED:
+        return cs_fail(fault, CS_ERR_NO_AGENT,
+            "no Countersign agent answers at %s: start it with "
+            "'systemctl --user start countersign-agent.socket' or run 'countersign-agent'",
+            path);
+    case EACCES:
+    case EPERM:
+        return cs_fail(fault, CS_ERR_WRONG_USER,
+            "user %u may not use the socket %s: it belongs to another user; set "
+            "COUNTERSIGN_SOCKET or XDG_RUNTIME_DIR to your own agent's",
+            (unsigned)geteuid(), path);
+    default:
+        return cs_fail(
+            fault, CS_ERR_SYSTEM, "cannot connect to %s: %s", path, strerrordesc_np(error));
+    }
+}
+
+/* Another user's program that waits at our path must not learn what we are about to sign. */
+static int check_owner(int fd, const char *path, struct cs_fault *fault)
+{
+    struct ucred peer;
+    socklen_t len = sizeof(peer);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+        return cs_fail(fault, CS_ERR_SYSTEM, "cannot tell whose socket %s is: %s", path,
+            strerrordesc_np(errno));
+    if (peer.uid == geteuid() || peer.uid == 0)
+        return 0;
+    return cs_fail(fault, CS_ERR_WRONG_USER, "socket %s belongs to uid %u, you are uid %u", path,
+        (unsigned)peer.uid, (unsigned)geteuid());
+}
+
+int cs_connection_dial(struct cs_connection **connectionp, const char *path, struct cs_fault *fault)
+{
+    CS_AUTO(cs_connection_freep) struct cs_connection *connection = NULL;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int r;
+
+    connection = calloc(1, sizeof(*connection));
+    if (!connection)
+        return CS_ERR_MEMORY;
+    connection->pid = getpid();
+    connection->last_id = CS_HELLO_ID;
+    connection->fd = socket_new();
+    if (connection->fd < 0)
+        return cs_fail(fault, CS_ERR_SYSTEM, "cannot create a socket: %s", strerrordesc_np(errno));
+    strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
+    do
+        r = connect(connection->fd, (struct sockaddr *)&address, sizeof(address));
+    while (r < 0 && errno == EINTR);
+    if (r < 0 && errno != EISCONN)
+        return connect_failed(path, errno, fault);
+    r = check_owner(connection->fd, path, fault);
+    if (r < 0)
+        return cs_trace(r);
+    *connectionp = cs_steal(&connection);
+    return 0;
+}
+
+void cs_connection_free(struct cs_connection *connection)
+{
+    if (!connection)
+        return;
+    if (connection->fd >= 0)
+        close(connection->fd);
+    free(connection);
+}
+
+bool cs_connection_is_idle(const struct cs_connection *connection)
+{
+    uint8_t byte;
+
+    if (connection->pid != getpid() || !connection->welcome)
+        return false;
+    return recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+           (errno == EAGAIN || errno == EINTR);
+}
+
+static int send_failed(struct cs_fault *fault)
+{
+    if (errno == EPIPE || errno == ECONNRESET)
+        return CS_ERR_CLOSED;
+    return cs_fail(fault, CS_ERR_SYSTEM, "cannot send to the agent: %s", strerrordesc_np(errno));
+}
+
+/* Sends all of it; the descriptor, if there is one, goes with the first octet. */
+static int send_all(int socket, struct iovec *iov, size_t n_iov, int fd, struct cs_fault *fault)
+{
+    union {
+        char room[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {0};
+    struct msghdr message = {.msg_iov = iov, .msg_iovlen = n_iov};
+
+    if (fd >= 0) {
+        message.msg_control = &control;
+        message.msg_controllen = sizeof(control.room);
+        *CMSG_FIRSTHDR(&message) = (struct cmsghdr){
+            .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
+        memcpy(CMSG_DATA(CMSG_FIRSTHDR(&message)), &fd, sizeof(fd));
+    }
+    while (message.msg_iovlen > 0) {
+        ssize_t n = sendmsg(socket, &message, MSG_NOSIGNAL);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return send_failed(fault);
+        message.msg_control = NULL;
+        message.msg_controllen = 0;
+        while (message.msg_iovlen > 0 && (size_t)n >= message.msg_iov->iov_len) {
+            n -= (ssize_t)message.msg_iov->iov_len;
+            message.msg_iov++;
+            message.msg_iovlen--;
+        }
+        if (message.msg_iovlen > 0) {
+            message.msg_iov->iov_base = (uint8_t *)message.msg_iov->iov_base + n;
+            message.msg_iov->iov_len -= (size_t)n;
+        }
+    }
+    return 0;
+}
+
+static int send_request(struct cs_connection *connection, struct cs_bytes hello,
+    struct cs_request *request, struct cs_fault *fault)
+{
+    struct iovec iov[2];
+    size_t n = 0;
+    int r;
+
+    if (!connection->welcome)
+        iov[n++] = (struct iovec){.iov_base = (void *)hello.data, .iov_len = hello.len};
+    if (request->fd >= 0 && n > 0) {
+        r = send_all(connection->fd, iov, n, -1, fault);
+        if (r < 0)
+            return r;
+        n = 0;
+    }
+    iov[n++] = (struct iovec){.iov_base = request->frame.data, .iov_len = request->frame.len};
+    r = send_all(connection->fd, iov, n, request->fd, fault);
+    if (r == 0 && request->fd >= 0)
+        request->fd_gone = true;
+    return r;
+}
+
+/* Reads on until buf begins with a whole frame. */
+static int receive_frame(
+    int fd, struct cs_buf *buf, struct cs_frame *frame, size_t *sizep, struct cs_fault *fault)
+{
+    for (;;) {
+        int r = cs_frame_parse(cs_buf_bytes(buf), frame, sizep);
+        size_t want = READ_AT_LEAST;
+        uint8_t *at;
+        ssize_t n;
+
+        if (r == 1)
+            return 0;
+        if (r < 0)
+            return cs_fail(fault, CS_ERR_PROTOCOL, "the agent sent a frame %s",
+                r == CS_ERR_TOO_LARGE ? "over the size limit" : "with unknown flags");
+        if (buf->len >= CS_FRAME_HEADER) {
+            struct cs_reader reader = cs_reader_of(cs_buf_bytes(buf));
+
+            want = CS_FRAME_HEADER + cs_get_u32(&reader) - buf->len;
+        }
+        at = cs_buf_extend(buf, want);
+        if (!at)
+            return buf->error;
+        do
+            n = recv(fd, at, want, 0);
+        while (n < 0 && errno == EINTR);
+        buf->len -= want - (n > 0 ? (size_t)n : 0);
+        if (n == 0 || (n < 0 && errno == ECONNRESET))
+            return CS_ERR_CLOSED;
+        if (n < 0)
+            return cs_fail(
+                fault, CS_ERR_SYSTEM, "cannot hear the agent: %s", strerrordesc_np(errno));
+    }
+}
+
+/* An ERROR is passed on whatever it is about: with id 0 it is the connection that was refused. */
+static bool is_answer(const struct cs_frame *frame, uint16_t type, uint32_t id)
+{
+    if (frame->type == CS_MSG_ERROR)
+        return frame->id == id || frame->id == 0;
+    return frame->type == (type | CS_MSG_REPLY) && frame->id == id;
+}
+
+/* 1: welcome. 0: refused with the ERROR in frame. */
+static int receive_welcome(struct cs_connection *connection, struct cs_buf *buf,
+    struct cs_frame *frame, struct cs_fault *fault)
+{
+    struct cs_msg_welcome welcome;
+    size_t size;
+    int r;
+
+    r = receive_frame(connection->fd, buf, frame, &size, fault);
+    if (r < 0)
+        return r;
+    if (!is_answer(frame, CS_MSG_HELLO, CS_HELLO_ID))
+        return cs_fail(fault, CS_ERR_PROTOCOL, "the agent did not answer HELLO with WELCOME");
+    if (frame->type == CS_MSG_ERROR)
+        return 0;
+    if (cs_msg_welcome_get(frame->body, &welcome) < 0 || welcome.version != CS_PROTOCOL_VERSION)
+        return cs_fail(fault, CS_ERR_PROTOCOL, "the agent sent a WELCOME that makes no sense");
+    cs_buf_consume(buf, size);
+    connection->welcome = true;
+    return 1;
+}
+
+int cs_connection_ask(struct cs_connection *connection, struct cs_bytes hello,
+    struct cs_request *request, struct cs_buf *buf, struct cs_frame *frame, struct cs_fault *fault)
+{
+    uint32_t id = ++connection->last_id;
+    size_t size;
+    int r;
+
+    cs_buf_set_u32(&request->frame, 8, id);
+    r = send_request(connection, hello, request, fault);
+    /* An agent that refuses us says why before it hangs up, perhaps while we still send. */
+    if (r < 0 && r != CS_ERR_CLOSED)
+        return cs_trace(r);
+    if (!connection->welcome) {
+        r = receive_welcome(connection, buf, frame, fault);
+        if (r <= 0)
+            return r;
+    }
+    r = receive_frame(connection->fd, buf, frame, &size, fault);
+    if (r < 0)
+        return r;
+    if (!is_answer(frame, request->type, id))
+        return cs_fail(fault, CS_ERR_PROTOCOL, "the agent answered what it was not asked");
+    if (frame->id == 0)
+        connection->welcome = false; /* the agent hangs up behind it */
+    if (size != buf->len)
+        return cs_fail(fault, CS_ERR_PROTOCOL, "the agent answered more than it was asked");
+    return 0;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One connection to the agent: dial, then ask and be answered, one request at a time. */
+#ifndef CS_LIB_CONNECTION_H
+#define CS_LIB_CONNECTION_H
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/wire.h"
+
+/* A request on its way: one frame, whose id the connection fills in. */
+struct cs_request {
+    uint16_t type;
+    struct cs_buf frame;
+    int fd;       /* a descriptor to send with it, or -1 */
+    bool fd_gone; /* it has been sent: the request cannot be repeated */
+};
+
+#define CS_REPLY_MAX (CS_FRAME_HEADER + CS_FRAME_MAX)
+
+struct cs_connection;
+
+int cs_connection_dial(
+    struct cs_connection **connectionp, const char *path, struct cs_fault *fault);
+/* Says nothing to the agent, so that a forked child may drop what belongs to its parent. */
+void cs_connection_free(struct cs_connection *connection);
+CS_DEFINE_CLEANUP(struct cs_connection *, cs_connection_free);
+
+/* Whether this process dialled it, the agent still welcomes it, and nothing unasked for came. */
+bool cs_connection_is_idle(const struct cs_connection *connection);
+
+/*
+ * Sends the request, behind the HELLO frame if it is the connection's first, and waits for the
+ * answer: the reply of the right type, or an ERROR; frame borrows from buf. CS_ERR_CLOSED when
+ * the agent hung up before it answered. After any failure the connection is good for nothing.
+ */
+int cs_connection_ask(struct cs_connection *connection, struct cs_bytes hello,
+    struct cs_request *request, struct cs_buf *buf, struct cs_frame *frame, struct cs_fault *fault);
+
+#endif
