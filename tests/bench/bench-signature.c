@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One signature, three ways, in turns within one process: SoftHSM's own C_Sign, an exchange of the
+ * same bytes between two processes over a Unix socket, and EVP_DigestSign through the provider,
+ * the agent and its token host. Prints the medians in nanoseconds; tests/bench/run makes ratios.
+ *
+ * usage: bench-signature MODULE TOKEN PIN KEY_ID_HEX OPENSSL_CNF URI ROUNDS
+ */
+#include <dlfcn.h>
+#include <openssl/conf.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/store.h>
+#include <p11-kit/pkcs11.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MESSAGE_SIZE 130 /* what a client signs in TLS 1.3 with SHA-256 */
+#define REQUEST_SIZE 200 /* a SIGN with it, and its reply, in octets */
+#define REPLY_SIZE 90
+#define WARM_UP 200
+
+static _Noreturn void die(const char *what)
+{
+    fprintf(stderr, "bench-signature: %s\n", what);
+    ERR_print_errors_fp(stderr);
+    _exit(1);
+}
+
+static uint64_t now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static uint64_t median(uint64_t *values, size_t n)
+{
+    qsort(values, n, sizeof(*values), compare);
+    return values[n / 2];
+}
+
+/* The token in this process. */
+struct direct {
+    CK_FUNCTION_LIST *f;
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE key;
+};
+
+static CK_SLOT_ID slot_of(CK_FUNCTION_LIST *f, const char *label)
+{
+    CK_SLOT_ID slots[64];
+    CK_ULONG n = sizeof(slots) / sizeof(slots[0]);
+    CK_TOKEN_INFO info;
+    size_t len = strlen(label);
+
+    if (f->C_GetSlotList(CK_TRUE, slots, &n) != CKR_OK)
+        die("C_GetSlotList");
+    for (CK_ULONG i = 0; i < n; i++) {
+        if (f->C_GetTokenInfo(slots[i], &info) == CKR_OK && len <= sizeof(info.label) &&
+            memcmp(info.label, label, len) == 0)
+            return slots[i];
+    }
+    die("no such token");
+}
+
+static void direct_init(
+    struct direct *d, const char *module, const char *token, char *pin, const char *id_hex)
+{
+    CK_C_GetFunctionList get_list;
+    CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+    void *handle = dlopen(module, RTLD_NOW | RTLD_LOCAL);
+    long id_len = 0;
+    uint8_t *id = OPENSSL_hexstr2buf(id_hex, &id_len);
+    CK_ATTRIBUTE template[] = {{CKA_CLASS, &class, sizeof(class)}, {CKA_ID, id, (CK_ULONG)id_len}};
+    CK_ULONG found = 0;
+
+    if (!handle || !id)
+        die("cannot load the module");
+    *(void **)&get_list = dlsym(handle, "C_GetFunctionList");
+    if (!get_list || get_list(&d->f) != CKR_OK || d->f->C_Initialize(NULL) != CKR_OK)
+        die("cannot initialise the module");
+    if (d->f->C_OpenSession(slot_of(d->f, token), CKF_SERIAL_SESSION, NULL, NULL, &d->session) !=
+        CKR_OK)
+        die("C_OpenSession");
+    if (d->f->C_Login(d->session, CKU_USER, (CK_UTF8CHAR *)pin, strlen(pin)) != CKR_OK)
+        die("C_Login");
+    if (d->f->C_FindObjectsInit(d->session, template, 2) != CKR_OK ||
+        d->f->C_FindObjects(d->session, &d->key, 1, &found) != CKR_OK || found != 1)
+        die("no such key");
+    d->f->C_FindObjectsFinal(d->session);
+    OPENSSL_free(id);
+}
+
+/* Gives the time of C_Sign alone in signp, and of C_SignInit and C_Sign in bothp. */
+static void direct_sign(struct direct *d, uint64_t *signp, uint64_t *bothp)
+{
+    CK_MECHANISM mechanism = {CKM_ECDSA, NULL, 0};
+    uint8_t digest[32] = {1}, signature[256];
+    CK_ULONG len = sizeof(signature);
+    uint64_t start = now(), middle;
+
+    if (d->f->C_SignInit(d->session, &mechanism, d->key) != CKR_OK)
+        die("C_SignInit");
+    middle = now();
+    if (d->f->C_Sign(d->session, digest, sizeof(digest), signature, &len) != CKR_OK)
+        die("C_Sign");
+    *bothp = now() - start;
+    *signp = now() - middle;
+}
+
+/* The other process of the round trip. */
+static int echo_start(void)
+{
+    int pair[2];
+    char buf[REQUEST_SIZE];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+        die("socketpair");
+    switch (fork()) {
+    case -1:
+        die("fork");
+    case 0:
+        close(pair[0]);
+        while (recv(pair[1], buf, sizeof(buf), MSG_WAITALL) == (ssize_t)sizeof(buf)) {
+            if (send(pair[1], buf, REPLY_SIZE, MSG_NOSIGNAL) != REPLY_SIZE)
+                break;
+        }
+        _exit(0);
+    default:
+        close(pair[1]);
+        return pair[0];
+    }
+}
+
+static uint64_t echo(int fd)
+{
+    char buf[REQUEST_SIZE] = {0};
+    uint64_t start = now();
+
+    if (send(fd, buf, sizeof(buf), MSG_NOSIGNAL) != (ssize_t)sizeof(buf) ||
+        recv(fd, buf, REPLY_SIZE, MSG_WAITALL) != REPLY_SIZE)
+        die("the round trip broke");
+    return now() - start;
+}
+
+/* The provider, in a library context of its own: SoftHSM uses the default one. */
+static EVP_PKEY *provider_key(OSSL_LIB_CTX *libctx, const char *conf, const char *uri)
+{
+    OSSL_STORE_CTX *store;
+    OSSL_STORE_INFO *info;
+    EVP_PKEY *key = NULL;
+
+    if (!OSSL_LIB_CTX_load_config(libctx, conf))
+        die("cannot read the configuration");
+    store = OSSL_STORE_open_ex(uri, libctx, NULL, NULL, NULL, NULL, NULL, NULL);
+    if (!store || !OSSL_STORE_expect(store, OSSL_STORE_INFO_PKEY))
+        die("cannot open the URI");
+    info = OSSL_STORE_load(store);
+    if (info)
+        key = OSSL_STORE_INFO_get1_PKEY(info);
+    OSSL_STORE_INFO_free(info);
+    OSSL_STORE_close(store);
+    if (!key)
+        die("no key at the URI");
+    return key;
+}
+
+static uint64_t provider_sign(OSSL_LIB_CTX *libctx, EVP_PKEY *key)
+{
+    uint8_t message[MESSAGE_SIZE] = {1}, signature[256];
+    size_t len = sizeof(signature);
+    uint64_t start = now(), took;
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+    if (!ctx || EVP_DigestSignInit_ex(ctx, NULL, "SHA256", libctx, NULL, key, NULL) <= 0 ||
+        EVP_DigestSign(ctx, signature, &len, message, sizeof(message)) <= 0)
+        die("cannot sign through the provider");
+    took = now() - start;
+    EVP_MD_CTX_free(ctx);
+    return took;
+}
+
+static uint64_t *values_new(size_t n)
+{
+    uint64_t *values = calloc(n, sizeof(*values));
+
+    if (!values)
+        die("out of memory");
+    return values;
+}
+
+int main(int argc, char **argv)
+{
+    struct direct direct;
+    OSSL_LIB_CTX *libctx;
+    EVP_PKEY *key;
+    uint64_t *sign, *both, *trip, *provider, ignored;
+    size_t rounds;
+    int fd;
+
+    if (argc != 8)
+        die("usage: bench-signature MODULE TOKEN PIN KEY_ID_HEX OPENSSL_CNF URI ROUNDS");
+    rounds = strtoul(argv[7], NULL, 10);
+    fd = echo_start(); /* first: the child is to be small */
+    direct_init(&direct, argv[1], argv[2], argv[3], argv[4]);
+    libctx = OSSL_LIB_CTX_new();
+    key = provider_key(libctx, argv[5], argv[6]);
+    sign = values_new(rounds);
+    both = values_new(rounds);
+    trip = values_new(rounds);
+    provider = values_new(rounds);
+    for (size_t i = 0; i < WARM_UP; i++) {
+        direct_sign(&direct, &ignored, &ignored);
+        echo(fd);
+        provider_sign(libctx, key);
+    }
+    for (size_t i = 0; i < rounds; i++) {
+        direct_sign(&direct, &sign[i], &both[i]);
+        trip[i] = echo(fd);
+        provider[i] = provider_sign(libctx, key);
+    }
+    printf("sign %ju\nboth %ju\ntrip %ju\nprovider %ju\n", (uintmax_t)median(sign, rounds),
+        (uintmax_t)median(both, rounds), (uintmax_t)median(trip, rounds),
+        (uintmax_t)median(provider, rounds));
+    fflush(stdout);
+    _exit(0); /* SoftHSM does not survive its own unloading */
+}

@@ -1,0 +1,190 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Each failure reaches the person in what the program prints, with what to do next."""
+import os
+import re
+import socket
+
+import programs
+import secrecy
+from fixture import Fixture
+from tap import Skip, Tap, skip_all
+
+NOBODY = 65534
+PYTHON = """
+import ssl, sys, urllib.request
+context = ssl.create_default_context(cafile=sys.argv[1])
+context.load_cert_chain(sys.argv[2])
+print(urllib.request.urlopen(sys.argv[3], context=context).read().decode())
+"""
+
+
+class Client:
+    """The same request by three programs, each with what it prints when it cannot."""
+
+    def __init__(self, f, server, key, reference):
+        self.f, self.server, self.key, self.reference = f, server, key, reference
+        self.environment = {}
+
+    def curl(self):
+        return self.f.curl(self.server, self.reference, self.reference,
+                           environment=self.environment)
+
+    def s_client(self, uri=None):
+        return self.f.s_client(self.server, "-cert", self.reference, "-key", uri or self.reference,
+                               environment=self.environment)
+
+    def python(self):
+        return self.f.run(["python3", "-c", PYTHON, self.server.ca.certificate, self.reference,
+                           self.server.url], provider=True, environment=self.environment)
+
+
+def says(seen, *patterns):
+    """The program failed and said all this."""
+    assert seen.returncode != 0 and not getattr(seen, "answer", None), seen
+    for pattern in patterns:
+        assert re.search(pattern, seen.stderr), (pattern, seen)
+
+
+def locked(tap, agent, token, client):
+    for what in ("at first", "after `countersign lock`"):
+        with tap.case(f"locked {what}: curl"):
+            says(client.curl(), "locked", "countersign unlock")
+        with tap.case(f"locked {what}: s_client names the token"):
+            says(client.s_client(), "countersign unlock", "corp")
+        with tap.case(f"locked {what}: python"):
+            says(client.python(), "locked", "countersign unlock")
+        agent.unlock(token)
+        with tap.case(f"locked {what}: unlocked, all three get in"):
+            for seen in (client.curl(), client.s_client(), client.python()):
+                assert seen.returncode == 0 and "CN=alice" in seen.stdout, seen
+        agent.cli("lock", check=True)
+
+
+def cancelled(tap, agent, pinentry, client):
+    with tap.case("no terminal and no display to ask at: locked, and nobody is asked"):
+        says(client.curl(), "countersign unlock")
+        assert pinentry.questions() == 0, pinentry.asked()
+    client.environment = {"DISPLAY": ":99"}
+    with tap.case("a cancelled PIN: curl"):
+        pinentry.answer("cancel")
+        says(client.curl(), "cancel")
+    with tap.case("a cancelled PIN: s_client"):
+        says(client.s_client(), "cancel", "corp")
+    with tap.case("a wrong PIN: s_client"):
+        pinentry.answer("pin:wrong", "cancel")
+        says(client.s_client(), "PIN|cancel")
+    with tap.case("the right PIN, and the page"):
+        asked = pinentry.questions()
+        pinentry.answer("pin:1234")
+        seen = client.curl()
+        assert seen.answer and "CN=alice" in seen.answer["dn"], seen
+        assert pinentry.questions() == asked + 1
+    with tap.case("asked once, not for each program"):
+        asked = pinentry.questions()
+        assert client.s_client().answer and client.python().returncode == 0
+        assert pinentry.questions() == asked
+    with tap.case("the prompt names the token"):
+        assert "corp" in pinentry.asked()
+    with tap.case("the PIN is in no log"):
+        assert "1234" not in agent.log() and "wrong" not in agent.log()
+
+
+def unknown(tap, agent, client):
+    with tap.case("an unknown URI: candidates are listed"):
+        says(client.s_client("pkcs11:token=corp;object=nobody"), "alice", "bob")
+    with tap.case("an ambiguous URI: candidates are listed"):
+        says(client.s_client("pkcs11:token=corp"), "alice", "bob")
+    with tap.case("a URI that is none"):
+        says(client.s_client("pkcs11:object=%zz"), ".")
+    with tap.case("an unknown name at the command line: candidates are listed"):
+        says(agent.cli("show", "nobody"), "nobody", "countersign list|alice")
+
+
+def no_agent(tap, agent, client):
+    agent.stop()
+    with tap.case("no agent: curl"):
+        says(client.curl(), "agent|private key")
+    with tap.case("no agent: s_client"):
+        says(client.s_client(), "agent")
+    with tap.case("no agent: python"):
+        says(client.python(), "agent")
+    with tap.case("no agent: the command line, with a status of its own"):
+        seen = agent.cli("status")
+        says(seen, "countersign-agent")
+        assert seen.returncode == 3, seen
+    with tap.case("no agent: whoever uses no key of ours does not notice"):
+        cert, key = client.server.ca.issue_file("carol", "/CN=carol")
+        seen = client.f.curl(client.server, cert, key)
+        assert seen.answer and seen.answer["dn"] == "CN=carol", seen
+
+
+def other_user(tap, f, client):
+    """A socket at our place that somebody else listens at must get nothing."""
+    path = f.runtime / "countersign/agent.sock"
+    child = -1
+    try:
+        with tap.case("another user's socket: s_client"):
+            if os.geteuid() != 0:
+                raise Skip("only root can become another user")
+            path.unlink(missing_ok=True)
+            child = listen_as(path, NOBODY)
+            says(client.s_client(), "another user")
+        with tap.case("another user's socket: the command line"):
+            if os.geteuid() != 0:
+                raise Skip("only root can become another user")
+            says(client.f.run([programs.CLI, "status"]), "another user")
+    finally:
+        if child > 0:
+            os.kill(child, 9)
+            os.waitpid(child, 0)
+            path.unlink(missing_ok=True)
+
+
+def listen_as(path, uid):
+    """A process of that user that accepts and says nothing; back when it listens."""
+    ready, done = os.pipe()
+    child = os.fork()
+    if child == 0:
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(path))
+        os.chmod(path, 0o777)
+        os.setuid(uid)
+        listener.listen()
+        os.write(done, b"x")
+        kept = []
+        while True:
+            kept.append(listener.accept())
+    os.read(ready, 1)
+    os.close(ready)
+    os.close(done)
+    return child
+
+
+def main():
+    absent = programs.missing("softhsm", "softhsm2-util", "pkcs11-tool", "openssl", "nginx", "curl")
+    if absent:
+        skip_all(f"{absent} is not installed")
+    tap = Tap()
+    with Fixture() as f:
+        tap.diagnose = f.diagnose
+        ca = f.authority("Office")
+        token = f.token("corp")
+        alice = token.identity(ca, "p256", "alice")
+        token.identity(ca, "p256", "bob")
+        server, pinentry = f.server(ca), f.pinentry("cancel")
+        agent = f.agent()
+        client = Client(f, server, alice, f.reference(agent, alice))
+        locked(tap, agent, token, client)
+        unknown(tap, agent, client)
+        agent.stop()
+        agent = f.agent(pinentry=pinentry)
+        cancelled(tap, agent, pinentry, client)
+        no_agent(tap, agent, client)
+        other_user(tap, f, client)
+        with tap.case("no private key is in any file"):
+            assert secrecy.private_keys(f) == [] and secrecy.left_token(token) == []
+    tap.done()
+
+
+main()

@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The agent serves its own user alone, whatever the file modes say."""
+import os
+import stat
+
+import programs
+import protocol_client as protocol
+from fixture import Fixture
+from tap import Skip, Tap, skip_all
+
+NOBODY = 65534
+
+
+def as_nobody(function):
+    """Runs function in a child that is another user; True when it came back with True."""
+    child = os.fork()
+    if child == 0:
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+        try:
+            os._exit(0 if function() else 1)
+        finally:
+            os._exit(2)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def main():
+    absent = programs.missing("softhsm", "softhsm2-util")
+    if absent:
+        skip_all(f"{absent} is not installed")
+    tap = Tap()
+    with Fixture() as f:
+        tap.diagnose = f.diagnose
+        f.token("corp")
+        agent = f.agent()
+        with tap.case("the directory is for the owner alone, and so is the socket"):
+            assert stat.S_IMODE(agent.socket.parent.stat().st_mode) == 0o700
+            assert stat.S_IMODE(agent.socket.stat().st_mode) == 0o600
+        with tap.case("a caller of another user gets WRONG_USER and no connection"):
+            if os.geteuid() != 0:
+                raise Skip("only root can become another user")
+            for folder in (f.folder, f.runtime, agent.socket.parent):
+                folder.chmod(0o711)
+            agent.socket.chmod(0o666)
+
+            def attempt():
+                try:
+                    protocol.Client(agent.socket)
+                except protocol.AgentError as error:
+                    return error.name == "WRONG_USER"
+                except (protocol.Closed, OSError):
+                    return False
+                return False
+            assert as_nobody(attempt), agent.log()
+        with tap.case("the owner is still served"):
+            protocol.Client(agent.socket).status()
+    tap.done()
+
+
+main()
