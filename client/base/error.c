@@ -4,6 +4,7 @@
  * said about it; each caller that passes it on says `return cs_trace(r)`.
  */
 #include "base/error.h"
+#include "base/buf.h"
 #include "base/log.h"
 
 #include <countersign/protocol.h>
@@ -11,6 +12,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #define DBUS_ERROR(name) "org.countersign.Error." name
 
@@ -93,6 +95,21 @@ int cs_error_from_wire(unsigned wire)
     return wire > 0 && wire < (unsigned)N_CATALOGUE ? -(int)wire : CS_ERR_PROTOCOL;
 }
 
+/* Labels and paths in a sentence may hold any bytes, and the end may be cut: it travels as a string
+ * of the protocol, and ends on a terminal. */
+static void neutralise(char *text)
+{
+    for (size_t left = strlen(text); left > 0;) {
+        size_t n = cs_bytes_utf8(CS_BYTES(text, left));
+        bool control = (unsigned char)*text < 0x20 && *text != '\n' && *text != '\t';
+
+        if (n == 0 || control || *text == 0x7f)
+            *text = '?';
+        text += n ? n : 1;
+        left -= n ? n : 1;
+    }
+}
+
 int cs_fail(struct cs_fault *fault, int code, const char *format, ...)
 {
     va_list args;
@@ -103,6 +120,7 @@ int cs_fail(struct cs_fault *fault, int code, const char *format, ...)
     va_start(args, format);
     vsnprintf(fault->text, sizeof(fault->text), format, args);
     va_end(args);
+    neutralise(fault->text);
     return code;
 }
 

@@ -33,7 +33,8 @@ int cs_error_exit_status(int code);
 unsigned cs_error_to_wire(int code);
 int cs_error_from_wire(unsigned wire);
 
-/* Writes the sentence if fault is not NULL, and returns code. */
+/* Writes the sentence if fault is not NULL, and returns code. What is no UTF-8 or a control
+ * character in it becomes '?'. */
 int cs_fail(struct cs_fault *fault, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
