@@ -16,7 +16,7 @@
 struct cs_secret {
     size_t len;
     size_t mapped;
-    char data[CS_SECRET_MAX + 2]; /* room for a line end, and a zero */
+    char data[CS_SECRET_MAX + 2]; /* room for a line end, and for one byte too many or a zero */
 };
 
 void cs_wipe(void *data, size_t len)
@@ -97,9 +97,9 @@ static int wait_readable(int fd, long long deadline)
     return n == 0 ? CS_ERR_TIMEOUT : 0;
 }
 
-int cs_secret_read(struct cs_secret *secret, int fd, int timeout_ms)
+/* To the end of fd; *lenp counts the line end, if there is one. */
+static int read_all(struct cs_secret *secret, int fd, long long deadline, size_t *lenp)
 {
-    long long deadline = now_ms() + timeout_ms;
     size_t len = 0;
 
     for (;;) {
@@ -108,7 +108,7 @@ int cs_secret_read(struct cs_secret *secret, int fd, int timeout_ms)
 
         if (r < 0)
             return r;
-        n = read(fd, secret->data + len, CS_SECRET_MAX + 1 - len);
+        n = read(fd, secret->data + len, sizeof(secret->data) - len);
         if (n < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
         if (n < 0)
@@ -116,12 +116,25 @@ int cs_secret_read(struct cs_secret *secret, int fd, int timeout_ms)
         if (n == 0)
             break;
         len += (size_t)n;
-        if (len > CS_SECRET_MAX && secret->data[CS_SECRET_MAX] != '\n')
+        if (len == sizeof(secret->data))
             return CS_ERR_TOO_LARGE;
-        if (len > CS_SECRET_MAX)
-            break;
     }
-    if (len > 0 && secret->data[len - 1] == '\n')
+    *lenp = len;
+    return 0;
+}
+
+int cs_secret_read(struct cs_secret *secret, int fd, int timeout_ms)
+{
+    size_t len;
+    int r = read_all(secret, fd, now_ms() + timeout_ms, &len);
+
+    if (r == 0 && len > 0 && secret->data[len - 1] == '\n')
         len--;
-    return cs_secret_set_len(secret, len);
+    if (r == 0)
+        r = cs_secret_set_len(secret, len);
+    if (r < 0) {
+        cs_wipe(secret->data, sizeof(secret->data));
+        secret->len = 0;
+    }
+    return r;
 }

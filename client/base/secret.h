@@ -23,7 +23,7 @@ size_t cs_secret_len(const struct cs_secret *secret);
 int cs_secret_set_len(struct cs_secret *secret, size_t len);
 
 /* Reads to the end of fd, within timeout_ms; one line end at the end is dropped. CS_ERR_TOO_LARGE,
- * CS_ERR_TIMEOUT, CS_ERR_SYSTEM. */
+ * CS_ERR_TIMEOUT, CS_ERR_SYSTEM: the secret is then empty. */
 int cs_secret_read(struct cs_secret *secret, int fd, int timeout_ms);
 
 void cs_wipe(void *data, size_t len);
