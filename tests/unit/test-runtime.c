@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* base/runtime: everybody comes to the same socket, and nobody to a relative one. */
+#include "base/runtime.h"
+#include "base/message.h"
+
+#include <countersign/error.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+static void set(const char *name, const char *value)
+{
+    if (value)
+        setenv(name, value, 1);
+    else
+        unsetenv(name);
+}
+
+static int path_with(const char *socket, const char *runtime, char *path, size_t size)
+{
+    set("COUNTERSIGN_SOCKET", socket);
+    set("XDG_RUNTIME_DIR", runtime);
+    return cs_runtime_socket_path(path, size);
+}
+
+static void test_the_order_of_places(void **state)
+{
+    char path[200], expected[200];
+
+    (void)state;
+    assert_int_equal(path_with("/a/socket", "/run/x", path, sizeof(path)), 0);
+    assert_string_equal(path, "/a/socket");
+    assert_int_equal(path_with(NULL, "/run/x", path, sizeof(path)), 0);
+    assert_string_equal(path, "/run/x/countersign/agent.sock");
+    assert_int_equal(path_with("", "/run/x", path, sizeof(path)), 0);
+    assert_string_equal(path, "/run/x/countersign/agent.sock");
+    snprintf(expected, sizeof(expected), "/run/user/%u/countersign/agent.sock", (unsigned)getuid());
+    assert_int_equal(path_with(NULL, NULL, path, sizeof(path)), 0);
+    assert_string_equal(path, expected);
+    assert_int_equal(path_with("", "", path, sizeof(path)), 0);
+    assert_string_equal(path, expected);
+}
+
+static void test_a_relative_path_is_invalid(void **state)
+{
+    char path[200];
+
+    (void)state;
+    assert_int_equal(path_with("agent.sock", NULL, path, sizeof(path)), CS_ERR_INVALID);
+    assert_int_equal(path_with(NULL, "run", path, sizeof(path)), CS_ERR_INVALID);
+}
+
+static void test_a_path_must_fit_the_socket_address(void **state)
+{
+    const size_t most = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
+    char given[300], path[300];
+
+    (void)state;
+    memset(given, 'x', sizeof(given));
+    given[0] = '/';
+    given[most] = '\0';
+    assert_int_equal(path_with(given, NULL, path, sizeof(path)), 0);
+    assert_string_equal(path, given);
+    given[most] = 'x';
+    given[most + 1] = '\0';
+    assert_int_equal(path_with(given, NULL, path, sizeof(path)), CS_ERR_TOO_LARGE);
+    assert_int_equal(path_with("/a/b/c", NULL, path, 6), CS_ERR_TOO_LARGE);
+    assert_int_equal(path_with("/a/b/c", NULL, path, 7), 0);
+}
+
+static void test_the_variables_for_prompts_are_those_of_the_protocol_text(void **state)
+{
+    static char text[64 * 1024];
+    char *line, *end;
+    FILE *file = fopen(CS_SOURCE_ROOT "/include/countersign/PROTOCOL.md", "r");
+    size_t n = 0, commas = 0;
+
+    (void)state;
+    assert_non_null(file);
+    assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);
+    fclose(file);
+    line = strstr(text, "variables for prompts: ");
+    assert_non_null(line);
+    end = strchr(line, ';');
+    assert_non_null(end);
+    *end = '\0';
+    for (const char *c = line; *c; c++)
+        commas += *c == ',';
+    for (; cs_runtime_prompt_variables[n]; n++)
+        assert_non_null(strstr(line, cs_runtime_prompt_variables[n]));
+    assert_int_equal(n, commas + 1);
+    assert_in_range(n, 1, CS_ENVIRONMENT_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_order_of_places),
+        cmocka_unit_test(test_a_relative_path_is_invalid),
+        cmocka_unit_test(test_a_path_must_fit_the_socket_address),
+        cmocka_unit_test(test_the_variables_for_prompts_are_those_of_the_protocol_text),
+    };
+
+    return cmocka_run_group_tests_name("runtime", tests, NULL, NULL);
+}
