@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every fuzz target offers, to libFuzzer or to replay.c, and how it says that a promise broke.
+ */
+#ifndef CS_TESTS_FUZZ_H
+#define CS_TESTS_FUZZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define FUZZ_CHECK(promise)                                                                        \
+    do {                                                                                           \
+        if (!(promise)) {                                                                          \
+            fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #promise);                  \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
+
+#endif

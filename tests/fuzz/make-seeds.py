@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the seeds of the fuzz targets: one good input of each kind.
+
+usage: tests/fuzz/make-seeds.py [TLS12-TRANSCRIPT SPKI]
+Keys are made anew, so run it only to add a kind. The proof of a TLS 1.2 handshake needs a real one,
+a transcript up to the client's CertificateVerify with the client's public key, as files.
+"""
+import base64
+import pathlib
+import struct
+import subprocess
+import sys
+
+SEEDS = pathlib.Path(__file__).parent / "seeds"
+
+
+def u8(value):
+    return struct.pack(">B", value)
+
+
+def u16(value):
+    return struct.pack(">H", value)
+
+
+def u32(value):
+    return struct.pack(">I", value)
+
+
+def u64(value):
+    return struct.pack(">Q", value)
+
+
+def octets(value):
+    value = value.encode() if isinstance(value, str) else value
+    return u32(len(value)) + value
+
+
+def many(*entries):
+    return u32(len(entries)) + b"".join(entries)
+
+
+def frame(kind, number, body):
+    return u32(len(body)) + u16(kind) + u16(0) + u32(number) + body
+
+
+def write(target, name, data):
+    (SEEDS / target).mkdir(parents=True, exist_ok=True)
+    (SEEDS / target / name).write_bytes(data)
+
+
+def openssl(*arguments, stdin=b""):
+    return subprocess.run(("openssl",) + arguments, input=stdin, check=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL).stdout
+
+
+def key(*options):
+    private = openssl("genpkey", *options)
+    return private, openssl("pkey", "-pubout", "-outform", "DER", stdin=private)
+
+
+EC_KEY, EC = key("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+_, RSA = key("-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048")
+_, ED25519 = key("-algorithm", "ED25519")
+CERTIFICATE = openssl("req", "-x509", "-key", "/dev/stdin", "-subj", "/CN=alice", "-outform", "DER", stdin=EC_KEY)
+CSR = openssl("req", "-new", "-key", "/dev/stdin", "-subj", "/CN=alice", "-outform", "DER", stdin=EC_KEY)
+
+ID = bytes(range(32))
+TOKEN_URI = "pkcs11:model=SoftHSM%20v2;manufacturer=SoftHSM%20project;serial=0123;token=corp"
+URI = "pkcs11:token=corp;id=%01;object=alice;type=private"
+ENVIRONMENT = many(octets("GPG_TTY") + octets("/dev/pts/1"), octets("LC_CTYPE") + octets("C.UTF-8"))
+IDENTITY = (octets(ID) + octets(URI) + octets(TOKEN_URI) + octets("alice") + octets(b"\x01") + u8(3) + u32(256) +
+            octets("prime256v1") + octets(EC) + u32(1) + octets(u16(0x0403)) + many(octets(CERTIFICATE)))
+TOKEN = (octets(TOKEN_URI) + octets("corp") + octets("SoftHSM project") + octets("SoftHSM v2") + octets("0123") +
+         octets("softhsm") + u32(0x41) + u64(1700000000) + octets("not unlocked yet"))
+STRAY = octets("pkcs11:token=corp;object=ca") + octets(TOKEN_URI) + octets("ca") + octets(b"") + octets(CERTIFICATE)
+
+# In the order of the table in fuzz-message.c.
+MESSAGES = {
+    "hello": u16(1) + u16(1) + octets("curl") + ENVIRONMENT,
+    "welcome": u16(1) + octets("0.1.0"),
+    "error": u16(13) + octets("token 'corp' is locked: run 'countersign unlock corp'"),
+    "first": u32(3),
+    "tokens": u64(7) + u32(1) + many(TOKEN),
+    "identities": u64(7) + u32(5) + many(IDENTITY, IDENTITY),
+    "certificates": u64(7) + u32(1) + many(STRAY),
+    "resolve": octets(URI) + u8(1),
+    "resolved": u8(1) + IDENTITY + many(octets(CERTIFICATE), octets(CERTIFICATE)),
+    "sign": octets(ID) + u16(0x0403) + u8(0) + octets(b"message"),
+    "signed": octets(bytes(70)),
+    "unlock": octets("corp") + u8(1),
+    "lock": octets(""),
+    "token-names": many(octets("corp"), octets("home")),
+    "status": (octets("0.1.0") + u32(4711) + u64(1700000000) + octets("/run/user/1000/countersign/agent.sock") + u32(2) +
+               u64(99) + many(octets("softhsm") + octets("/usr/lib/libsofthsm2.so") + octets("running") + u32(4712) +
+                              u32(0) + octets(""))),
+    "host-configure": (octets("/usr/libexec/countersign/countersign-prompt") + octets("") + u32(120) +
+                       many(octets("corp") + octets(b"/usr/bin/get-pin\0corp\0") + octets("corp.pin"))),
+    "host-login": u32(1) + u8(0) + u8(1) + octets("curl") + ENVIRONMENT,
+    "host-logout": u32(1) + u8(1) + octets("locked by the user"),
+    "host-sign": u32(1) + octets(EC) + octets(b"\x01") + u16(0x0403) + octets(bytes(32)),
+    "host-failed": u16(14) + u32(0xa0) + octets("the PIN is wrong"),
+    "host-ready": octets("SoftHSM") + octets("Implementation of PKCS11"),
+    "host-token": (u32(1) + octets("corp") + octets("SoftHSM project") + octets("SoftHSM v2") + octets("0123") +
+                   u32(0x41) + u64(1700000000) + octets("")),
+    "host-object": u32(1) + u8(1) + u8(0) + u32(0) + octets("alice") + octets(b"\x01") + octets(CERTIFICATE),
+    "host-token-state": u32(1) + u32(0x43) + u64(1700000000) + octets(""),
+    "host-number": u32(1),
+    "prompt-request": (u8(1) + u32(2) + u32(120) + octets("/usr/bin/pinentry") + octets("corp") + octets("curl") +
+                       octets("alice") + octets("that PIN was wrong") + ENVIRONMENT),
+}
+
+
+def der(tag, content):
+    size = len(content)
+    length = bytes([size]) if size < 128 else bytes([0x81, size])
+    return bytes([tag]) + length + content
+
+
+def reference(version, uri):
+    return base64.encodebytes(der(0x30, der(0x1a, version.encode()) + der(0x0c, uri.encode())))
+
+
+def certification_request_info():
+    """What a certification request signs: the first element of its sequence."""
+    assert CSR[0] == 0x30
+    at = 2 + (CSR[1] & 0x7f if CSR[1] & 0x80 else 0)
+    if CSR[at + 1] < 128:
+        return CSR[at:at + 2 + CSR[at + 1]]
+    digits = CSR[at + 1] & 0x7f
+    return CSR[at:at + 2 + digits + int.from_bytes(CSR[at + 2:at + 2 + digits], "big")]
+
+
+def main():
+    for number, (name, body) in enumerate(MESSAGES.items()):
+        write("message", name, u8(number) + body)
+    write("frame", "hello", frame(0x0001, 1, MESSAGES["hello"]))
+    write("frame", "hello-sign", frame(0x0001, 1, MESSAGES["hello"]) + frame(0x0006, 2, MESSAGES["sign"]))
+    write("frame", "too-long", u32(1 << 20 | 1) + bytes(8))
+    write("reference", "ours", reference("Countersign Key Reference v1", URI))
+    write("reference", "pkcs11-provider", reference("PKCS#11 Provider URI v1.0", URI))
+    for name, spki in {"ec": EC, "rsa": RSA, "ed25519": ED25519}.items():
+        write("public-key", name, spki)
+    tls13 = b" " * 64 + b"TLS 1.3, client CertificateVerify\0"
+    write("proof", "tls13-sha256", u16(0x0403) + octets(EC) + tls13 + bytes(32))
+    write("proof", "tls13-sha384", u16(0x0503) + octets(EC) + tls13 + bytes(48))
+    write("proof", "csr", u16(0x0403) + octets(EC) + certification_request_info())
+    if len(sys.argv) == 3:
+        transcript, spki = (pathlib.Path(name).read_bytes() for name in sys.argv[1:])
+        write("proof", "tls12", u16(0x0403) + octets(spki) + transcript)
+
+
+main()
