@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Counts what the builds in a directory tested, each TAP line as a test.
+
+usage: count-tests.py DIRECTORY
+DIRECTORY has a build directory of meson for every way to build, and NAME.failed for each one that
+did not build. Exit status 0 if at least one test passed and none failed.
+"""
+
+import json
+import pathlib
+import re
+import sys
+
+LINE = re.compile(r"^(ok|not ok)\b[^#]*(?:#\s*(skip|todo)\b.*)?", re.IGNORECASE)
+
+
+def count(test):
+    """(passed, failed, skipped) of one entry of meson's log."""
+    passed = failed = skipped = 0
+    for line in test.get("stdout", "").splitlines():
+        match = LINE.match(line)
+        if not match:
+            continue
+        if (match[2] or "").lower() == "skip":
+            skipped += 1
+        elif match[1].lower() == "ok":
+            passed += 1
+        elif not match[2]:
+            failed += 1
+    if test["result"] in ("OK", "EXPECTEDFAIL"):
+        if not passed + failed + skipped:
+            passed = 1
+    elif test["result"] == "SKIP":
+        skipped = max(skipped, 1)
+    elif not failed:
+        failed = 1  # it crashed, or was too slow, or did not say what it planned
+    return passed, failed, skipped
+
+
+def main():
+    top = pathlib.Path(sys.argv[1])
+    total = [0, 0, 0]
+    for path in sorted(top.glob("*.failed")):
+        print(f"FAILED: {path.stem} did not build")
+        total[1] += 1
+    for path in sorted(top.glob("*/build.ninja")):
+        if not (path.parent / "meson-logs/testlog.json").exists():
+            print(f"FAILED: {path.parent.name} ran no test")
+            total[1] += 1
+    for path in sorted(top.glob("*/meson-logs/testlog.json")):
+        suites = {}
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            test = json.loads(line)
+            # "project:suite / name"
+            suite = test["name"].partition(" / ")[0].partition(":")[2].partition("+")[0]
+            numbers = count(test)
+            if numbers[1]:
+                print(f"FAILED: {path.parts[-3]}: {test['name']}")
+            suites[suite] = [a + b for a, b in zip(suites.get(suite, (0, 0, 0)), numbers)]
+        for suite, numbers in suites.items():
+            print("{:10} {:8} {:5} passed {:3} failed {:3} skipped".format(path.parts[-3], suite, *numbers))
+            total = [a + b for a, b in zip(total, numbers)]
+    passed, failed, skipped = total
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+    return 0 if passed and not failed else 1
+
+
+sys.exit(main())
