@@ -86,22 +86,29 @@ int cs_der_spki_key(struct cs_bytes spki, struct cs_bytes *key)
 
 static int positive_integer(struct cs_bytes *input, struct cs_bytes *number)
 {
-    int r = cs_der_expect(input, CS_DER_INTEGER, number);
+    struct cs_bytes n;
+    int r = cs_der_expect(input, CS_DER_INTEGER, &n);
 
-    if (r < 0 || number->len == 0 || number->data[0] & 0x80)
+    if (r < 0 || n.len == 0 || n.data[0] & 0x80)
         return CS_ERR_PROTOCOL;
-    if (number->len > 1 && number->data[0] == 0)
-        *number = CS_BYTES(number->data + 1, number->len - 1);
+    if (n.len > 1 && n.data[0] == 0) {
+        n = CS_BYTES(n.data + 1, n.len - 1);
+        if (!(n.data[0] & 0x80)) /* not the shortest form */
+            return CS_ERR_PROTOCOL;
+    }
+    *number = n;
     return 0;
 }
 
 int cs_der_rsa_public_key(struct cs_bytes key, struct cs_bytes *n, struct cs_bytes *e)
 {
-    struct cs_bytes sequence;
+    struct cs_bytes sequence, modulus, exponent;
 
     if (cs_der_expect(&key, CS_DER_SEQUENCE, &sequence) < 0 || key.len != 0 ||
-        positive_integer(&sequence, n) < 0 || positive_integer(&sequence, e) < 0 ||
+        positive_integer(&sequence, &modulus) < 0 || positive_integer(&sequence, &exponent) < 0 ||
         sequence.len != 0)
         return CS_ERR_PROTOCOL;
+    *n = modulus;
+    *e = exponent;
     return 0;
 }
