@@ -62,7 +62,7 @@ bool cs_scheme_fits(const struct cs_scheme *scheme, enum cs_key_type type, unsig
     case CS_PADDING_PSS:
         return (bits + 6) / 8 >= 2 * hash + 2;
     case CS_PADDING_PKCS1:
-        return bits / 8 >= 19 + hash + 11;
+        return (bits + 7) / 8 >= 19 + hash + 11;
     case CS_PADDING_NONE:
         return true;
     }
