@@ -4,7 +4,8 @@
 
 usage: count-tests.py DIRECTORY
 DIRECTORY has a build directory of meson for every way to build, and NAME.failed for each one that
-did not build. Exit status 0 if at least one test passed and none failed.
+did not build. Prints the logs of what failed and the reasons of what was skipped, too. Exit status
+0 if at least one test passed and none failed.
 """
 
 import json
@@ -12,6 +13,7 @@ import pathlib
 import re
 import sys
 
+LOG_LINES = 200
 LINE = re.compile(r"^(ok|not ok)\b[^#]*(?:#\s*(skip|todo)\b.*)?", re.IGNORECASE)
 
 
@@ -38,9 +40,21 @@ def count(test):
     return passed, failed, skipped
 
 
+def report(build, test, numbers):
+    """What failed, with its log, and what was left out, with its reason."""
+    if numbers[1]:
+        print(f"\nFAILED: {build}: {test['name']}: {test['result']}")
+        for stream in ("stdout", "stderr"):
+            print("\n".join("    " + line for line in test.get(stream, "").splitlines()[-LOG_LINES:]))
+    for line in test.get("stdout", "").splitlines():
+        if re.search(r"# skip", line, re.IGNORECASE):
+            print(f"skipped: {build}: {test['name']}: {line}")
+
+
 def main():
     top = pathlib.Path(sys.argv[1])
     total = [0, 0, 0]
+    summary = []
     for path in sorted(top.glob("*.failed")):
         print(f"FAILED: {path.stem} did not build")
         total[1] += 1
@@ -55,12 +69,13 @@ def main():
             # "project:suite / name"
             suite = test["name"].partition(" / ")[0].partition(":")[2].partition("+")[0]
             numbers = count(test)
-            if numbers[1]:
-                print(f"FAILED: {path.parts[-3]}: {test['name']}")
+            report(path.parts[-3], test, numbers)
             suites[suite] = [a + b for a, b in zip(suites.get(suite, (0, 0, 0)), numbers)]
         for suite, numbers in suites.items():
-            print("{:10} {:8} {:5} passed {:3} failed {:3} skipped".format(path.parts[-3], suite, *numbers))
+            summary.append("{:10} {:8} {:5} passed {:3} failed {:3} skipped".format(
+                path.parts[-3], suite, *numbers))
             total = [a + b for a, b in zip(total, numbers)]
+    print("\n" + "\n".join(summary))
     passed, failed, skipped = total
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return 0 if passed and not failed else 1

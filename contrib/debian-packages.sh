@@ -5,7 +5,7 @@
 # there. Sourced by contrib/demo and contrib/check.
 
 packages_build=(
-    gcc libc6-dev meson ninja-build pkgconf
+    gcc libc6-dev dpkg-dev meson ninja-build pkgconf
     libssl-dev libuv1-dev libp11-dev libp11-kit-dev libinih-dev libjson-c-dev libassuan-dev
     libcmocka-dev
 )
@@ -16,7 +16,7 @@ packages_demo=(softhsm2 opensc openssl nginx curl ca-certificates python3)
 packages_check=(
     "${packages_demo[@]}"
     clang clang-format libclang-rt-dev shellcheck mandoc git
-    binutils gnutls-bin iproute2 procps
+    binutils gnutls-bin iproute2 pinentry-curses pinentry-tty procps
 )
 
 # install_packages PACKAGE…: installs what is missing, as root or with sudo; does nothing when
