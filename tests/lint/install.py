@@ -32,6 +32,7 @@ EXPECTED = [
     f"{WHERE.libdir}/pkgconfig/libcountersign.pc",
     f"{WHERE.includedir}/countersign/countersign.h",
     f"{WHERE.includedir}/countersign/error.h",
+    f"{WHERE.datadir}/countersign/openssl.cnf",
     f"{WHERE.mandir}/man1/countersign.1",
     f"{WHERE.mandir}/man1/countersign-agent.1",
 ]
