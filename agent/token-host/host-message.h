@@ -7,7 +7,8 @@
  *
  * The agent asks with a request id of its own choice and the host answers that id with DONE,
  * SIGNED or FAILED, in any order. The host reports on its own, with id 0, the messages from READY
- * to TOKEN_GONE.
+ * to TOKEN_GONE. If the module cannot be loaded the host sends FAILED with id 0, in place of READY,
+ * and exits.
  */
 #ifndef CS_TOKEN_HOST_MESSAGE_H
 #define CS_TOKEN_HOST_MESSAGE_H
