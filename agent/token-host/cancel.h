@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests under way that wait for a person or a program, and a way to give them up. */
+#ifndef CS_TOKEN_HOST_CANCEL_H
+#define CS_TOKEN_HOST_CANCEL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cs_cancel {
+    int fd; /* readable once the request is given up */
+    uint32_t id;
+    struct cs_cancel *next;
+};
+
+struct cs_cancels {
+    pthread_mutex_t lock;
+    struct cs_cancel *first;
+};
+
+void cs_cancels_init(struct cs_cancels *cancels);
+/* CS_ERR_SYSTEM. id 0 is of no request: only cs_cancel_all reaches it. */
+int cs_cancel_begin(struct cs_cancels *cancels, struct cs_cancel *cancel, uint32_t id);
+void cs_cancel_end(struct cs_cancels *cancels, struct cs_cancel *cancel);
+void cs_cancel_fire(struct cs_cancel *cancel);
+bool cs_cancel_fired(const struct cs_cancel *cancel);
+/* Whether there was such a request. */
+bool cs_cancel_request(struct cs_cancels *cancels, uint32_t id);
+void cs_cancel_all(struct cs_cancels *cancels);
+
+#endif

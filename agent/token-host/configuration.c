@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keeps the CONFIGURE message and matches its PIN sources with tokens. */
+#include "token-host/configuration.h"
+#include "base/cleanup.h"
+
+#include <countersign/error.h>
+#include <p11-kit/uri.h>
+#include <string.h>
+
+int cs_configuration_take(struct cs_configuration *configuration, struct cs_bytes body)
+{
+    if (configuration->given)
+        return CS_ERR_PROTOCOL;
+    configuration->body = CS_BUF_INIT(body.len);
+    cs_buf_put(&configuration->body, body.data, body.len);
+    if (configuration->body.error)
+        return configuration->body.error;
+    configuration->given = true;
+    return cs_host_configure_get(cs_buf_bytes(&configuration->body), &configuration->m);
+}
+
+static bool field_is(const uint8_t *field, size_t size, struct cs_bytes name)
+{
+    while (size > 0 && field[size - 1] == ' ')
+        size--;
+    return name.len > 0 && cs_bytes_equal(CS_BYTES(field, size), name);
+}
+
+static bool uri_matches(struct cs_bytes text, const CK_TOKEN_INFO *info)
+{
+    CS_AUTO(cs_freep) char *string = cs_bytes_dup(text);
+    P11KitUri *uri = p11_kit_uri_new();
+    bool matches = string && uri &&
+                   p11_kit_uri_parse(string, P11_KIT_URI_FOR_TOKEN, uri) == P11_KIT_URI_OK &&
+                   p11_kit_uri_match_token_info(uri, info) == 1;
+
+    p11_kit_uri_free(uri);
+    return matches;
+}
+
+static bool is_for(const struct cs_host_pin_source *source, const CK_TOKEN_INFO *info)
+{
+    struct cs_bytes name = source->token;
+
+    if (name.len == 0)
+        return true;
+    if (name.len > 7 && memcmp(name.data, "pkcs11:", 7) == 0)
+        return uri_matches(name, info);
+    return field_is(info->label, sizeof(info->label), name) ||
+           field_is(info->serialNumber, sizeof(info->serialNumber), name);
+}
+
+const struct cs_host_pin_source *cs_configuration_source(
+    const struct cs_configuration *configuration, const CK_TOKEN_INFO *info, uint32_t *ip)
+{
+    while (*ip < configuration->m.n_sources) {
+        const struct cs_host_pin_source *source = &configuration->m.sources[(*ip)++];
+
+        if (is_for(source, info))
+            return source;
+    }
+    return NULL;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The parts of a token host, wired together by main. */
+#ifndef CS_TOKEN_HOST_HOST_H
+#define CS_TOKEN_HOST_HOST_H
+
+#include "token-host/cancel.h"
+#include "token-host/configuration.h"
+#include "token-host/link.h"
+#include "token-host/slot.h"
+#include "token-host/worker.h"
+
+struct cs_host {
+    const char *name, *path, *init_args;
+    struct cs_link link;
+    struct cs_configuration configuration;
+    struct cs_slots slots;
+    struct cs_cancels cancels;
+    struct cs_workers workers;
+    struct cs_module *module; /* set by the first job */
+};
+
+#endif

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Logins. Each runs on a thread of its own, for it may wait for a person; at most one of a token
+ * asks, and whoever wants the same waits for it. A PIN that came by descriptor does not wait: if
+ * it opens the token first, the open question is withdrawn and all are served.
+ *
+ * C_Login is called here and not through libp11, which copies the PIN to the heap. One success is
+ * for all sessions of the process, as long as one stays open: see session.c.
+ */
+#include "token-host/login.h"
+#include "base/log.h"
+#include "token-host/pin.h"
+
+#include <countersign/error.h>
+#include <string.h>
+
+#define WAITERS_MAX 64
+
+struct cs_login {
+    struct cs_job job;
+    struct cs_host *host;
+    struct cs_token *token;
+    int fd; /* the PIN comes from it; -1: sources and prompt */
+    struct cs_cancel cancel;
+    struct cs_buf body;
+    struct cs_host_login_request asker; /* borrows from body */
+
+    /* Guarded by the token's lock. */
+    struct cs_login *next;
+    bool force, on_request;
+    uint32_t waiters[WAITERS_MAX];
+    size_t n_waiters;
+};
+
+static void login_free(struct cs_login *login)
+{
+    if (!login)
+        return;
+    if (login->cancel.fd >= 0)
+        cs_cancel_end(&login->host->cancels, &login->cancel);
+    if (login->fd >= 0)
+        close(login->fd);
+    cs_token_unref(login->token);
+    cs_buf_deinit(&login->body);
+    free(login);
+}
+CS_DEFINE_CLEANUP(struct cs_login *, login_free);
+
+static bool is_session_gone(CK_RV rv)
+{
+    return rv == CKR_SESSION_HANDLE_INVALID || rv == CKR_SESSION_CLOSED;
+}
+
+/* A null PIN: it is entered on the reader. */
+static CK_RV enter_once(struct cs_token *token, struct cs_secret *pin, bool fresh)
+{
+    CK_UTF8CHAR *data = pin ? (CK_UTF8CHAR *)cs_secret_data(pin) : NULL;
+    CK_ULONG len = pin ? cs_secret_len(pin) : 0;
+    CK_SESSION_HANDLE session;
+    CK_RV rv = cs_session_take(&token->sessions, fresh, &session);
+
+    if (rv != CKR_OK)
+        return rv;
+    pthread_rwlock_rdlock(&token->calls);
+    rv = CS_MODULE_CALL(token->module, C_Login(session, CKU_USER, data, len));
+    pthread_rwlock_unlock(&token->calls);
+    cs_session_give(&token->sessions, session, rv);
+    return rv == CKR_USER_ALREADY_LOGGED_IN ? CKR_OK : rv;
+}
+
+/* A dead session cannot have judged the PIN, so only then is it sent through another. A logout
+ * fires the cancel before it waits for `entering`, so no login slips in behind it. */
+static CK_RV enter(struct cs_login *login, struct cs_secret *pin)
+{
+    struct cs_token *token = login->token;
+    CK_RV rv = CKR_OK;
+
+    pthread_mutex_lock(&token->entering);
+    if (cs_cancel_fired(&login->cancel)) {
+        rv = CKR_FUNCTION_CANCELED;
+    } else if (cs_token_wants_login(token)) {
+        rv = enter_once(token, pin, false);
+        if (is_session_gone(rv))
+            rv = enter_once(token, pin, true);
+        if (rv == CKR_OK)
+            cs_token_set_unlocked(token);
+    }
+    pthread_mutex_unlock(&token->entering);
+    return rv;
+}
+
+static int explain_refusal(
+    struct cs_token *token, CK_RV rv, const char *origin, struct cs_failure *failure)
+{
+    CK_FLAGS flags = 0;
+    const char *warning = "";
+
+    cs_token_refresh_info(token, &flags);
+    if (flags & CKF_USER_PIN_LOCKED)
+        warning = "; the PIN is now blocked";
+    else if (flags & CKF_USER_PIN_FINAL_TRY)
+        warning = "; one more wrong PIN blocks the token";
+    failure->rv = rv;
+    return cs_fail(&failure->fault, CS_ERR_PIN_INCORRECT, "token '%s': %s was refused (%s)%s",
+        token->name, origin, cs_ckr_name(rv), warning);
+}
+
+static int check_flags(
+    const struct cs_login *login, CK_FLAGS flags, bool force, struct cs_failure *failure)
+{
+    const char *name = login->token->name;
+
+    if (flags & CKF_USER_PIN_LOCKED)
+        return cs_fail(&failure->fault, CS_ERR_PIN_BLOCKED,
+            "token '%s': the PIN is blocked: unblock it with the PUK or ask the token's "
+            "administrator",
+            name);
+    if ((flags & CKF_USER_PIN_FINAL_TRY) && !force)
+        return cs_fail(&failure->fault, CS_ERR_PIN_FINAL_TRY,
+            "token '%s': one more wrong PIN blocks it: run 'countersign unlock --force' if you "
+            "are sure",
+            name);
+    return 0;
+}
+
+static int get_pin(struct cs_login *login, struct cs_pin_request *request, struct cs_secret *pin,
+    struct cs_failure *failure)
+{
+    int r;
+
+    if (login->fd >= 0)
+        r = cs_pin_read(request, login->fd, pin, failure);
+    else
+        r = cs_pin_get(request, pin, failure);
+    return r;
+}
+
+static int log_in_with_pin(
+    struct cs_login *login, CK_FLAGS flags, bool force, bool automatic, struct cs_failure *failure)
+{
+    CS_AUTO(cs_secret_freep) struct cs_secret *pin = NULL;
+    struct cs_pin_request request = {.configuration = &login->host->configuration,
+        .token = login->token,
+        .asker = &login->asker,
+        .flags = flags,
+        .automatic = automatic,
+        .force = force,
+        .cancel_fd = login->cancel.fd};
+    CK_RV rv;
+    int r = cs_secret_new(&pin);
+
+    if (r == 0)
+        r = get_pin(login, &request, pin, failure);
+    if (r < 0)
+        return r;
+    rv = enter(login, pin);
+    if (rv == CKR_OK)
+        return 0;
+    if (!cs_ckr_is_refused(rv))
+        return cs_ckr_fail(failure, rv, login->token->name);
+    cs_pin_refused(login->token, pin);
+    return explain_refusal(login->token, rv, request.origin, failure);
+}
+
+static int log_in_at_reader(struct cs_login *login, struct cs_failure *failure)
+{
+    CK_RV rv;
+
+    cs_notice("token '%s': enter the PIN on the reader", login->token->name);
+    rv = enter(login, NULL);
+    if (rv == CKR_OK)
+        return 0;
+    if (cs_ckr_is_refused(rv))
+        return explain_refusal(login->token, rv, "the PIN", failure);
+    return cs_ckr_fail(failure, rv, login->token->name);
+}
+
+static int log_in(struct cs_login *login, bool force, bool on_request, struct cs_failure *failure)
+{
+    struct cs_token *token = login->token;
+    bool automatic;
+    CK_FLAGS flags;
+    CK_RV rv;
+    int r;
+
+    rv = cs_token_refresh_info(token, &flags);
+    if (rv != CKR_OK)
+        return cs_ckr_fail(failure, rv, token->name);
+    pthread_mutex_lock(&token->lock);
+    automatic = on_request || !token->held;
+    pthread_mutex_unlock(&token->lock);
+    if (!(flags & CKF_LOGIN_REQUIRED)) {
+        if (!automatic)
+            return cs_token_check_unlocked(token, failure);
+        cs_token_set_unlocked(token);
+        return 0;
+    }
+    r = check_flags(login, flags, force, failure);
+    if (r < 0)
+        return r;
+    if (flags & CKF_PROTECTED_AUTHENTICATION_PATH)
+        return log_in_at_reader(login, failure);
+    return log_in_with_pin(login, flags, force, automatic, failure);
+}
+
+/* Until it ended with all that was asked of it: somebody may have joined who may do more. */
+static int log_in_for_all(struct cs_login *login, struct cs_failure *failure)
+{
+    struct cs_token *token = login->token;
+    struct cs_failure locked;
+    bool force, on_request, more;
+    int r;
+
+    do {
+        pthread_mutex_lock(&token->lock);
+        force = login->force;
+        on_request = login->on_request;
+        pthread_mutex_unlock(&token->lock);
+        *failure = (struct cs_failure){0};
+        r = log_in(login, force, on_request, failure);
+        pthread_mutex_lock(&token->lock);
+        more = (r == CS_ERR_LOCKED && login->on_request && !on_request) ||
+               (r == CS_ERR_PIN_FINAL_TRY && login->force && !force);
+        pthread_mutex_unlock(&token->lock);
+    } while (more);
+    /* A question was withdrawn because the token was opened otherwise. */
+    if (r < 0 && cs_token_check_unlocked(token, &locked) == 0)
+        r = 0;
+    return r;
+}
+
+/* Takes the login off the token's list; its waiters are then nobody else's. */
+static void unlist(struct cs_login *login)
+{
+    struct cs_login **p = &login->token->logins;
+
+    pthread_mutex_lock(&login->token->lock);
+    while (*p != login)
+        p = &(*p)->next;
+    *p = login->next;
+    pthread_mutex_unlock(&login->token->lock);
+}
+
+static void withdraw_others(struct cs_login *login)
+{
+    pthread_mutex_lock(&login->token->lock);
+    for (struct cs_login *other = login->token->logins; other; other = other->next)
+        if (other != login)
+            cs_cancel_fire(&other->cancel);
+    pthread_mutex_unlock(&login->token->lock);
+}
+
+static void run_login(struct cs_job *job)
+{
+    CS_AUTO(login_freep) struct cs_login *login = (struct cs_login *)job;
+    struct cs_failure failure = {0}, reading = {0};
+    int r = log_in_for_all(login, &failure);
+
+    if (r == 0) {
+        cs_info("token '%s' is unlocked", login->token->name);
+        withdraw_others(login);
+        if (cs_token_read(login->token, false, &reading) < 0)
+            cs_warn("%s", reading.fault.text);
+    } else {
+        cs_info("%s", cs_fault_text(&failure.fault, r));
+    }
+    unlist(login);
+    for (size_t i = 0; i < login->n_waiters; i++) {
+        if (r == 0)
+            cs_link_done(&login->host->link, login->waiters[i]);
+        else
+            cs_link_failed(&login->host->link, login->waiters[i], r, &failure);
+    }
+}
+
+/* True if a login that asks is under way, and the request now waits for it. */
+static bool join(struct cs_token *token, uint32_t id, const struct cs_host_login_request *m)
+{
+    bool joined = false;
+
+    pthread_mutex_lock(&token->lock);
+    for (struct cs_login *login = token->logins; login && !joined; login = login->next)
+        if (login->fd < 0 && login->n_waiters < WAITERS_MAX && !cs_cancel_fired(&login->cancel)) {
+            login->waiters[login->n_waiters++] = id;
+            login->force |= m->how == CS_HOST_LOGIN_FORCE;
+            login->on_request |= m->on_request;
+            joined = true;
+        }
+    pthread_mutex_unlock(&token->lock);
+    return joined;
+}
+
+/* Who asked last is asked when a key wants its PIN for every signature. */
+static void remember_asker(struct cs_token *token, struct cs_bytes body)
+{
+    pthread_mutex_lock(&token->lock);
+    cs_buf_reset(&token->asker);
+    cs_buf_put(&token->asker, body.data, body.len);
+    pthread_mutex_unlock(&token->lock);
+}
+
+static int login_new(struct cs_host *host, struct cs_token *token, struct cs_bytes body, int *fdp,
+    struct cs_login **loginp)
+{
+    CS_AUTO(login_freep) struct cs_login *login = calloc(1, sizeof(*login));
+    int r;
+
+    if (!login)
+        return CS_ERR_MEMORY;
+    *login = (struct cs_login){.job = {.run = run_login},
+        .host = host,
+        .token = cs_token_ref(token),
+        .fd = -1,
+        .cancel = {.fd = -1},
+        .body = CS_BUF_INIT(body.len)};
+    cs_buf_put(&login->body, body.data, body.len);
+    if (login->body.error)
+        return login->body.error;
+    r = cs_host_login_get(cs_buf_bytes(&login->body), &login->asker);
+    if (r < 0)
+        return r;
+    login->force = login->asker.how == CS_HOST_LOGIN_FORCE;
+    login->on_request = login->asker.on_request;
+    r = cs_cancel_begin(&host->cancels, &login->cancel, 0);
+    if (r < 0)
+        return r;
+    login->fd = cs_steal_fd(fdp);
+    *loginp = cs_steal(&login);
+    return 0;
+}
+
+static int start(
+    struct cs_host *host, struct cs_token *token, uint32_t id, struct cs_bytes body, int *fdp)
+{
+    CS_AUTO(login_freep) struct cs_login *login = NULL;
+    int r = login_new(host, token, body, fdp, &login);
+
+    if (r < 0)
+        return r;
+    login->waiters[login->n_waiters++] = id;
+    pthread_mutex_lock(&token->lock);
+    login->next = token->logins;
+    token->logins = login;
+    pthread_mutex_unlock(&token->lock);
+    r = cs_workers_run_long(&host->workers, &login->job);
+    if (r < 0)
+        unlist(login);
+    else
+        cs_steal(&login);
+    return r;
+}
+
+static int request_login(
+    struct cs_host *host, uint32_t id, struct cs_bytes body, int *fdp, struct cs_failure *failure)
+{
+    CS_AUTO(cs_token_unrefp) struct cs_token *token = NULL;
+    struct cs_host_login_request m;
+    int r = cs_host_login_get(body, &m);
+
+    if (r < 0)
+        return r;
+    token = cs_slots_get(&host->slots, m.slot);
+    if (!token)
+        return cs_fail(&failure->fault, CS_ERR_TOKEN_ABSENT, "the token is not there any more");
+    if (m.how == CS_HOST_LOGIN_FD && *fdp < 0)
+        return cs_fail(&failure->fault, CS_ERR_INVALID, "no descriptor came with the request");
+    remember_asker(token, body);
+    if (cs_token_check_unlocked(token, failure) == 0) {
+        cs_link_done(&host->link, id);
+        return 0;
+    }
+    if (m.how != CS_HOST_LOGIN_FD && join(token, id, &m))
+        return 0;
+    return start(host, token, id, body, fdp);
+}
+
+void cs_login_start(struct cs_host *host, uint32_t id, struct cs_bytes body)
+{
+    struct cs_host_login_request m;
+    CS_AUTO(cs_closep) int fd = -1;
+    struct cs_failure failure = {0};
+    int r;
+
+    /* Descriptors come in the order of the messages that bring one. */
+    if (cs_host_login_get(body, &m) == 0 && m.how == CS_HOST_LOGIN_FD)
+        fd = cs_link_take_fd(&host->link);
+    r = request_login(host, id, body, &fd, &failure);
+    if (r < 0)
+        cs_link_failed(&host->link, id, r, &failure);
+}
+
+struct search {
+    uint32_t id;
+    bool found;
+};
+
+/* With the token's lock held. */
+static bool drop_waiter(struct cs_login *login, uint32_t id)
+{
+    for (size_t i = 0; i < login->n_waiters; i++) {
+        if (login->waiters[i] != id)
+            continue;
+        login->waiters[i] = login->waiters[--login->n_waiters];
+        if (login->n_waiters == 0)
+            cs_cancel_fire(&login->cancel);
+        return true;
+    }
+    return false;
+}
+
+static void cancel_in(struct cs_token *token, void *arg)
+{
+    struct search *search = arg;
+
+    pthread_mutex_lock(&token->lock);
+    for (struct cs_login *login = token->logins; login && !search->found; login = login->next)
+        search->found = drop_waiter(login, search->id);
+    pthread_mutex_unlock(&token->lock);
+}
+
+bool cs_login_cancel(struct cs_host *host, uint32_t id)
+{
+    struct search search = {.id = id};
+
+    cs_slots_each(&host->slots, cancel_in, &search);
+    if (search.found)
+        cs_link_failed(&host->link, id, CS_ERR_CANCELLED, NULL);
+    return search.found;
+}
+
+static CK_RV leave(struct cs_token *token)
+{
+    CK_SESSION_HANDLE session;
+    CK_RV rv = cs_session_take(&token->sessions, false, &session);
+
+    if (rv != CKR_OK)
+        return rv;
+    pthread_rwlock_rdlock(&token->calls);
+    rv = CS_MODULE_CALL(token->module, C_Logout(session));
+    pthread_rwlock_unlock(&token->calls);
+    cs_session_give(&token->sessions, session, rv);
+    return rv;
+}
+
+/* What a dead session or token means for a login: it has ended. */
+static bool is_logged_out(CK_RV rv)
+{
+    return rv == CKR_OK || rv == CKR_USER_NOT_LOGGED_IN || cs_ckr_is_stale(rv);
+}
+
+static int log_out(
+    struct cs_token *token, const struct cs_host_logout_request *m, struct cs_failure *failure)
+{
+    CK_RV rv = CKR_OK;
+    bool logged_in;
+
+    pthread_mutex_lock(&token->lock);
+    for (struct cs_login *login = token->logins; login; login = login->next)
+        cs_cancel_fire(&login->cancel);
+    pthread_mutex_unlock(&token->lock);
+    pthread_mutex_lock(&token->entering);
+    pthread_mutex_lock(&token->lock);
+    logged_in = token->logged_in;
+    pthread_mutex_unlock(&token->lock);
+    if (logged_in)
+        rv = leave(token);
+    if (is_logged_out(rv))
+        cs_token_set_locked(token, m->hold, m->why);
+    pthread_mutex_unlock(&token->entering);
+    if (!is_logged_out(rv))
+        return cs_ckr_fail(failure, rv, token->name);
+    cs_info("token '%s' is locked", token->name);
+    return 0;
+}
+
+void cs_login_end(struct cs_host *host, uint32_t id, struct cs_bytes body)
+{
+    CS_AUTO(cs_token_unrefp) struct cs_token *token = NULL;
+    struct cs_host_logout_request m;
+    struct cs_failure failure = {0};
+    int r = cs_host_logout_get(body, &m);
+
+    if (r == 0) {
+        token = cs_slots_get(&host->slots, m.slot);
+        r = token ? log_out(token, &m, &failure)
+                  : cs_fail(&failure.fault, CS_ERR_TOKEN_ABSENT, "the token is not there any more");
+    }
+    if (r < 0)
+        cs_link_failed(&host->link, id, r, &failure);
+    else
+        cs_link_done(&host->link, id);
+}

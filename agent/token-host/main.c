@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * countersign-token-host: runs one PKCS#11 module for the agent that started it. Descriptor 3 is
+ * the way to the agent, host-message.h what is said over it. It lives as long as the agent keeps
+ * its end open.
+ */
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "harden.h"
+#include "token-host/request.h"
+
+#include <countersign/error.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LINK_FD 3
+#define PATIENCE_MS 2000 /* for jobs under way, when the agent is gone */
+
+static const char usage[] =
+    "usage: countersign-token-host --name NAME --module PATH [--init-args ARGS]\n"
+    "Runs a PKCS#11 module for countersign-agent, which starts it with descriptor 3 connected.\n";
+
+/* 0, or an exit status with its sign turned, or 1 if all is said. */
+static int parse(int argc, char **argv, struct cs_host *host)
+{
+    static const struct option options[] = {{"name", required_argument, NULL, 'n'},
+        {"module", required_argument, NULL, 'm'}, {"init-args", required_argument, NULL, 'i'},
+        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {NULL, 0, NULL, 0}};
+    int c;
+
+    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (c) {
+        case 'n':
+            host->name = optarg;
+            break;
+        case 'm':
+            host->path = optarg;
+            break;
+        case 'i':
+            host->init_args = optarg;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            return 1;
+        case 'v':
+            puts("countersign-token-host " CS_VERSION);
+            return 1;
+        default:
+            return -CS_EXIT_USAGE;
+        }
+    }
+    return host->name && host->path && optind == argc ? 0 : -CS_EXIT_USAGE;
+}
+
+static void serve(struct cs_host *host)
+{
+    struct cs_frame frame;
+    int r;
+
+    for (;;) {
+        r = cs_link_receive(&host->link, &frame);
+        if (r > 0)
+            r = cs_request_handle(host, &frame) < 0 ? CS_ERR_PROTOCOL : 1;
+        if (r <= 0)
+            break;
+    }
+    if (r < 0)
+        cs_log_r(CS_LOG_ERROR, r, "the agent's messages cannot be read");
+}
+
+/* The module is finalised, which ends logins, unless a call into it does not come back. The exit
+ * handlers of vendors' libraries are not run: some crash in them. */
+static void finish(struct cs_host *host)
+{
+    cs_cancel_all(&host->cancels);
+    if (cs_workers_stop(&host->workers, PATIENCE_MS) && host->module) {
+        alarm(PATIENCE_MS / 1000);
+        cs_module_free(host->module);
+    }
+    fflush(NULL);
+    _exit(0);
+}
+
+int main(int argc, char **argv)
+{
+    static struct cs_host host;
+    int r = parse(argc, argv, &host);
+
+    if (r > 0)
+        return CS_EXIT_OK;
+    if (r < 0)
+        fputs(usage, stderr);
+    if (r < 0)
+        return -r;
+    if (cs_harden() < 0 || fcntl(LINK_FD, F_SETFD, FD_CLOEXEC) < 0) {
+        fputs("countersign-token-host: descriptor 3 is not open: the agent starts this program\n",
+            stderr);
+        return CS_EXIT_FAILURE;
+    }
+    cs_log_init(cs_log_to_stderr, secure_getenv("COUNTERSIGN_DEBUG") ? CS_LOG_DEBUG : CS_LOG_INFO);
+    cs_link_init(&host.link, LINK_FD);
+    cs_slots_init(&host.slots, &host.link);
+    cs_cancels_init(&host.cancels);
+    cs_workers_init(&host.workers);
+    if (cs_request_boot(&host) < 0)
+        return CS_EXIT_FAILURE;
+    serve(&host);
+    finish(&host);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The vendor's library. libp11 loads it, initialises it and tells who made it; everything after
+ * that goes through the module's own function list, out of the same handle. What libp11 0.4.12
+ * would do beyond loading does not fit a process that lives long and serves several tokens:
+ *  - PKCS11_enumerate_slots gives up on all slots when one of them fails, PKCS11_update_slots
+ *    touches memory it has freed, and releasing a list of slots closes their sessions, which ends
+ *    logins;
+ *  - every call that needs a session waits for ever when C_OpenSession fails;
+ *  - PKCS11_login keeps a copy of the PIN on the heap;
+ *  - labels end at their first zero, one Ed25519 key hides all keys, return codes are lost.
+ */
+#include "token-host/module.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+
+#include <countersign/error.h>
+#include <dlfcn.h>
+#include <libp11.h>
+#include <openssl/err.h>
+#include <string.h>
+
+struct cs_module {
+    PKCS11_CTX *ctx;
+    void *handle;
+    CK_FUNCTION_LIST *functions;
+    bool threaded;
+    pthread_mutex_t lock; /* recursive; taken only if not threaded */
+};
+
+static struct cs_module *module_alloc(void)
+{
+    struct cs_module *module = calloc(1, sizeof(*module));
+    pthread_mutexattr_t attr;
+
+    if (!module)
+        return NULL;
+    module->threaded = true;
+    pthread_mutexattr_init(&attr);
+    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&module->lock, &attr);
+    pthread_mutexattr_destroy(&attr);
+    return module;
+}
+
+static void module_discard(struct cs_module *module)
+{
+    if (module->ctx)
+        PKCS11_CTX_free(module->ctx);
+    pthread_mutex_destroy(&module->lock);
+    free(module);
+}
+CS_DEFINE_CLEANUP(struct cs_module *, module_discard);
+
+/* Our own handle comes first: it has the reason when the library cannot be opened, and it keeps
+ * the library mapped, for some crash when they are unmapped. */
+static int open_library(struct cs_module *module, const char *path, struct cs_failure *failure)
+{
+    CK_RV (*get_function_list)(CK_FUNCTION_LIST **);
+    void *symbol;
+    CK_RV rv;
+
+    module->handle = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
+    if (!module->handle)
+        return cs_fail(
+            &failure->fault, CS_ERR_MODULE_FAILED, "cannot load the module: %s", dlerror());
+    symbol = dlsym(module->handle, "C_GetFunctionList");
+    if (!symbol)
+        return cs_fail(&failure->fault, CS_ERR_MODULE_FAILED, "%s is not a PKCS#11 module", path);
+    memcpy(&get_function_list, &symbol, sizeof(symbol));
+    rv = get_function_list(&module->functions);
+    if (rv != CKR_OK || !module->functions) {
+        failure->rv = rv;
+        return cs_fail(&failure->fault, CS_ERR_MODULE_FAILED,
+            "the module %s has no function list (%s)", path, cs_ckr_name(rv));
+    }
+    return 0;
+}
+
+/* The module's return code behind libp11's last failure; CKR_OK if it was something else. */
+static CK_RV libp11_error(void)
+{
+    unsigned long e, last = 0;
+
+    while ((e = ERR_get_error()) != 0)
+        if (ERR_GET_LIB(e) == ERR_get_CKR_code())
+            last = e;
+    return last ? (CK_RV)ERR_GET_REASON(last) : CKR_OK;
+}
+
+/* libp11 offers the system's locks and cannot do without. A module that does not take them is
+ * initialised here for one thread; libp11 then finds it initialised and is content. */
+static CK_RV initialize_unthreaded(struct cs_module *module, const char *init_args)
+{
+    CK_C_INITIALIZE_ARGS args = {.pReserved = NULL};
+
+    module->threaded = false;
+    memcpy(&args.pReserved, &init_args, sizeof(init_args));
+    return module->functions->C_Initialize(init_args ? &args : NULL);
+}
+
+static int initialize(
+    struct cs_module *module, const char *path, const char *init_args, struct cs_failure *failure)
+{
+    CK_RV rv;
+
+    module->ctx = PKCS11_CTX_new();
+    if (!module->ctx)
+        return CS_ERR_MEMORY;
+    PKCS11_CTX_init_args(module->ctx, init_args);
+    ERR_clear_error();
+    if (PKCS11_CTX_load(module->ctx, path) == 0)
+        return 0;
+    rv = libp11_error();
+    if (rv == CKR_CANT_LOCK) {
+        rv = initialize_unthreaded(module, init_args);
+        if (rv == CKR_OK && PKCS11_CTX_load(module->ctx, path) == 0)
+            return 0;
+    }
+    failure->rv = rv;
+    return cs_fail(&failure->fault, CS_ERR_MODULE_FAILED, "the module %s does not start (%s)", path,
+        cs_ckr_name(rv));
+}
+
+int cs_module_new(
+    const char *path, const char *init_args, struct cs_failure *failure, struct cs_module **modulep)
+{
+    CS_AUTO(module_discardp) struct cs_module *module = module_alloc();
+    int r;
+
+    if (!module)
+        return CS_ERR_MEMORY;
+    r = open_library(module, path, failure);
+    if (r < 0)
+        return cs_trace(r);
+    r = initialize(module, path, init_args, failure);
+    if (r < 0)
+        return cs_trace(r);
+    *modulep = cs_steal(&module);
+    return 0;
+}
+
+void cs_module_free(struct cs_module *module)
+{
+    if (!module)
+        return;
+    PKCS11_CTX_unload(module->ctx);
+    module_discard(module);
+}
+
+CK_FUNCTION_LIST *cs_module_functions(struct cs_module *module)
+{
+    return module->functions;
+}
+
+bool cs_module_threaded(const struct cs_module *module)
+{
+    return module->threaded;
+}
+
+const char *cs_module_manufacturer(const struct cs_module *module)
+{
+    return module->ctx->manufacturer ? module->ctx->manufacturer : "";
+}
+
+const char *cs_module_description(const struct cs_module *module)
+{
+    return module->ctx->description ? module->ctx->description : "";
+}
+
+void cs_module_enter(struct cs_module *module)
+{
+    if (!module->threaded)
+        pthread_mutex_lock(&module->lock);
+}
+
+void cs_module_leave(struct cs_module *module)
+{
+    if (!module->threaded)
+        pthread_mutex_unlock(&module->lock);
+}

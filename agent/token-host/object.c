@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads a token's objects: one search for each class, one call for a certificate and two for a
+ * key, unless the module balks at an attribute; then one call for each attribute. libp11's own
+ * reading is not used, see module.c. Called by a token when it appears, at refreshes and logins.
+ */
+#include "token-host/object.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "token-host/public-key.h"
+
+#include <countersign/error.h>
+#include <string.h>
+
+#define ABSENT CK_UNAVAILABLE_INFORMATION
+#define FIND_BATCH 64
+#define ATTRIBUTES_MAX 4
+
+/* One scan of a token, and its buffers. */
+struct scan {
+    struct cs_module *module;
+    CK_SESSION_HANDLE session;
+    const char *token;
+    struct cs_objects *objects;
+    bool too_large; /* an attribute of the object at hand was */
+    CK_ULONG number;
+    CK_BBOOL flag;
+    uint8_t label[CS_OBJECT_NAME_MAX], cka_id[CS_OBJECT_NAME_MAX];
+    uint8_t value[CS_OBJECT_VALUE_MAX], more[CS_OBJECT_NAME_MAX];
+};
+
+void cs_objects_deinit(struct cs_objects *objects)
+{
+    for (size_t i = 0; i < objects->n; i++)
+        free(objects->items[i].store);
+    free(objects->items);
+    *objects = (struct cs_objects){0};
+}
+
+static int append(struct cs_objects *objects, const struct cs_object *object)
+{
+    struct cs_object *items;
+
+    if ((objects->n & (objects->n - 1)) == 0) {
+        size_t cap = objects->n ? objects->n * 2 : 1;
+
+        items = realloc(objects->items, cap * sizeof(*items));
+        if (!items)
+            return CS_ERR_MEMORY;
+        objects->items = items;
+    }
+    objects->items[objects->n++] = *object;
+    return 0;
+}
+
+static struct cs_bytes copy_to(uint8_t **at, struct cs_bytes bytes)
+{
+    struct cs_bytes copy = CS_BYTES(*at, bytes.len);
+
+    if (bytes.len)
+        memcpy(*at, bytes.data, bytes.len);
+    *at += bytes.len;
+    return copy;
+}
+
+/* Puts a copy of a borrowed object in. */
+static int store(struct cs_objects *objects, struct cs_object object)
+{
+    size_t size = object.label.len + object.cka_id.len + object.value.len;
+    uint8_t *at = object.store = malloc(size ? size : 1);
+    int r;
+
+    if (!at)
+        return CS_ERR_MEMORY;
+    object.label = copy_to(&at, object.label);
+    object.cka_id = copy_to(&at, object.cka_id);
+    object.value = copy_to(&at, object.value);
+    r = append(objects, &object);
+    if (r < 0)
+        free(object.store);
+    return r;
+}
+
+static bool is_partial(CK_RV rv)
+{
+    return rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_ATTRIBUTE_SENSITIVE ||
+           rv == CKR_BUFFER_TOO_SMALL;
+}
+
+/* Modules differ in what they leave behind when one attribute fails, so then each is asked for
+ * alone. What cannot be had gets the length ABSENT. */
+static CK_RV get_each(struct scan *scan, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *attrs, CK_ULONG n,
+    const CK_ULONG *room)
+{
+    for (CK_ULONG i = 0; i < n; i++) {
+        CK_RV rv;
+
+        attrs[i].ulValueLen = room[i];
+        rv = CS_MODULE_CALL(scan->module, C_GetAttributeValue(scan->session, object, &attrs[i], 1));
+        if (rv != CKR_OK && !is_partial(rv))
+            return rv;
+        if (rv != CKR_OK)
+            attrs[i].ulValueLen = ABSENT;
+        if (rv == CKR_BUFFER_TOO_SMALL)
+            scan->too_large = true;
+    }
+    return CKR_OK;
+}
+
+static CK_RV get(struct scan *scan, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *attrs, CK_ULONG n)
+{
+    CK_ULONG room[ATTRIBUTES_MAX];
+    CK_RV rv;
+
+    scan->too_large = false;
+    for (CK_ULONG i = 0; i < n; i++)
+        room[i] = attrs[i].ulValueLen;
+    rv = CS_MODULE_CALL(scan->module, C_GetAttributeValue(scan->session, object, attrs, n));
+    if (is_partial(rv))
+        rv = get_each(scan, object, attrs, n, room);
+    for (CK_ULONG i = 0; rv == CKR_OK && i < n; i++)
+        if (attrs[i].ulValueLen != ABSENT && attrs[i].ulValueLen > room[i])
+            attrs[i].ulValueLen = ABSENT;
+    return rv;
+}
+
+static struct cs_bytes bytes_of(const CK_ATTRIBUTE *attr)
+{
+    if (attr->ulValueLen == ABSENT)
+        return (struct cs_bytes){0};
+    return CS_BYTES(attr->pValue, attr->ulValueLen);
+}
+
+static void warn_left_out(const struct scan *scan, const char *what, const char *why)
+{
+    cs_warn("token '%s': %s was left out: %s", scan->token, what, why);
+}
+
+static CK_RV read_certificate(struct scan *scan, CK_OBJECT_HANDLE handle)
+{
+    CK_ATTRIBUTE attrs[] = {{CKA_LABEL, scan->label, sizeof(scan->label)},
+        {CKA_ID, scan->cka_id, sizeof(scan->cka_id)}, {CKA_VALUE, scan->value, sizeof(scan->value)},
+        {CKA_CERTIFICATE_TYPE, &scan->number, sizeof(scan->number)}};
+    struct cs_object object = {.handle = handle, .object_class = CS_HOST_CERTIFICATE};
+    CK_RV rv = get(scan, handle, attrs, 4);
+
+    if (rv != CKR_OK)
+        return rv;
+    if (scan->too_large)
+        warn_left_out(scan, "a certificate", "larger than 64 KiB");
+    if (attrs[3].ulValueLen == sizeof(scan->number) && scan->number != CKC_X_509)
+        return CKR_OK;
+    object.label = bytes_of(&attrs[0]);
+    object.cka_id = bytes_of(&attrs[1]);
+    object.value = bytes_of(&attrs[2]);
+    if (scan->too_large || object.value.len == 0)
+        return CKR_OK;
+    return store(scan->objects, object) < 0 ? CKR_HOST_MEMORY : CKR_OK;
+}
+
+/* The public key behind an RSA key, public or private; NULL where the token does not tell. */
+static CK_RV read_rsa(struct scan *scan, CK_OBJECT_HANDLE handle, EVP_PKEY **keyp)
+{
+    CK_ATTRIBUTE attrs[] = {{CKA_MODULUS, scan->value, sizeof(scan->value)},
+        {CKA_PUBLIC_EXPONENT, scan->more, sizeof(scan->more)}};
+    CK_RV rv = get(scan, handle, attrs, 2);
+
+    if (rv == CKR_OK)
+        *keyp = cs_public_key_of_rsa(bytes_of(&attrs[0]), bytes_of(&attrs[1]));
+    return rv;
+}
+
+/* A private EC key need not tell its point; newer modules tell CKA_PUBLIC_KEY_INFO. */
+static CK_RV read_ec(
+    struct scan *scan, CK_OBJECT_HANDLE handle, struct cs_object *object, EVP_PKEY **keyp)
+{
+    CK_ATTRIBUTE attrs[] = {{CKA_EC_PARAMS, scan->more, sizeof(scan->more)},
+        {CKA_EC_POINT, scan->value, sizeof(scan->value) / 2},
+        {CKA_PUBLIC_KEY_INFO, scan->value + sizeof(scan->value) / 2, sizeof(scan->value) / 2}};
+    CK_RV rv = get(scan, handle, attrs, object->object_class == CS_HOST_PUBLIC_KEY ? 2 : 3);
+
+    if (rv != CKR_OK)
+        return rv;
+    object->key_type = cs_public_key_type_of_ec_params(bytes_of(&attrs[0]));
+    *keyp = cs_public_key_of_ec(bytes_of(&attrs[0]), bytes_of(&attrs[1]));
+    if (!*keyp && object->object_class == CS_HOST_PRIVATE_KEY)
+        *keyp = cs_public_key_of_spki(bytes_of(&attrs[2]));
+    return CKR_OK;
+}
+
+static CK_RV store_key(struct scan *scan, struct cs_object *object, EVP_PKEY *key)
+{
+    CS_AUTO(cs_buf_deinit) struct cs_buf spki = CS_BUF_INIT(CS_OBJECT_VALUE_MAX);
+
+    if (key && cs_public_key_type(key) && cs_public_key_put(&spki, key) == 0) {
+        object->key_type = cs_public_key_type(key);
+        object->value = cs_buf_bytes(&spki);
+    }
+    /* A public key that cannot be told helps nobody. */
+    if (object->object_class == CS_HOST_PUBLIC_KEY && object->value.len == 0)
+        return CKR_OK;
+    return store(scan->objects, *object) < 0 ? CKR_HOST_MEMORY : CKR_OK;
+}
+
+static CK_RV read_key_value(struct scan *scan, CK_OBJECT_HANDLE handle, struct cs_object *object)
+{
+    CS_AUTO(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+    CK_RV rv = CKR_OK;
+
+    switch (scan->number) {
+    case CKK_RSA:
+        object->key_type = CS_KEY_RSA;
+        rv = read_rsa(scan, handle, &key);
+        break;
+    case CKK_EC:
+    case CKK_EC_EDWARDS:
+        rv = read_ec(scan, handle, object, &key);
+        break;
+    default:
+        return CKR_OK;
+    }
+    return rv == CKR_OK ? store_key(scan, object, key) : rv;
+}
+
+static CK_RV read_key(struct scan *scan, CK_OBJECT_HANDLE handle, uint8_t object_class)
+{
+    CK_ATTRIBUTE attrs[] = {{CKA_KEY_TYPE, &scan->number, sizeof(scan->number)},
+        {CKA_LABEL, scan->label, sizeof(scan->label)}, {CKA_ID, scan->cka_id, sizeof(scan->cka_id)},
+        {CKA_ALWAYS_AUTHENTICATE, &scan->flag, sizeof(scan->flag)}};
+    struct cs_object object = {.handle = handle, .object_class = object_class};
+    CK_RV rv = get(scan, handle, attrs, object_class == CS_HOST_PRIVATE_KEY ? 4 : 3);
+
+    if (rv != CKR_OK)
+        return rv;
+    if (scan->too_large)
+        warn_left_out(scan, "a key", "its label or id is larger than 4 KiB");
+    if (scan->too_large || attrs[0].ulValueLen != sizeof(scan->number))
+        return CKR_OK;
+    object.label = bytes_of(&attrs[1]);
+    object.cka_id = bytes_of(&attrs[2]);
+    if (object_class == CS_HOST_PRIVATE_KEY && attrs[3].ulValueLen == sizeof(scan->flag) &&
+        scan->flag)
+        object.flags |= CS_HOST_OBJECT_ALWAYS_AUTHENTICATE;
+    return read_key_value(scan, handle, &object);
+}
+
+static CK_RV read_object(struct scan *scan, CK_OBJECT_HANDLE handle, CK_OBJECT_CLASS ck_class)
+{
+    CK_RV rv;
+
+    if (ck_class == CKO_CERTIFICATE)
+        rv = read_certificate(scan, handle);
+    else
+        rv = read_key(
+            scan, handle, ck_class == CKO_PUBLIC_KEY ? CS_HOST_PUBLIC_KEY : CS_HOST_PRIVATE_KEY);
+    /* One object that cannot be read must not hide the others; a session that died must show. */
+    if (rv == CKR_OK || cs_ckr_is_stale(rv) || rv == CKR_HOST_MEMORY)
+        return rv;
+    warn_left_out(scan, "an object", cs_ckr_name(rv));
+    return CKR_OK;
+}
+
+/* All handles first: some modules take no other call while a search is active. */
+static CK_RV find(
+    struct scan *scan, CK_OBJECT_CLASS ck_class, CK_OBJECT_HANDLE *handles, size_t *np)
+{
+    CK_ATTRIBUTE template = {CKA_CLASS, &ck_class, sizeof(ck_class)};
+    CK_ULONG count;
+    size_t n = 0;
+    CK_RV rv;
+
+    rv = CS_MODULE_CALL(scan->module, C_FindObjectsInit(scan->session, &template, 1));
+    if (rv != CKR_OK)
+        return rv;
+    do {
+        CK_ULONG room = CS_OBJECTS_MAX - n < FIND_BATCH ? CS_OBJECTS_MAX - n : FIND_BATCH;
+
+        rv = CS_MODULE_CALL(scan->module, C_FindObjects(scan->session, handles + n, room, &count));
+        if (rv == CKR_OK)
+            n += count < room ? count : room;
+    } while (rv == CKR_OK && count > 0 && n < CS_OBJECTS_MAX);
+    CS_MODULE_CALL(scan->module, C_FindObjectsFinal(scan->session));
+    if (n == CS_OBJECTS_MAX)
+        warn_left_out(scan, "some object", "there are too many");
+    *np = n;
+    return rv;
+}
+
+static CK_RV read_class(struct scan *scan, CK_OBJECT_CLASS ck_class)
+{
+    CS_AUTO(cs_freep) CK_OBJECT_HANDLE *handles = calloc(CS_OBJECTS_MAX, sizeof(*handles));
+    size_t n = 0;
+    CK_RV rv;
+
+    if (!handles)
+        return CKR_HOST_MEMORY;
+    rv = find(scan, ck_class, handles, &n);
+    for (size_t i = 0; rv == CKR_OK && i < n; i++)
+        rv = read_object(scan, handles[i], ck_class);
+    return rv;
+}
+
+CK_RV cs_objects_read(struct cs_module *module, CK_SESSION_HANDLE session, const char *token,
+    struct cs_objects *objects)
+{
+    static const CK_OBJECT_CLASS classes[] = {CKO_CERTIFICATE, CKO_PUBLIC_KEY, CKO_PRIVATE_KEY};
+    CS_AUTO(cs_freep) struct scan *scan = malloc(sizeof(*scan));
+    struct cs_objects found = {0};
+    CK_RV rv = scan ? CKR_OK : CKR_HOST_MEMORY;
+
+    if (scan) {
+        scan->module = module;
+        scan->session = session;
+        scan->token = token;
+        scan->objects = &found;
+    }
+    for (size_t i = 0; rv == CKR_OK && i < 3; i++)
+        rv = read_class(scan, classes[i]);
+    if (rv == CKR_OK)
+        *objects = found;
+    else
+        cs_objects_deinit(&found);
+    return rv;
+}
+
+static bool object_equal(const struct cs_object *a, const struct cs_object *b)
+{
+    return a->object_class == b->object_class && a->key_type == b->key_type &&
+           a->flags == b->flags && cs_bytes_equal(a->label, b->label) &&
+           cs_bytes_equal(a->cka_id, b->cka_id) && cs_bytes_equal(a->value, b->value);
+}
+
+bool cs_objects_equal(const struct cs_objects *a, const struct cs_objects *b)
+{
+    if (a->n != b->n)
+        return false;
+    for (size_t i = 0; i < a->n; i++)
+        if (!object_equal(&a->items[i], &b->items[i]))
+            return false;
+    return true;
+}
+
+bool cs_objects_same_handles(const struct cs_objects *a, const struct cs_objects *b)
+{
+    if (!cs_objects_equal(a, b))
+        return false;
+    for (size_t i = 0; i < a->n; i++)
+        if (a->items[i].handle != b->items[i].handle)
+            return false;
+    return true;
+}
+
+static bool contains(const struct cs_objects *objects, const struct cs_object *object)
+{
+    for (size_t i = 0; i < objects->n; i++)
+        if (object_equal(&objects->items[i], object))
+            return true;
+    return false;
+}
+
+int cs_objects_keep_private(struct cs_objects *objects, const struct cs_objects *old)
+{
+    for (size_t i = 0; i < old->n; i++) {
+        struct cs_object object = old->items[i];
+        int r;
+
+        if (object.object_class != CS_HOST_PRIVATE_KEY || contains(objects, &object))
+            continue;
+        object.handle = CK_INVALID_HANDLE;
+        r = store(objects, object);
+        if (r < 0)
+            return cs_trace(r);
+    }
+    return 0;
+}
+
+void cs_objects_forget_private(struct cs_objects *objects)
+{
+    for (size_t i = 0; i < objects->n; i++)
+        if (objects->items[i].object_class == CS_HOST_PRIVATE_KEY)
+            objects->items[i].handle = CK_INVALID_HANDLE;
+}

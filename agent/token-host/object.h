@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Certificates and keys as a token tells them. */
+#ifndef CS_TOKEN_HOST_OBJECT_H
+#define CS_TOKEN_HOST_OBJECT_H
+
+#include "token-host/host-message.h"
+#include "token-host/module.h"
+
+#define CS_OBJECT_VALUE_MAX (64u * 1024u)
+#define CS_OBJECT_NAME_MAX 4096u
+#define CS_OBJECTS_MAX 4096u
+
+struct cs_object {
+    CK_OBJECT_HANDLE handle; /* CK_INVALID_HANDLE: seen before a logout */
+    uint8_t object_class;    /* enum cs_host_object_class */
+    uint8_t key_type;
+    uint32_t flags;
+    struct cs_bytes label, cka_id, value; /* in store */
+    uint8_t *store;
+};
+
+struct cs_objects {
+    struct cs_object *items;
+    size_t n;
+};
+
+void cs_objects_deinit(struct cs_objects *objects);
+
+/* Reads all through the session. Objects that cannot be read or are too large are left out with a
+ * warning that names the token; any other failure of the module is returned. */
+CK_RV cs_objects_read(struct cs_module *module, CK_SESSION_HANDLE session, const char *token,
+    struct cs_objects *objects);
+
+/* Whether both look alike from outside: the same but for handles. */
+bool cs_objects_equal(const struct cs_objects *a, const struct cs_objects *b);
+/* Whether a handle means the same in both. */
+bool cs_objects_same_handles(const struct cs_objects *a, const struct cs_objects *b);
+
+/* Copies the private keys of old that are not among objects into it, without their handles. */
+int cs_objects_keep_private(struct cs_objects *objects, const struct cs_objects *old);
+/* Takes the handles off private keys: after a logout they are void. */
+void cs_objects_forget_private(struct cs_objects *objects);
+
+#endif

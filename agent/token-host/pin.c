@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Gets PINs. Invariant: a PIN is in a cs_secret or nowhere, and one that the token refused leaves
+ * this module only by force. Called by login and sign, on threads that may wait.
+ */
+#include "token-host/pin.h"
+#include "base/log.h"
+#include "prompt/ask.h"
+#include "token-host/child.h"
+
+#include <countersign/error.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FD_TIMEOUT_MS 30000
+#define COMMAND_TIMEOUT_MS 60000
+#define ARGV_MAX 64
+#define DEFAULT_CREDENTIAL "countersign.pin"
+
+/* A PIN that a token cannot have: none at all, or one the module would take for something else. */
+static int check_pin(
+    struct cs_pin_request *request, struct cs_secret *pin, struct cs_failure *failure)
+{
+    bool refused;
+
+    if (cs_secret_len(pin) == 0)
+        return cs_fail(&failure->fault, CS_ERR_LOCKED, "token '%s': %s is empty",
+            request->token->name, request->origin);
+    if (request->force)
+        return 0;
+    pthread_mutex_lock(&request->token->lock);
+    refused = cs_refused_has(&request->token->refused, pin);
+    pthread_mutex_unlock(&request->token->lock);
+    if (!refused)
+        return 0;
+    return cs_fail(&failure->fault, CS_ERR_PIN_INCORRECT,
+        "token '%s': %s was refused before and is not sent again: correct it, or run 'countersign "
+        "unlock'",
+        request->token->name, request->origin);
+}
+
+void cs_pin_refused(struct cs_token *token, struct cs_secret *pin)
+{
+    pthread_mutex_lock(&token->lock);
+    if (cs_refused_add(&token->refused, pin) < 0)
+        cs_warn("token '%s': a refused PIN could not be remembered", token->name);
+    pthread_mutex_unlock(&token->lock);
+}
+
+int cs_pin_read(
+    struct cs_pin_request *request, int fd, struct cs_secret *pin, struct cs_failure *failure)
+{
+    int r = cs_secret_read(pin, fd, FD_TIMEOUT_MS);
+
+    snprintf(request->origin, sizeof(request->origin), "the PIN");
+    if (r == CS_ERR_TOO_LARGE)
+        return cs_fail(&failure->fault, CS_ERR_PIN_INCORRECT,
+            "token '%s': the PIN is longer than %d bytes", request->token->name, CS_SECRET_MAX);
+    if (r < 0)
+        return cs_fail(&failure->fault, r, "token '%s': no PIN came through the descriptor: %s",
+            request->token->name, cs_error_text(r));
+    return check_pin(request, pin, failure);
+}
+
+/* A command comes as strings with a zero between. */
+static int split_command(struct cs_bytes command, char *copy, char **argv)
+{
+    size_t n = 0, at = 0;
+
+    memcpy(copy, command.data, command.len);
+    copy[command.len] = '\0';
+    while (at < command.len && n < ARGV_MAX) {
+        argv[n++] = copy + at;
+        at += strlen(copy + at) + 1;
+    }
+    argv[n] = NULL;
+    return n > 0 && at >= command.len ? 0 : CS_ERR_CONFIG;
+}
+
+static int from_command(struct cs_pin_request *request, struct cs_bytes command,
+    struct cs_secret *pin, struct cs_failure *failure)
+{
+    CS_AUTO(cs_freep) char *copy = malloc(command.len + 1);
+    char *argv[ARGV_MAX + 1];
+    struct cs_fault fault = {0};
+    int r;
+
+    if (!copy)
+        return CS_ERR_MEMORY;
+    r = split_command(command, copy, argv);
+    if (r < 0)
+        return cs_fail(&failure->fault, r, "token '%s': its pin-command has too many arguments",
+            request->token->name);
+    snprintf(request->origin, sizeof(request->origin), "the PIN from the command %s", argv[0]);
+    r = cs_child_read_pin(argv, request->cancel_fd, COMMAND_TIMEOUT_MS, pin, &fault);
+    if (r < 0)
+        return cs_fail(&failure->fault, r, "token '%s' is locked: %s", request->token->name,
+            cs_fault_text(&fault, r));
+    return check_pin(request, pin, failure);
+}
+
+/* A name, not a path: credentials lie in one folder. */
+static int open_credential(const char *name)
+{
+    const char *folder = secure_getenv("CREDENTIALS_DIRECTORY");
+    char path[4096];
+    int n;
+
+    if (!folder || !*name || strchr(name, '/') || strcmp(name, "..") == 0) {
+        errno = ENOENT;
+        return -1;
+    }
+    n = snprintf(path, sizeof(path), "%s/%s", folder, name);
+    if (n < 0 || (size_t)n >= sizeof(path)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+}
+
+static int from_credential(struct cs_pin_request *request, const char *name, struct cs_secret *pin,
+    struct cs_failure *failure)
+{
+    CS_AUTO(cs_closep) int fd = open_credential(name);
+    int r;
+
+    snprintf(request->origin, sizeof(request->origin), "the PIN from the credential %s", name);
+    if (fd < 0)
+        return cs_fail(&failure->fault, CS_ERR_LOCKED,
+            "token '%s' is locked: the credential %s in $CREDENTIALS_DIRECTORY cannot be read: %s",
+            request->token->name, name, strerrordesc_np(errno));
+    r = cs_secret_read(pin, fd, FD_TIMEOUT_MS);
+    if (r < 0)
+        return cs_fail(&failure->fault, CS_ERR_LOCKED,
+            "token '%s' is locked: the credential %s cannot be read: %s", request->token->name,
+            name, cs_error_text(r));
+    return check_pin(request, pin, failure);
+}
+
+static int from_source(struct cs_pin_request *request, const struct cs_host_pin_source *source,
+    struct cs_secret *pin, struct cs_failure *failure)
+{
+    CS_AUTO(cs_freep) char *name = NULL;
+
+    if (source->command.len)
+        return from_command(request, source->command, pin, failure);
+    if (source->credential.len == 0)
+        return CS_ERR_NOT_FOUND;
+    name = cs_bytes_dup(source->credential);
+    return name ? from_credential(request, name, pin, failure) : CS_ERR_MEMORY;
+}
+
+/* A service that got a PIN from its manager needs no configuration for it. */
+static int from_default_credential(
+    struct cs_pin_request *request, struct cs_secret *pin, struct cs_failure *failure)
+{
+    int fd = open_credential(DEFAULT_CREDENTIAL);
+
+    if (fd < 0)
+        return CS_ERR_NOT_FOUND;
+    close(fd);
+    return from_credential(request, DEFAULT_CREDENTIAL, pin, failure);
+}
+
+static int from_sources(
+    struct cs_pin_request *request, struct cs_secret *pin, struct cs_failure *failure)
+{
+    const struct cs_host_pin_source *source;
+    int r = CS_ERR_NOT_FOUND;
+    uint32_t i = 0;
+
+    while ((source = cs_configuration_source(request->configuration, &request->token->info, &i))) {
+        int r2 = from_source(request, source, pin, failure);
+
+        if (r2 == 0 || r2 == CS_ERR_CANCELLED)
+            return r2;
+        if (r2 != CS_ERR_NOT_FOUND) {
+            cs_warn("%s", cs_fault_text(&failure->fault, r2));
+            r = r2;
+        }
+    }
+    if (request->configuration->m.n_sources == 0)
+        r = from_default_credential(request, pin, failure);
+    return r;
+}
+
+static int from_person(
+    struct cs_pin_request *request, struct cs_secret *pin, struct cs_failure *failure)
+{
+    const struct cs_host_configure *configuration = &request->configuration->m;
+    CS_AUTO(cs_freep) char *program = cs_bytes_dup(configuration->prompt_program);
+    struct cs_prompt_request question = {.kind = CS_PROMPT_PIN,
+        .timeout = configuration->prompt_timeout,
+        .pinentry = configuration->pinentry,
+        .token = cs_bytes_of(request->token->name),
+        .program = request->asker->program,
+        .environment = request->asker->environment};
+    int r;
+
+    if (!program)
+        return CS_ERR_MEMORY;
+    if (request->flags & CKF_USER_PIN_COUNT_LOW)
+        question.flags |= CS_PROMPT_COUNT_LOW;
+    if (request->flags & CKF_USER_PIN_FINAL_TRY)
+        question.flags |= CS_PROMPT_FINAL_TRY;
+    snprintf(request->origin, sizeof(request->origin), "the PIN");
+    r = cs_ask_pin(program, &question, request->cancel_fd, pin, &failure->fault);
+    return r < 0 ? r : check_pin(request, pin, failure);
+}
+
+int cs_pin_get(struct cs_pin_request *request, struct cs_secret *pin, struct cs_failure *failure)
+{
+    bool person = request->asker && request->configuration->m.prompt_program.len > 0;
+    struct cs_failure asking = {0};
+    int r = CS_ERR_NOT_FOUND, r2;
+
+    if (request->automatic)
+        r = from_sources(request, pin, failure);
+    if (r == 0 || r == CS_ERR_CANCELLED)
+        return r;
+    if (!person && r == CS_ERR_NOT_FOUND)
+        return cs_fail(&failure->fault, CS_ERR_LOCKED,
+            "token '%s' is locked and nobody can be asked for its PIN: run 'countersign unlock "
+            "--pin-fd N', or configure where the PIN comes from",
+            request->token->name);
+    if (!person)
+        return r;
+    r2 = from_person(request, pin, &asking);
+    /* Where nobody could be asked, what was wrong with the configured source says more. */
+    if (r2 == CS_ERR_LOCKED && r != CS_ERR_NOT_FOUND)
+        return r;
+    *failure = asking;
+    return r2;
+}

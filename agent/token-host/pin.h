@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a PIN comes from: a descriptor, a command, a credential file, or a person. */
+#ifndef CS_TOKEN_HOST_PIN_H
+#define CS_TOKEN_HOST_PIN_H
+
+#include "base/secret.h"
+#include "token-host/host.h"
+
+struct cs_pin_request {
+    const struct cs_configuration *configuration;
+    struct cs_token *token;
+    const struct cs_host_login_request *asker; /* whom to ask; NULL: nobody */
+    CK_FLAGS flags;                            /* of the token */
+    bool automatic;                            /* a command or credential will do */
+    bool force;                                /* a PIN that was refused may be sent again */
+    int cancel_fd;
+    char origin[160]; /* out: "the PIN from ...", for sentences */
+};
+
+/*
+ * The PIN for a token, from its configured sources in turn, else from a person. A PIN that the
+ * token refused before is not taken. CS_ERR_LOCKED: nobody to ask; CS_ERR_PIN_INCORRECT: only a
+ * refused one; CS_ERR_CANCELLED, CS_ERR_TIMEOUT.
+ */
+int cs_pin_get(struct cs_pin_request *request, struct cs_secret *pin, struct cs_failure *failure);
+/* The same from a descriptor. */
+int cs_pin_read(
+    struct cs_pin_request *request, int fd, struct cs_secret *pin, struct cs_failure *failure);
+
+/* After the token has judged: what it refused is remembered. */
+void cs_pin_refused(struct cs_token *token, struct cs_secret *pin);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Turns frames into jobs. The main thread calls this and must never wait for the module, or it
+ * would not see the agent go: so even loading it is a job, the first in the queue, and nothing
+ * else runs before it has ended.
+ */
+#include "token-host/request.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "token-host/login.h"
+#include "token-host/sign.h"
+
+#include <countersign/error.h>
+
+struct request {
+    struct cs_job job;
+    struct cs_host *host;
+    uint32_t id;
+    struct cs_buf body;
+};
+
+static void request_free(struct request *request)
+{
+    cs_buf_deinit(&request->body);
+    free(request);
+}
+CS_DEFINE_CLEANUP(struct request *, request_free);
+
+static int queue(
+    struct cs_host *host, uint32_t id, struct cs_bytes body, void (*run)(struct cs_job *job))
+{
+    CS_AUTO(request_freep) struct request *request = malloc(sizeof(*request));
+
+    if (!request)
+        return CS_ERR_MEMORY;
+    *request = (struct request){
+        .job = {.run = run}, .host = host, .id = id, .body = CS_BUF_INIT(body.len)};
+    cs_buf_put(&request->body, body.data, body.len);
+    if (request->body.error)
+        return request->body.error;
+    cs_workers_add(&host->workers, &cs_steal(&request)->job);
+    return 0;
+}
+
+static void report_ready(struct cs_host *host)
+{
+    CS_AUTO(cs_buf_deinit) struct cs_buf buf = CS_BUF_INIT(4096);
+    struct cs_host_ready m = {.manufacturer = cs_bytes_of(cs_module_manufacturer(host->module)),
+        .description = cs_bytes_of(cs_module_description(host->module))};
+    size_t frame = cs_frame_begin(&buf, CS_HOST_READY, 0);
+
+    cs_host_ready_put(&buf, &m);
+    cs_frame_end(&buf, frame);
+    cs_link_send(&host->link, &buf);
+}
+
+static void report_scanned(struct cs_host *host)
+{
+    CS_AUTO(cs_buf_deinit) struct cs_buf buf = CS_BUF_INIT(64);
+    size_t frame = cs_frame_begin(&buf, CS_HOST_SCANNED, 0);
+
+    cs_frame_end(&buf, frame);
+    cs_link_send(&host->link, &buf);
+}
+
+/* Nothing is to be tidied up before a module is loaded, and vendors' exit handlers are no loss. */
+static void give_up(struct cs_host *host, int r, const struct cs_failure *failure)
+{
+    cs_error("%s", cs_fault_text(&failure->fault, r));
+    cs_link_failed(&host->link, 0, r, failure);
+    _exit(1);
+}
+
+static void run_boot(struct cs_job *job)
+{
+    CS_AUTO(request_freep) struct request *request = (struct request *)job;
+    struct cs_host *host = request->host;
+    struct cs_failure failure = {0};
+    int r;
+
+    r = cs_module_new(host->path, host->init_args, &failure, &host->module);
+    if (r < 0)
+        give_up(host, r, &failure);
+    host->slots.module = host->module;
+    report_ready(host);
+    r = cs_slots_scan(&host->slots, &failure);
+    if (r < 0)
+        cs_error("%s", cs_fault_text(&failure.fault, r));
+    report_scanned(host);
+    if (cs_module_threaded(host->module) &&
+        cs_workers_start(&host->workers, CS_WORKERS_MAX - 1) < 0)
+        cs_warn("too few threads: signatures wait for one another");
+}
+
+static void run_refresh(struct cs_job *job)
+{
+    CS_AUTO(request_freep) struct request *request = (struct request *)job;
+    struct cs_failure failure = {0};
+    int r = cs_slots_scan(&request->host->slots, &failure);
+
+    if (r < 0)
+        cs_link_failed(&request->host->link, request->id, r, &failure);
+    else
+        cs_link_done(&request->host->link, request->id);
+}
+
+static void run_logout(struct cs_job *job)
+{
+    CS_AUTO(request_freep) struct request *request = (struct request *)job;
+
+    cs_login_end(request->host, request->id, cs_buf_bytes(&request->body));
+}
+
+static int cancel(struct cs_host *host, struct cs_bytes body)
+{
+    uint32_t id;
+    int r = cs_host_number_get(body, &id);
+
+    if (r == 0 && !cs_login_cancel(host, id))
+        cs_cancel_request(&host->cancels, id);
+    return r;
+}
+
+int cs_request_boot(struct cs_host *host)
+{
+    int r = queue(host, 0, (struct cs_bytes){0}, run_boot);
+
+    return r < 0 ? r : cs_workers_start(&host->workers, 1);
+}
+
+int cs_request_handle(struct cs_host *host, const struct cs_frame *frame)
+{
+    int r = 0;
+
+    switch (frame->type) {
+    case CS_HOST_CONFIGURE:
+        return cs_configuration_take(&host->configuration, frame->body);
+    case CS_HOST_CANCEL:
+        return cancel(host, frame->body);
+    case CS_HOST_SIGN:
+        cs_sign_start(host, frame->id, frame->body);
+        break;
+    case CS_HOST_LOGIN:
+        cs_login_start(host, frame->id, frame->body);
+        break;
+    case CS_HOST_REFRESH:
+        r = queue(host, frame->id, frame->body, run_refresh);
+        break;
+    case CS_HOST_LOGOUT:
+        r = queue(host, frame->id, frame->body, run_logout);
+        break;
+    default:
+        r = CS_ERR_UNSUPPORTED;
+    }
+    if (r < 0)
+        cs_link_failed(&host->link, frame->id, r, NULL);
+    return 0;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The session pool of a token. Sessions are never closed while the token is there: a login lasts
+ * as long as any session is open. A warm signature takes the session that was given back last and
+ * makes no call for it. When a token allows few sessions, threads wait for each other.
+ */
+#include "token-host/session.h"
+
+void cs_sessions_init(struct cs_sessions *sessions, struct cs_module *module, CK_SLOT_ID slot)
+{
+    *sessions = (struct cs_sessions){.module = module, .slot = slot, .max = CS_SESSIONS_MAX};
+    pthread_mutex_init(&sessions->lock, NULL);
+    pthread_cond_init(&sessions->given, NULL);
+}
+
+void cs_sessions_deinit(struct cs_sessions *sessions)
+{
+    pthread_mutex_destroy(&sessions->lock);
+    pthread_cond_destroy(&sessions->given);
+}
+
+/* The lock is not held while the module opens a session; the place is taken before. */
+static CK_RV open_session(struct cs_sessions *sessions, CK_SESSION_HANDLE *sessionp)
+{
+    CK_RV rv;
+
+    sessions->n_open++;
+    pthread_mutex_unlock(&sessions->lock);
+    rv = CS_MODULE_CALL(
+        sessions->module, C_OpenSession(sessions->slot, CKF_SERIAL_SESSION, NULL, NULL, sessionp));
+    pthread_mutex_lock(&sessions->lock);
+    if (rv == CKR_OK)
+        return rv;
+    sessions->n_open--;
+    if (rv == CKR_SESSION_COUNT && sessions->n_open > 0)
+        sessions->max = sessions->n_open;
+    pthread_cond_signal(&sessions->given);
+    return rv;
+}
+
+/* Makes room for a fresh session when all places are taken by idle ones. */
+static void close_one(struct cs_sessions *sessions)
+{
+    CK_SESSION_HANDLE old = sessions->idle[0];
+
+    sessions->idle[0] = sessions->idle[--sessions->n_idle];
+    sessions->n_open--;
+    CS_MODULE_CALL(sessions->module, C_CloseSession(old));
+}
+
+CK_RV cs_session_take(struct cs_sessions *sessions, bool fresh, CK_SESSION_HANDLE *sessionp)
+{
+    CK_RV rv = CKR_OK;
+
+    pthread_mutex_lock(&sessions->lock);
+    for (;;) {
+        if (fresh && sessions->n_open >= sessions->max && sessions->n_idle > 0)
+            close_one(sessions);
+        if (!fresh && sessions->n_idle > 0) {
+            *sessionp = sessions->idle[--sessions->n_idle];
+            break;
+        }
+        if (sessions->n_open < sessions->max) {
+            rv = open_session(sessions, sessionp);
+            if (rv != CKR_SESSION_COUNT || sessions->n_open == 0)
+                break;
+            continue;
+        }
+        pthread_cond_wait(&sessions->given, &sessions->lock);
+    }
+    pthread_mutex_unlock(&sessions->lock);
+    return rv;
+}
+
+void cs_session_give(struct cs_sessions *sessions, CK_SESSION_HANDLE session, CK_RV rv)
+{
+    bool dead = rv == CKR_SESSION_HANDLE_INVALID || rv == CKR_SESSION_CLOSED ||
+                rv == CKR_DEVICE_REMOVED || rv == CKR_TOKEN_NOT_PRESENT || rv == CKR_DEVICE_ERROR ||
+                rv == CKR_OPERATION_ACTIVE;
+
+    /* An operation that is stuck keeps its session busy; the handle itself is still good. */
+    if (rv == CKR_OPERATION_ACTIVE || rv == CKR_DEVICE_ERROR)
+        CS_MODULE_CALL(sessions->module, C_CloseSession(session));
+    pthread_mutex_lock(&sessions->lock);
+    if (dead)
+        sessions->n_open--;
+    else
+        sessions->idle[sessions->n_idle++] = session;
+    pthread_cond_signal(&sessions->given);
+    pthread_mutex_unlock(&sessions->lock);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions of one token: opened when needed, lent to one thread at a time, kept open. */
+#ifndef CS_TOKEN_HOST_SESSION_H
+#define CS_TOKEN_HOST_SESSION_H
+
+#include "token-host/module.h"
+
+#define CS_SESSIONS_MAX 8
+
+struct cs_sessions {
+    struct cs_module *module;
+    CK_SLOT_ID slot;
+    pthread_mutex_t lock;
+    pthread_cond_t given;
+    CK_SESSION_HANDLE idle[CS_SESSIONS_MAX];
+    unsigned n_idle;
+    unsigned n_open; /* idle and lent */
+    unsigned max;
+};
+
+void cs_sessions_init(struct cs_sessions *sessions, struct cs_module *module, CK_SLOT_ID slot);
+/* Closes none: a token that went took them along, and the module may have given their handles to
+ * others. */
+void cs_sessions_deinit(struct cs_sessions *sessions);
+
+/* fresh: one that is opened now, for the others may be dead. */
+CK_RV cs_session_take(struct cs_sessions *sessions, bool fresh, CK_SESSION_HANDLE *sessionp);
+/* Back, with the code of the last call: a session that died is not lent again. */
+void cs_session_give(struct cs_sessions *sessions, CK_SESSION_HANDLE session, CK_RV rv);
+
+#endif

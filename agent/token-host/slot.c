@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Scans the slots. A slot that fails, or whose token is not initialised, is passed over with a
+ * line in the log; the others go on. Numbers of tokens only grow, so that the agent never takes a
+ * new token for one that went. libp11's slots are not used, see module.c.
+ */
+#include "token-host/slot.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+
+#include <countersign/error.h>
+
+#define SLOTS_MAX 1024u
+
+void cs_slots_init(struct cs_slots *slots, struct cs_link *link)
+{
+    *slots = (struct cs_slots){.link = link};
+    pthread_mutex_init(&slots->scanning, NULL);
+    pthread_mutex_init(&slots->lock, NULL);
+}
+
+struct cs_token *cs_slots_get(struct cs_slots *slots, uint32_t number)
+{
+    struct cs_token *found = NULL;
+
+    pthread_mutex_lock(&slots->lock);
+    for (struct cs_token *token = slots->tokens; token && !found; token = token->next)
+        if (token->number == number)
+            found = cs_token_ref(token);
+    pthread_mutex_unlock(&slots->lock);
+    return found;
+}
+
+void cs_slots_each(
+    struct cs_slots *slots, void (*function)(struct cs_token *token, void *arg), void *arg)
+{
+    pthread_mutex_lock(&slots->lock);
+    for (struct cs_token *token = slots->tokens; token; token = token->next)
+        function(token, arg);
+    pthread_mutex_unlock(&slots->lock);
+}
+
+/* Only a scan changes the list, so a scan may read it without the lock. */
+static struct cs_token *token_in(struct cs_slots *slots, CK_SLOT_ID slot)
+{
+    struct cs_token *token = slots->tokens;
+
+    while (token && token->slot != slot)
+        token = token->next;
+    return token;
+}
+
+static void insert_token(struct cs_slots *slots, struct cs_token *token)
+{
+    pthread_mutex_lock(&slots->lock);
+    token->next = slots->tokens;
+    slots->tokens = token;
+    pthread_mutex_unlock(&slots->lock);
+}
+
+static void remove_token(struct cs_slots *slots, struct cs_token *token)
+{
+    struct cs_token **p = &slots->tokens;
+
+    pthread_mutex_lock(&slots->lock);
+    while (*p != token)
+        p = &(*p)->next;
+    *p = token->next;
+    pthread_mutex_unlock(&slots->lock);
+    cs_info("token '%s' is gone", token->name);
+    cs_token_report_gone(token);
+    cs_token_unref(token);
+}
+
+static void add_token(struct cs_slots *slots, CK_SLOT_ID slot, const CK_TOKEN_INFO *info)
+{
+    CS_AUTO(cs_token_unrefp) struct cs_token *token = NULL;
+    struct cs_failure failure = {0};
+    int r;
+
+    r = cs_token_new(slots->module, slots->link, ++slots->last_number, slot, info, &token);
+    if (r == 0)
+        r = cs_token_read(token, false, &failure);
+    if (r < 0) {
+        cs_warn(
+            "slot %lu is passed over: %s", (unsigned long)slot, cs_fault_text(&failure.fault, r));
+        return;
+    }
+    token->seen = true;
+    insert_token(slots, cs_steal(&token));
+}
+
+static void look_again(struct cs_token *token)
+{
+    struct cs_failure failure = {0};
+    CK_FLAGS flags;
+    int r;
+
+    token->seen = true;
+    cs_token_refresh_info(token, &flags);
+    r = cs_token_read(token, false, &failure);
+    if (r < 0)
+        cs_warn("%s", cs_fault_text(&failure.fault, r));
+}
+
+static void look_at(struct cs_slots *slots, CK_SLOT_ID slot)
+{
+    struct cs_token *known = token_in(slots, slot);
+    CK_TOKEN_INFO info;
+    CK_RV rv = CS_MODULE_CALL(slots->module, C_GetTokenInfo(slot, &info));
+
+    if (rv != CKR_OK) {
+        cs_log(rv == CKR_TOKEN_NOT_PRESENT ? CS_LOG_DEBUG : CS_LOG_WARNING,
+            "slot %lu is passed over (%s)", (unsigned long)slot, cs_ckr_name(rv));
+        return;
+    }
+    if (!(info.flags & CKF_TOKEN_INITIALIZED)) {
+        cs_debug("slot %lu: its token is not initialised", (unsigned long)slot);
+        return;
+    }
+    if (known && cs_token_is(known, &info))
+        look_again(known);
+    else
+        add_token(slots, slot, &info);
+}
+
+static CK_RV list_slots(struct cs_slots *slots, CK_SLOT_ID *ids, CK_ULONG *np)
+{
+    CK_ULONG n;
+    CK_RV rv;
+
+    /* The question for the number is what makes a module look for new slots. */
+    rv = CS_MODULE_CALL(slots->module, C_GetSlotList(CK_TRUE, NULL, &n));
+    if (rv != CKR_OK)
+        return rv;
+    *np = SLOTS_MAX;
+    return CS_MODULE_CALL(slots->module, C_GetSlotList(CK_TRUE, ids, np));
+}
+
+int cs_slots_scan(struct cs_slots *slots, struct cs_failure *failure)
+{
+    CK_SLOT_ID ids[SLOTS_MAX];
+    CK_ULONG n = 0;
+    CK_RV rv;
+
+    pthread_mutex_lock(&slots->scanning);
+    rv = list_slots(slots, ids, &n);
+    if (rv == CKR_OK) {
+        for (struct cs_token *token = slots->tokens; token; token = token->next)
+            token->seen = false;
+        for (CK_ULONG i = 0; i < n; i++)
+            look_at(slots, ids[i]);
+        for (struct cs_token *token = slots->tokens, *next; token; token = next) {
+            next = token->next;
+            if (!token->seen)
+                remove_token(slots, token);
+        }
+    }
+    pthread_mutex_unlock(&slots->scanning);
+    if (rv == CKR_OK)
+        return 0;
+    failure->rv = rv;
+    return cs_fail(&failure->fault, CS_ERR_MODULE_FAILED, "the module cannot list its slots (%s)",
+        cs_ckr_name(rv));
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The slots of the module, and the tokens in them. */
+#ifndef CS_TOKEN_HOST_SLOT_H
+#define CS_TOKEN_HOST_SLOT_H
+
+#include "token-host/token.h"
+
+struct cs_slots {
+    struct cs_module *module;
+    struct cs_link *link;
+    pthread_mutex_t scanning; /* one scan at a time */
+    pthread_mutex_t lock;     /* guards the list */
+    struct cs_token *tokens;
+    uint32_t last_number;
+};
+
+void cs_slots_init(struct cs_slots *slots, struct cs_link *link);
+/* Looks at every slot and tells the agent what is new, changed or gone. */
+int cs_slots_scan(struct cs_slots *slots, struct cs_failure *failure);
+
+/* A reference to the token of this number, or NULL. */
+struct cs_token *cs_slots_get(struct cs_slots *slots, uint32_t number);
+/* Calls function for every token. */
+void cs_slots_each(
+    struct cs_slots *slots, void (*function)(struct cs_token *token, void *arg), void *arg);
+
+#endif

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One token. Invariant: the agent's picture of it is what `objects`, `info`, `logged_in` and
+ * `held` say; whoever changes them reports before letting the lock go, so that reports are in
+ * order. Lists of objects are replaced as a whole. After a logout the private keys stay in the
+ * picture, for they are still there; only their handles are void.
+ */
+#include "token-host/token.h"
+#include "base/log.h"
+#include "prompt/words.h"
+
+#include <countersign/error.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define PICTURE_MAX (256u * 1024u * 1024u)
+
+static struct cs_bytes unpad(const uint8_t *field, size_t size)
+{
+    while (size > 0 && (field[size - 1] == ' ' || field[size - 1] == '\0'))
+        size--;
+    return CS_BYTES(field, size);
+}
+
+int cs_token_new(struct cs_module *module, struct cs_link *link, uint32_t number, CK_SLOT_ID slot,
+    const CK_TOKEN_INFO *info, struct cs_token **tokenp)
+{
+    struct cs_token *token = calloc(1, sizeof(*token));
+    pthread_rwlockattr_t attr;
+
+    if (!token)
+        return CS_ERR_MEMORY;
+    token->number = number;
+    token->slot = slot;
+    token->module = module;
+    token->link = link;
+    token->refs = 1;
+    token->info = *info;
+    token->asker = CS_BUF_INIT(64 * 1024);
+    snprintf(token->why, sizeof(token->why), "not unlocked yet");
+    cs_words_clean(token->name, sizeof(token->name), unpad(info->label, sizeof(info->label)));
+    cs_sessions_init(&token->sessions, module, slot);
+    pthread_rwlockattr_init(&attr);
+    /* A stream of signatures must not keep a writer out for ever. */
+    pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&token->calls, &attr);
+    pthread_rwlockattr_destroy(&attr);
+    pthread_mutex_init(&token->lock, NULL);
+    pthread_mutex_init(&token->reading, NULL);
+    pthread_mutex_init(&token->entering, NULL);
+    *tokenp = token;
+    return 0;
+}
+
+struct cs_token *cs_token_ref(struct cs_token *token)
+{
+    __atomic_add_fetch(&token->refs, 1, __ATOMIC_ACQ_REL);
+    return token;
+}
+
+void cs_token_unref(struct cs_token *token)
+{
+    if (!token || __atomic_sub_fetch(&token->refs, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    cs_sessions_deinit(&token->sessions);
+    cs_objects_deinit(&token->objects);
+    cs_pairs_clear(&token->pairs);
+    cs_refused_clear(&token->refused);
+    cs_buf_deinit(&token->asker);
+    pthread_rwlock_destroy(&token->calls);
+    pthread_mutex_destroy(&token->lock);
+    pthread_mutex_destroy(&token->reading);
+    pthread_mutex_destroy(&token->entering);
+    free(token);
+}
+
+bool cs_token_is(const struct cs_token *token, const CK_TOKEN_INFO *info)
+{
+    return memcmp(token->info.label, info->label, sizeof(info->label)) == 0 &&
+           memcmp(token->info.manufacturerID, info->manufacturerID, sizeof(info->manufacturerID)) ==
+               0 &&
+           memcmp(token->info.model, info->model, sizeof(info->model)) == 0 &&
+           memcmp(token->info.serialNumber, info->serialNumber, sizeof(info->serialNumber)) == 0;
+}
+
+/* The rest down to cs_token_read is called with the lock held. */
+
+static uint32_t wire_flags(const struct cs_token *token)
+{
+    static const struct {
+        CK_FLAGS ck;
+        uint32_t cs;
+    } map[] = {
+        {CKF_LOGIN_REQUIRED, CS_TOKEN_LOGIN_REQUIRED},
+        {CKF_PROTECTED_AUTHENTICATION_PATH, CS_TOKEN_PROTECTED_PATH},
+        {CKF_USER_PIN_COUNT_LOW, CS_TOKEN_PIN_COUNT_LOW},
+        {CKF_USER_PIN_FINAL_TRY, CS_TOKEN_PIN_FINAL_TRY},
+        {CKF_USER_PIN_LOCKED, CS_TOKEN_PIN_BLOCKED},
+        {CKF_TOKEN_INITIALIZED, CS_TOKEN_INITIALIZED},
+    };
+    uint32_t flags = 0;
+
+    for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++)
+        if (token->info.flags & map[i].ck)
+            flags |= map[i].cs;
+    if (token->held)
+        flags |= CS_TOKEN_HELD;
+    else if (token->logged_in || !(token->info.flags & CKF_LOGIN_REQUIRED))
+        flags |= CS_TOKEN_UNLOCKED;
+    return flags;
+}
+
+static struct cs_bytes why_locked(const struct cs_token *token)
+{
+    return cs_bytes_of(wire_flags(token) & CS_TOKEN_UNLOCKED ? "" : token->why);
+}
+
+static void report_state(const struct cs_token *token)
+{
+    CS_AUTO(cs_buf_deinit) struct cs_buf buf = CS_BUF_INIT(4096);
+    struct cs_host_token_state m = {.slot = token->number,
+        .flags = wire_flags(token),
+        .since = token->since,
+        .why = why_locked(token)};
+    size_t frame = cs_frame_begin(&buf, CS_HOST_TOKEN_STATE, 0);
+
+    if (!token->reported || token->gone)
+        return;
+    cs_host_token_state_put(&buf, &m);
+    cs_frame_end(&buf, frame);
+    cs_link_send(token->link, &buf);
+}
+
+static void put_token(struct cs_buf *buf, const struct cs_token *token)
+{
+    const CK_TOKEN_INFO *info = &token->info;
+    struct cs_host_token m = {.slot = token->number,
+        .label = unpad(info->label, sizeof(info->label)),
+        .manufacturer = unpad(info->manufacturerID, sizeof(info->manufacturerID)),
+        .model = unpad(info->model, sizeof(info->model)),
+        .serial = unpad(info->serialNumber, sizeof(info->serialNumber)),
+        .flags = wire_flags(token),
+        .since = token->since,
+        .why = why_locked(token)};
+    size_t frame = cs_frame_begin(buf, CS_HOST_TOKEN_BEGIN, 0);
+
+    cs_host_token_put(buf, &m);
+    cs_frame_end(buf, frame);
+}
+
+static void put_object(
+    struct cs_buf *buf, const struct cs_token *token, const struct cs_object *object)
+{
+    struct cs_host_object m = {.slot = token->number,
+        .object_class = object->object_class,
+        .key_type = object->key_type,
+        .flags = object->flags,
+        .label = object->label,
+        .cka_id = object->cka_id,
+        .value = object->value};
+    size_t frame = cs_frame_begin(buf, CS_HOST_OBJECT, 0);
+
+    cs_host_object_put(buf, &m);
+    cs_frame_end(buf, frame);
+}
+
+/* The whole picture in one piece. */
+static void report_picture(struct cs_token *token)
+{
+    CS_AUTO(cs_buf_deinit) struct cs_buf buf = CS_BUF_INIT(PICTURE_MAX);
+    size_t frame;
+
+    if (token->gone)
+        return;
+    put_token(&buf, token);
+    for (size_t i = 0; i < token->objects.n; i++)
+        put_object(&buf, token, &token->objects.items[i]);
+    frame = cs_frame_begin(&buf, CS_HOST_TOKEN_END, 0);
+    cs_host_number_put(&buf, token->number);
+    cs_frame_end(&buf, frame);
+    cs_link_send(token->link, &buf);
+    token->reported = true;
+}
+
+static void set_why(struct cs_token *token, struct cs_bytes why)
+{
+    if (why.len)
+        cs_words_clean(token->why, sizeof(token->why), why);
+    token->since = (uint64_t)time(NULL);
+}
+
+static void lose_login(struct cs_token *token)
+{
+    token->logged_in = false;
+    cs_objects_forget_private(&token->objects);
+    cs_pairs_clear(&token->pairs);
+}
+
+/* Takes a new list in; true if it looks different from outside. */
+static bool take_objects(struct cs_token *token, struct cs_objects *objects)
+{
+    bool locked = (token->info.flags & CKF_LOGIN_REQUIRED) && !token->logged_in;
+    bool changed;
+
+    /* A locked token hides private keys; that is no reason to forget them. */
+    if (locked && cs_objects_keep_private(objects, &token->objects) < 0)
+        cs_warn("token '%s': out of memory for its objects", token->name);
+    changed = !cs_objects_equal(objects, &token->objects);
+    if (!cs_objects_same_handles(objects, &token->objects))
+        cs_pairs_clear(&token->pairs);
+    cs_objects_deinit(&token->objects);
+    token->objects = *objects;
+    *objects = (struct cs_objects){0};
+    return changed;
+}
+
+/* One pass with one session. */
+static CK_RV read_once(
+    struct cs_token *token, bool fresh, struct cs_objects *objects, CK_SESSION_INFO *info)
+{
+    CK_SESSION_HANDLE session;
+    CK_RV rv = cs_session_take(&token->sessions, fresh, &session);
+
+    if (rv != CKR_OK)
+        return rv;
+    pthread_rwlock_rdlock(&token->calls);
+    rv = CS_MODULE_CALL(token->module, C_GetSessionInfo(session, info));
+    if (rv == CKR_OK)
+        rv = cs_objects_read(token->module, session, token->name, objects);
+    pthread_rwlock_unlock(&token->calls);
+    cs_session_give(&token->sessions, session, rv);
+    return rv;
+}
+
+static bool is_user_state(CK_STATE state)
+{
+    return state == CKS_RO_USER_FUNCTIONS || state == CKS_RW_USER_FUNCTIONS;
+}
+
+static void take_reading(
+    struct cs_token *token, struct cs_objects *objects, const CK_SESSION_INFO *info)
+{
+    bool lost, changed;
+
+    pthread_mutex_lock(&token->lock);
+    lost = token->logged_in && !is_user_state(info->state);
+    if (lost) {
+        lose_login(token);
+        set_why(token, cs_bytes_of("the token ended the login"));
+    }
+    changed = take_objects(token, objects);
+    if (changed || !token->reported)
+        report_picture(token);
+    else if (lost)
+        report_state(token);
+    pthread_mutex_unlock(&token->lock);
+}
+
+int cs_token_read(struct cs_token *token, bool fresh, struct cs_failure *failure)
+{
+    struct cs_objects objects = {0};
+    CK_SESSION_INFO info;
+    CK_RV rv;
+
+    pthread_mutex_lock(&token->reading);
+    rv = read_once(token, fresh, &objects, &info);
+    if (cs_ckr_is_stale(rv) && !fresh)
+        rv = read_once(token, true, &objects, &info);
+    if (rv == CKR_OK)
+        take_reading(token, &objects, &info);
+    pthread_mutex_unlock(&token->reading);
+    return rv == CKR_OK ? 0 : cs_ckr_fail(failure, rv, token->name);
+}
+
+CK_RV cs_token_refresh_info(struct cs_token *token, CK_FLAGS *flagsp)
+{
+    CK_TOKEN_INFO info;
+    CK_RV rv = CS_MODULE_CALL(token->module, C_GetTokenInfo(token->slot, &info));
+
+    if (rv != CKR_OK)
+        return rv;
+    /* A PIN belongs to one token, not to a slot. */
+    if (!cs_token_is(token, &info))
+        return CKR_TOKEN_NOT_PRESENT;
+    pthread_mutex_lock(&token->lock);
+    if (token->info.flags != info.flags) {
+        token->info.flags = info.flags;
+        report_state(token);
+    }
+    *flagsp = info.flags;
+    pthread_mutex_unlock(&token->lock);
+    return CKR_OK;
+}
+
+int cs_token_check_unlocked(struct cs_token *token, struct cs_failure *failure)
+{
+    bool locked;
+
+    pthread_mutex_lock(&token->lock);
+    locked = !(wire_flags(token) & CS_TOKEN_UNLOCKED);
+    if (locked)
+        cs_fail(&failure->fault, CS_ERR_LOCKED,
+            "token '%s' is locked (%s): run 'countersign unlock'", token->name, token->why);
+    pthread_mutex_unlock(&token->lock);
+    return locked ? CS_ERR_LOCKED : 0;
+}
+
+bool cs_token_wants_login(struct cs_token *token)
+{
+    bool wants;
+
+    pthread_mutex_lock(&token->lock);
+    wants = (token->info.flags & CKF_LOGIN_REQUIRED) && !token->logged_in;
+    pthread_mutex_unlock(&token->lock);
+    return wants;
+}
+
+void cs_token_set_unlocked(struct cs_token *token)
+{
+    pthread_mutex_lock(&token->lock);
+    token->logged_in = token->info.flags & CKF_LOGIN_REQUIRED;
+    token->held = false;
+    set_why(token, (struct cs_bytes){0});
+    cs_refused_clear(&token->refused);
+    report_state(token);
+    pthread_mutex_unlock(&token->lock);
+}
+
+void cs_token_set_locked(struct cs_token *token, bool hold, struct cs_bytes why)
+{
+    pthread_mutex_lock(&token->lock);
+    lose_login(token);
+    token->held |= hold;
+    set_why(token, why);
+    report_state(token);
+    pthread_mutex_unlock(&token->lock);
+}
+
+void cs_token_report_state(struct cs_token *token)
+{
+    pthread_mutex_lock(&token->lock);
+    report_state(token);
+    pthread_mutex_unlock(&token->lock);
+}
+
+void cs_token_report_gone(struct cs_token *token)
+{
+    CS_AUTO(cs_buf_deinit) struct cs_buf buf = CS_BUF_INIT(64);
+    size_t frame = cs_frame_begin(&buf, CS_HOST_TOKEN_GONE, 0);
+
+    cs_host_number_put(&buf, token->number);
+    cs_frame_end(&buf, frame);
+    pthread_mutex_lock(&token->lock);
+    if (token->reported && !token->gone)
+        cs_link_send(token->link, &buf);
+    token->gone = true;
+    pthread_mutex_unlock(&token->lock);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A token: who it is, whether it is unlocked, what is on it, and what the agent was told of it. */
+#ifndef CS_TOKEN_HOST_TOKEN_H
+#define CS_TOKEN_HOST_TOKEN_H
+
+#include "token-host/key.h"
+#include "token-host/link.h"
+#include "token-host/object.h"
+#include "token-host/refused.h"
+#include "token-host/session.h"
+
+#define CS_TOKEN_WHY_MAX 160
+
+struct cs_login;
+
+struct cs_token {
+    /* Never change. */
+    uint32_t number;
+    CK_SLOT_ID slot;
+    char name[72]; /* the label, harmless, for sentences */
+    struct cs_module *module;
+    struct cs_link *link;
+
+    /* Have locks of their own. */
+    unsigned refs;
+    struct cs_sessions sessions;
+    /* Held for reading around calls for this token, for writing around those that no other call
+     * may interrupt. */
+    pthread_rwlock_t calls;
+    pthread_mutex_t reading;  /* one reads the objects at a time */
+    pthread_mutex_t entering; /* one logs in at a time */
+
+    /* Guarded by lock. */
+    pthread_mutex_t lock;
+    CK_TOKEN_INFO info;
+    bool logged_in;
+    bool held; /* CS_TOKEN_HELD */
+    bool gone;
+    bool reported;
+    uint64_t since;
+    char why[CS_TOKEN_WHY_MAX];
+    struct cs_objects objects;
+    struct cs_pairs pairs;
+    struct cs_refused refused;
+    struct cs_login *logins; /* login.c's */
+    struct cs_buf asker;     /* the last LOGIN message's body: who to ask for a PIN, if need be */
+
+    struct cs_token *next; /* slot.c's list */
+    bool seen;
+};
+
+int cs_token_new(struct cs_module *module, struct cs_link *link, uint32_t number, CK_SLOT_ID slot,
+    const CK_TOKEN_INFO *info, struct cs_token **tokenp);
+struct cs_token *cs_token_ref(struct cs_token *token);
+void cs_token_unref(struct cs_token *token);
+CS_DEFINE_CLEANUP(struct cs_token *, cs_token_unref);
+
+/* Whether this is still the token that info is about. */
+bool cs_token_is(const struct cs_token *token, const CK_TOKEN_INFO *info);
+
+/* Reads the objects, sees whether the login still holds, and tells the agent what changed.
+ * fresh: not through sessions that may be dead. */
+int cs_token_read(struct cs_token *token, bool fresh, struct cs_failure *failure);
+/* Asks the module for the token's flags and keeps them. CKR_TOKEN_NOT_PRESENT if another token is
+ * in the slot. */
+CK_RV cs_token_refresh_info(struct cs_token *token, CK_FLAGS *flagsp);
+
+/* 0 if signatures may be tried: unlocked or never locked. CS_ERR_LOCKED with its sentence. */
+int cs_token_check_unlocked(struct cs_token *token, struct cs_failure *failure);
+/* Whether the module would want a login now. */
+bool cs_token_wants_login(struct cs_token *token);
+
+/* Changes of state; the agent is told. */
+void cs_token_set_unlocked(struct cs_token *token);
+void cs_token_set_locked(struct cs_token *token, bool hold, struct cs_bytes why);
+void cs_token_report_state(struct cs_token *token);
+void cs_token_report_gone(struct cs_token *token);
+
+#endif
