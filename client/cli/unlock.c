@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * countersign unlock: a login, by a dialog or with a PIN from a descriptor. The PIN never comes
+ * into this process: the descriptor is passed on, to the process that drives the token.
+ */
+#include "cli/field.h"
+#include "cli/json.h"
+#include "cli/verbs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* pinentry-curses draws on the terminal that GPG_TTY names. */
+static void tell_terminal(void)
+{
+    const int descriptors[] = {STDIN_FILENO, STDERR_FILENO, STDOUT_FILENO};
+    const char *given = getenv("GPG_TTY");
+
+    if (given && *given)
+        return;
+    for (size_t i = 0; i < sizeof(descriptors) / sizeof(descriptors[0]); i++) {
+        const char *name = ttyname(descriptors[i]);
+
+        if (name) {
+            setenv("GPG_TTY", name, 1);
+            return;
+        }
+    }
+}
+
+/* 0, or the exit status of a usage error. */
+static int read_descriptor(const struct cs_cli *cli, const char *text, int *fdp)
+{
+    char *end;
+    long fd;
+
+    errno = 0;
+    fd = strtol(text, &end, 10);
+    if (errno || end == text || *end || fd < 0 || fd > INT32_MAX)
+        return cs_cli_usage(cli, "--pin-fd '%s' is not the number of a descriptor", text);
+    if (fcntl((int)fd, F_GETFD) < 0)
+        return cs_cli_usage(cli, "--pin-fd %ld: that descriptor is not open", fd);
+    if (isatty((int)fd))
+        return cs_cli_usage(cli,
+            "--pin-fd %ld is a terminal, which would show the PIN; without --pin-fd a dialog asks "
+            "for it",
+            fd);
+    *fdp = (int)fd;
+    return 0;
+}
+
+static int print(const struct cs_cli *cli, const struct countersign_list *labels)
+{
+    struct json_object *object;
+    const char *label;
+
+    if (cli->json) {
+        object = json_object_new_object();
+        json_object_object_add(object, "unlocked", cs_json_labels(labels));
+        return cs_json_print(object, cli->out);
+    }
+    for (size_t i = 0; (label = countersign_list_label(labels, i)); i++)
+        cs_field_line(cli, "unlocked %s", label);
+    return CS_EXIT_OK;
+}
+
+static int run(struct cs_cli *cli, int argc, char **argv)
+{
+    const char *pin_fd = NULL;
+    bool force = false;
+    const struct cs_option options[] = {
+        {.name = "pin-fd", .value = &pin_fd},
+        {.name = "force", .flag = &force},
+        {.name = "json", .flag = &cli->json},
+    };
+    struct countersign_list *labels = NULL;
+    int how = CS_UNLOCK_ASK, fd = -1, status;
+    int r = cs_options_read(cli, options, 3, &argc, &argv, 0, 1);
+
+    if (r != CS_OPTIONS_GO)
+        return r;
+    if (force && pin_fd)
+        return cs_cli_usage(cli, "--force and --pin-fd exclude each other");
+    if (pin_fd) {
+        status = read_descriptor(cli, pin_fd, &fd);
+        if (status != 0)
+            return status;
+    }
+    how = pin_fd ? CS_UNLOCK_FD : force ? CS_UNLOCK_FORCE : CS_UNLOCK_ASK;
+    tell_terminal();
+    r = cs_cli_connect(cli);
+    if (r == 0)
+        r = countersign_unlock(cli->client, argv[0], how, fd, &labels, &cli->fault);
+    if (r < 0)
+        return cs_cli_fail(cli, r);
+    status = print(cli, labels);
+    countersign_list_free(labels);
+    return status;
+}
+
+const struct cs_verb cs_verb_unlock = {
+    .name = "unlock",
+    .arguments = "[TOKEN] [--pin-fd N] [--force] [--json]",
+    .summary = "enter the PIN of a token",
+    .help = "Logs in to the token that TOKEN (its label, serial or pkcs11: URI) names;\n"
+            "without TOKEN, to the one that can be unlocked. The PIN comes from the source\n"
+            "that is configured for the token, else a dialog asks for it: on your desktop, or\n"
+            "on this terminal. It is not needed beforehand: a program that uses a key asks\n"
+            "as well.\n"
+            "\n"
+            "  --pin-fd N   read the PIN from descriptor N instead, to its end\n"
+            "  --force      ask even if one more wrong PIN blocks the token\n"
+            "  --json       print JSON\n"
+            "\n"
+            "A PIN has no place on a command line or in the environment, where others see it.\n",
+    .examples = "  countersign unlock corp\n"
+                "  countersign unlock corp --pin-fd 3 3</run/credentials/corp.pin\n"
+                "  pass show corp-card | countersign unlock --pin-fd 0\n",
+    .run = run,
+};

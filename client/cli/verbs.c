@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verbs there are, in the order of the help. */
+#include "cli/verbs.h"
+
+const struct cs_verb *const cs_verbs[] = {
+    &cs_verb_status,
+    &cs_verb_list,
+    &cs_verb_show,
+    &cs_verb_unlock,
+    &cs_verb_lock,
+    &cs_verb_pem,
+    &cs_verb_version,
+    &cs_verb_help,
+    NULL,
+};

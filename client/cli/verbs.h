@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A verb is a file of its name that defines one of these. */
+#ifndef CS_CLI_VERBS_H
+#define CS_CLI_VERBS_H
+
+#include "cli/cli.h"
+
+extern const struct cs_verb cs_verb_status;
+extern const struct cs_verb cs_verb_list;
+extern const struct cs_verb cs_verb_show;
+extern const struct cs_verb cs_verb_unlock;
+extern const struct cs_verb cs_verb_lock;
+extern const struct cs_verb cs_verb_pem;
+extern const struct cs_verb cs_verb_version;
+extern const struct cs_verb cs_verb_help;
+
+#endif
