@@ -151,6 +151,11 @@ int cs_ckr_code(CK_RV rv)
     return rv == CKR_OK ? 0 : find(rv)->code;
 }
 
+const char *cs_ckr_text(CK_RV rv)
+{
+    return rv == CKR_OK ? "success" : find(rv)->text;
+}
+
 bool cs_ckr_is_stale(CK_RV rv)
 {
     return rv != CKR_OK && find(rv)->nature == STALE;

@@ -17,6 +17,7 @@ struct cs_failure {
 /* "CKR_PIN_INCORRECT"; of a code no standard knows "CKR_VENDOR_DEFINED" or "an unknown code". */
 const char *cs_ckr_name(CK_RV rv);
 int cs_ckr_code(CK_RV rv);
+const char *cs_ckr_text(CK_RV rv);
 
 /* The session or a handle has died: reopen, find again, and try once more. */
 bool cs_ckr_is_stale(CK_RV rv);

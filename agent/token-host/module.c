@@ -18,12 +18,14 @@
 #include <dlfcn.h>
 #include <libp11.h>
 #include <openssl/err.h>
+#include <stdio.h>
 #include <string.h>
 
 struct cs_module {
-    PKCS11_CTX *ctx;
+    PKCS11_CTX *ctx; /* NULL: libp11 could not initialise it, we did */
     void *handle;
     CK_FUNCTION_LIST *functions;
+    char manufacturer[33], description[33];
     bool threaded;
     pthread_mutex_t lock; /* recursive; taken only if not threaded */
 };
@@ -77,7 +79,7 @@ static int open_library(struct cs_module *module, const char *path, struct cs_fa
     return 0;
 }
 
-/* The module's return code behind libp11's last failure; CKR_OK if it was something else. */
+/* The module's return code behind libp11's last failure. */
 static CK_RV libp11_error(void)
 {
     unsigned long e, last = 0;
@@ -85,47 +87,71 @@ static CK_RV libp11_error(void)
     while ((e = ERR_get_error()) != 0)
         if (ERR_GET_LIB(e) == ERR_get_CKR_code())
             last = e;
-    return last ? (CK_RV)ERR_GET_REASON(last) : CKR_OK;
+    return last ? (CK_RV)ERR_GET_REASON(last) : CKR_GENERAL_ERROR;
+}
+
+static void copy_field(char text[33], const uint8_t field[32])
+{
+    size_t len = 32;
+
+    while (len > 0 && field[len - 1] == ' ')
+        len--;
+    memcpy(text, field, len);
+    text[len] = '\0';
 }
 
 /* libp11 offers the system's locks and cannot do without. A module that does not take them is
- * initialised here for one thread; libp11 then finds it initialised and is content. */
+ * initialised here for one thread. */
 static CK_RV initialize_unthreaded(struct cs_module *module, const char *init_args)
 {
     CK_C_INITIALIZE_ARGS args = {.pReserved = NULL};
+    CK_INFO info;
+    CK_RV rv;
 
     module->threaded = false;
     memcpy(&args.pReserved, &init_args, sizeof(init_args));
-    return module->functions->C_Initialize(init_args ? &args : NULL);
+    rv = module->functions->C_Initialize(init_args ? &args : NULL);
+    if (rv != CKR_OK)
+        return rv;
+    rv = module->functions->C_GetInfo(&info);
+    if (rv != CKR_OK) {
+        module->functions->C_Finalize(NULL);
+        return rv;
+    }
+    copy_field(module->manufacturer, info.manufacturerID);
+    copy_field(module->description, info.libraryDescription);
+    return CKR_OK;
 }
 
-static int initialize(
-    struct cs_module *module, const char *path, const char *init_args, struct cs_failure *failure)
+static CK_RV initialize(struct cs_module *module, const char *path, const char *init_args)
 {
+    PKCS11_CTX *ctx = PKCS11_CTX_new();
     CK_RV rv;
 
-    module->ctx = PKCS11_CTX_new();
-    if (!module->ctx)
-        return CS_ERR_MEMORY;
-    PKCS11_CTX_init_args(module->ctx, init_args);
+    if (!ctx)
+        return CKR_HOST_MEMORY;
+    PKCS11_CTX_init_args(ctx, init_args);
     ERR_clear_error();
-    if (PKCS11_CTX_load(module->ctx, path) == 0)
-        return 0;
-    rv = libp11_error();
-    if (rv == CKR_CANT_LOCK) {
-        rv = initialize_unthreaded(module, init_args);
-        if (rv == CKR_OK && PKCS11_CTX_load(module->ctx, path) == 0)
-            return 0;
+    if (PKCS11_CTX_load(ctx, path) < 0) {
+        rv = libp11_error();
+        PKCS11_CTX_free(ctx);
+        if (rv == CKR_CANT_LOCK)
+            rv = initialize_unthreaded(module, init_args);
+        return rv;
     }
-    failure->rv = rv;
-    return cs_fail(&failure->fault, CS_ERR_MODULE_FAILED, "the module %s does not start (%s)", path,
-        cs_ckr_name(rv));
+    module->ctx = ctx;
+    snprintf(module->manufacturer, sizeof(module->manufacturer), "%s",
+        ctx->manufacturer ? ctx->manufacturer : "");
+    snprintf(module->description, sizeof(module->description), "%s",
+        ctx->description ? ctx->description : "");
+    return CKR_OK;
 }
 
 int cs_module_new(
     const char *path, const char *init_args, struct cs_failure *failure, struct cs_module **modulep)
 {
     CS_AUTO(module_discardp) struct cs_module *module = module_alloc();
+    CK_RV rv;
     int r;
 
     if (!module)
@@ -133,9 +159,13 @@ int cs_module_new(
     r = open_library(module, path, failure);
     if (r < 0)
         return cs_trace(r);
-    r = initialize(module, path, init_args, failure);
-    if (r < 0)
-        return cs_trace(r);
+    rv = initialize(module, path, init_args);
+    if (rv != CKR_OK) {
+        failure->rv = rv;
+        return cs_fail(&failure->fault, CS_ERR_MODULE_FAILED,
+            "the module %s does not start: %s (%s, 0x%lx)", path, cs_ckr_text(rv), cs_ckr_name(rv),
+            (unsigned long)rv);
+    }
     *modulep = cs_steal(&module);
     return 0;
 }
@@ -144,7 +174,10 @@ void cs_module_free(struct cs_module *module)
 {
     if (!module)
         return;
-    PKCS11_CTX_unload(module->ctx);
+    if (module->ctx)
+        PKCS11_CTX_unload(module->ctx);
+    else
+        module->functions->C_Finalize(NULL);
     module_discard(module);
 }
 
@@ -160,12 +193,12 @@ bool cs_module_threaded(const struct cs_module *module)
 
 const char *cs_module_manufacturer(const struct cs_module *module)
 {
-    return module->ctx->manufacturer ? module->ctx->manufacturer : "";
+    return module->manufacturer;
 }
 
 const char *cs_module_description(const struct cs_module *module)
 {
-    return module->ctx->description ? module->ctx->description : "";
+    return module->description;
 }
 
 void cs_module_enter(struct cs_module *module)

@@ -58,6 +58,7 @@ CK_RV cs_session_take(struct cs_sessions *sessions, bool fresh, CK_SESSION_HANDL
             close_one(sessions);
         if (!fresh && sessions->n_idle > 0) {
             *sessionp = sessions->idle[--sessions->n_idle];
+            rv = CKR_OK;
             break;
         }
         if (sessions->n_open < sessions->max) {

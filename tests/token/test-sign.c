@@ -4,6 +4,7 @@
 #include "base/scheme.h"
 #include "host.h"
 #include "softhsm.h"
+#include "verify.h"
 
 #include <countersign/error.h>
 #include <setjmp.h>
@@ -11,7 +12,6 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <openssl/rand.h>
-#include <openssl/rsa.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,33 +119,6 @@ static void test_public_keys_are_those_of_openssl(void **state)
     assert_int_equal(host_stop(&host), 0);
 }
 
-/* Judges by OpenSSL alone. */
-static bool verifies(EVP_PKEY *key, const struct cs_scheme *scheme, struct cs_bytes data,
-    const struct host_answer *answer)
-{
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
-    EVP_MD_CTX *md = EVP_MD_CTX_new();
-    bool ok;
-
-    if (scheme->hash == CS_HASH_NONE) {
-        ok = EVP_DigestVerifyInit(md, NULL, NULL, NULL, key) == 1 &&
-             EVP_DigestVerify(md, answer->signature, answer->signature_len, data.data, data.len) ==
-                 1;
-    } else {
-        ok = EVP_PKEY_verify_init(ctx) == 1 &&
-             EVP_PKEY_CTX_set_signature_md(ctx, EVP_get_digestbyname(cs_hash_name(scheme->hash))) ==
-                 1;
-        if (scheme->padding == CS_PADDING_PSS)
-            ok = ok && EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
-                 EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1;
-        ok = ok && EVP_PKEY_verify(
-                       ctx, answer->signature, answer->signature_len, data.data, data.len) == 1;
-    }
-    EVP_PKEY_CTX_free(ctx);
-    EVP_MD_CTX_free(md);
-    return ok;
-}
-
 static uint8_t type_of(const char *type)
 {
     if (strncmp(type, "RSA", 3) == 0)
@@ -174,7 +147,7 @@ static void sign_in_all_schemes(struct host *host, struct host_token *token, siz
         answer = host_sign(host, token, spki, id_of(i), scheme->code, CS_BYTES(data, len));
         if (answer.type != CS_HOST_SIGNED)
             fail_msg("%s in %s: %s", types[i], scheme->name, answer.text);
-        if (!verifies(keys[i].key, scheme, CS_BYTES(data, len), &answer))
+        if (!verify_answer(keys[i].key, scheme, CS_BYTES(data, len), &answer))
             fail_msg("%s in %s: the signature is wrong", types[i], scheme->name);
     }
     OPENSSL_free((void *)spki.data);
@@ -223,7 +196,8 @@ static void test_rsa_pss_certificate_finds_its_rsa_key(void **state)
         host_sign(&host, token, CS_BYTES(pss, len + 4), id_of(0), 0x0809, CS_BYTES(digest, 32));
     assert_string_equal(answer.text, "");
     assert_int_equal(answer.type, CS_HOST_SIGNED);
-    assert_true(verifies(keys[0].key, cs_scheme_by_code(0x0804), CS_BYTES(digest, 32), &answer));
+    assert_true(
+        verify_answer(keys[0].key, cs_scheme_by_code(0x0804), CS_BYTES(digest, 32), &answer));
     OPENSSL_free((void *)spki.data);
     assert_int_equal(host_stop(&host), 0);
 }
@@ -292,7 +266,7 @@ static void test_many_signatures_at_once(void **state)
         struct host_answer answer = host_next_answer(&host, &id);
 
         assert_int_equal(answer.type, CS_HOST_SIGNED);
-        assert_true(verifies(keys[3].key, cs_scheme_by_code(0x0403), m.data, &answer));
+        assert_true(verify_answer(keys[3].key, cs_scheme_by_code(0x0403), m.data, &answer));
     }
     OPENSSL_free((void *)spki.data);
     assert_int_equal(host_stop(&host), 0);
