@@ -117,9 +117,8 @@ static int check_flags(
             name);
     if ((flags & CKF_USER_PIN_FINAL_TRY) && !force)
         return cs_fail(&failure->fault, CS_ERR_PIN_FINAL_TRY,
-            "token '%s': one more wrong PIN blocks it: run 'countersign unlock --force' if you "
-            "are sure",
-            name);
+            "token '%s': one more wrong PIN blocks it: run '%s --force' if you are sure", name,
+            login->token->unlock);
     return 0;
 }
 
@@ -254,11 +253,14 @@ static void run_login(struct cs_job *job)
 {
     CS_AUTO(login_freep) struct cs_login *login = (struct cs_login *)job;
     struct cs_failure failure = {0}, reading = {0};
+    CK_FLAGS flags;
     int r = log_in_for_all(login, &failure);
 
     if (r == 0) {
         cs_info("token '%s' is unlocked", login->token->name);
         withdraw_others(login);
+        /* A right PIN sets the counters of wrong ones back. */
+        cs_token_refresh_info(login->token, &flags);
         if (cs_token_read(login->token, false, &reading) < 0)
             cs_warn("%s", reading.fault.text);
     } else {

@@ -36,9 +36,8 @@ static int check_pin(
     if (!refused)
         return 0;
     return cs_fail(&failure->fault, CS_ERR_PIN_INCORRECT,
-        "token '%s': %s was refused before and is not sent again: correct it, or run 'countersign "
-        "unlock'",
-        request->token->name, request->origin);
+        "token '%s': %s was refused before and is not sent again: correct it, or run '%s'",
+        request->token->name, request->origin, request->token->unlock);
 }
 
 void cs_pin_refused(struct cs_token *token, struct cs_secret *pin)
@@ -176,10 +175,8 @@ static int from_sources(
 
         if (r2 == 0 || r2 == CS_ERR_CANCELLED)
             return r2;
-        if (r2 != CS_ERR_NOT_FOUND) {
-            cs_warn("%s", cs_fault_text(&failure->fault, r2));
+        if (r2 != CS_ERR_NOT_FOUND)
             r = r2;
-        }
     }
     if (request->configuration->m.n_sources == 0)
         r = from_default_credential(request, pin, failure);
@@ -222,11 +219,13 @@ int cs_pin_get(struct cs_pin_request *request, struct cs_secret *pin, struct cs_
         return r;
     if (!person && r == CS_ERR_NOT_FOUND)
         return cs_fail(&failure->fault, CS_ERR_LOCKED,
-            "token '%s' is locked and nobody can be asked for its PIN: run 'countersign unlock "
-            "--pin-fd N', or configure where the PIN comes from",
-            request->token->name);
+            "token '%s' is locked and nobody can be asked for its PIN: run '%s --pin-fd N', or "
+            "configure where the PIN comes from",
+            request->token->name, request->token->unlock);
     if (!person)
         return r;
+    if (r != CS_ERR_NOT_FOUND)
+        cs_warn("%s", cs_fault_text(&failure->fault, r));
     r2 = from_person(request, pin, &asking);
     /* Where nobody could be asked, what was wrong with the configured source says more. */
     if (r2 == CS_ERR_LOCKED && r != CS_ERR_NOT_FOUND)

@@ -23,6 +23,17 @@ static struct cs_bytes unpad(const uint8_t *field, size_t size)
     return CS_BYTES(field, size);
 }
 
+/* With the name only if a shell takes it as it is. */
+static void set_unlock(struct cs_token *token)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    bool simple =
+        *token->name && *token->name != '-' && token->name[strspn(token->name, plain)] == '\0';
+
+    snprintf(token->unlock, sizeof(token->unlock), "countersign unlock%s%s", simple ? " " : "",
+        simple ? token->name : "");
+}
+
 int cs_token_new(struct cs_module *module, struct cs_link *link, uint32_t number, CK_SLOT_ID slot,
     const CK_TOKEN_INFO *info, struct cs_token **tokenp)
 {
@@ -40,6 +51,7 @@ int cs_token_new(struct cs_module *module, struct cs_link *link, uint32_t number
     token->asker = CS_BUF_INIT(64 * 1024);
     snprintf(token->why, sizeof(token->why), "not unlocked yet");
     cs_words_clean(token->name, sizeof(token->name), unpad(info->label, sizeof(info->label)));
+    set_unlock(token);
     cs_sessions_init(&token->sessions, module, slot);
     pthread_rwlockattr_init(&attr);
     /* A stream of signatures must not keep a writer out for ever. */
@@ -299,9 +311,12 @@ int cs_token_check_unlocked(struct cs_token *token, struct cs_failure *failure)
 
     pthread_mutex_lock(&token->lock);
     locked = !(wire_flags(token) & CS_TOKEN_UNLOCKED);
-    if (locked)
-        cs_fail(&failure->fault, CS_ERR_LOCKED,
-            "token '%s' is locked (%s): run 'countersign unlock'", token->name, token->why);
+    if (locked && token->since == 0)
+        cs_fail(&failure->fault, CS_ERR_LOCKED, "token '%s' is locked: run '%s'", token->name,
+            token->unlock);
+    else if (locked)
+        cs_fail(&failure->fault, CS_ERR_LOCKED, "token '%s' is locked (%s): run '%s'", token->name,
+            token->why, token->unlock);
     pthread_mutex_unlock(&token->lock);
     return locked ? CS_ERR_LOCKED : 0;
 }

@@ -17,7 +17,8 @@ struct cs_token {
     /* Never change. */
     uint32_t number;
     CK_SLOT_ID slot;
-    char name[72]; /* the label, harmless, for sentences */
+    char name[72];   /* the label, harmless, for sentences */
+    char unlock[96]; /* the command that unlocks it */
     struct cs_module *module;
     struct cs_link *link;
 

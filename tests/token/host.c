@@ -275,6 +275,15 @@ struct host_answer host_next_answer(struct host *host, uint32_t *idp)
     return answer;
 }
 
+struct host_answer host_first_answer(struct host *host)
+{
+    struct host_answer answer = {.type = 0};
+
+    while (answer.type == 0)
+        assert_int_equal(step(host, &answer), 0);
+    return answer;
+}
+
 struct host_answer host_answer(struct host *host, uint32_t id)
 {
     uint32_t got;
@@ -421,17 +430,23 @@ struct host_answer host_login_auto(struct host *host, struct host_token *token, 
     return host_answer(host, host_ask_login(host, &m, -1));
 }
 
+uint32_t host_ask_logout(struct host *host, const struct cs_host_logout_request *m)
+{
+    struct cs_buf buf = CS_BUF_INIT(4096);
+    size_t frame = cs_frame_begin(&buf, CS_HOST_LOGOUT, ++host->last_id);
+
+    cs_host_logout_put(&buf, m);
+    cs_frame_end(&buf, frame);
+    send_frame(host, &buf, -1);
+    return host->last_id;
+}
+
 struct host_answer host_logout(struct host *host, struct host_token *token, bool hold)
 {
     struct cs_host_logout_request m = {
         .slot = token->slot, .hold = hold, .why = cs_bytes_of("locked by the test")};
-    struct cs_buf buf = CS_BUF_INIT(4096);
-    size_t frame = cs_frame_begin(&buf, CS_HOST_LOGOUT, ++host->last_id);
 
-    cs_host_logout_put(&buf, &m);
-    cs_frame_end(&buf, frame);
-    send_frame(host, &buf, -1);
-    return host_answer(host, host->last_id);
+    return host_answer(host, host_ask_logout(host, &m));
 }
 
 struct host_answer host_refresh(struct host *host)

@@ -66,9 +66,12 @@ size_t host_count(const struct host_token *token, uint8_t object_class);
 uint32_t host_ask_login(struct host *host, const struct cs_host_login_request *m, int fd);
 uint32_t host_ask_sign(struct host *host, const struct cs_host_sign_request *m);
 uint32_t host_ask(struct host *host, uint16_t type);
+uint32_t host_ask_logout(struct host *host, const struct cs_host_logout_request *m);
 void host_cancel(struct host *host, uint32_t id);
 /* Reads until the answer to id has come; answers to others are an error. */
 struct host_answer host_answer(struct host *host, uint32_t id);
+/* The answer that nobody asked for, with id 0. */
+struct host_answer host_first_answer(struct host *host);
 /* The next answer, whoever asked. */
 struct host_answer host_next_answer(struct host *host, uint32_t *idp);
 

@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 
 #define SO_PIN "12345678"
-#define DER_MAX 4096
+#define DER_MAX 8192
 
 static char folder[64];
 
@@ -236,12 +236,15 @@ static void put_key(struct template *t, EVP_PKEY *key, bool private)
     }
 }
 
-static void put_certificate(struct template *t, X509 *x509)
+static void put_certificate(struct template *t, X509 *x509, struct cs_bytes value)
 {
     uint8_t der[DER_MAX], *p = der;
 
     put_number(t, CKA_CERTIFICATE_TYPE, CKC_X_509);
-    put(t, CKA_VALUE, der, (size_t)i2d_X509(x509, &p));
+    if (value.len)
+        put(t, CKA_VALUE, value.data, value.len);
+    else
+        put(t, CKA_VALUE, der, (size_t)i2d_X509(x509, &p));
     p = der;
     put(t, CKA_SUBJECT, der, (size_t)i2d_X509_NAME(X509_get_subject_name(x509), &p));
 }
@@ -259,7 +262,7 @@ static void create(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session,
     put(&t, CKA_LABEL, object->label.data, object->label.len);
     put(&t, CKA_ID, object->id.data, object->id.len);
     if (ck_class == CKO_CERTIFICATE) {
-        put_certificate(&t, object->key->certificate);
+        put_certificate(&t, object->key->certificate, object->value);
     } else {
         put_key(&t, object->key->key, ck_class == CKO_PRIVATE_KEY);
         put_flag(&t, ck_class == CKO_PRIVATE_KEY ? CKA_SIGN : CKA_VERIFY, CK_TRUE);

@@ -29,7 +29,11 @@ struct softhsm_object {
     const struct softhsm_key *key;
     unsigned parts;
     struct cs_bytes label, id;
+    struct cs_bytes value; /* in place of the certificate's own DER, if not empty */
 };
+
+#define SOFTHSM_ROW(of, what, name, number)                                                        \
+    ((struct softhsm_object){.key = (of), .parts = (what), .label = (name), .id = (number)})
 
 /* A new folder, which SOFTHSM2_CONF names from now on. */
 void softhsm_begin(void);

@@ -26,7 +26,7 @@ static int set_up(void **state)
     (void)state;
     softhsm_begin();
     key = softhsm_key_new("EC-P-256");
-    object = (struct softhsm_object){&key, SOFTHSM_ALL, cs_bytes_of("key"), ID};
+    object = SOFTHSM_ROW(&key, SOFTHSM_ALL, cs_bytes_of("key"), ID);
     softhsm_add_token("odd", &object, 1);
     return 0;
 }

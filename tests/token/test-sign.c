@@ -38,8 +38,7 @@ static int set_up(void **state)
     softhsm_begin();
     for (size_t i = 0; i < N_TYPES; i++) {
         keys[i] = softhsm_key_new(types[i]);
-        objects[i] =
-            (struct softhsm_object){&keys[i], SOFTHSM_ALL, cs_bytes_of(types[i]), id_of(i)};
+        objects[i] = SOFTHSM_ROW(&keys[i], SOFTHSM_ALL, cs_bytes_of(types[i]), id_of(i));
     }
     softhsm_add_token("all kinds", objects, N_TYPES);
     return 0;

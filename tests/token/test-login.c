@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Logins: where the PIN comes from, that a wrong one is sent once, and who waits for whom. */
+#include "host.h"
+#include "odd.h"
+#include "softhsm.h"
+#include "verify.h"
+
+#include <countersign/error.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct softhsm_key key;
+#define ID CS_BYTES("\x01", 1)
+#define COMMAND(argv)                                                                              \
+    {                                                                                              \
+        (const uint8_t *)(argv), sizeof(argv) - 1                                                  \
+    }
+
+static int set_up(void **state)
+{
+    struct softhsm_object object;
+
+    (void)state;
+    softhsm_begin();
+    key = softhsm_key_new("EC-P-256");
+    object = SOFTHSM_ROW(&key, SOFTHSM_ALL, cs_bytes_of("key"), ID);
+    softhsm_add_token("corp", &object, 1);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    softhsm_key_free(&key);
+    softhsm_end();
+    return 0;
+}
+
+static struct host_token *start(struct host *host, const struct cs_host_configure *configure)
+{
+    odd_plays("");
+    host_start(host, ODD_MODULE, configure);
+    return host_token(host, "corp");
+}
+
+/* One source for all tokens. */
+static struct cs_host_configure source(struct cs_bytes command, const char *credential)
+{
+    return (struct cs_host_configure){.n_sources = 1,
+        .sources = {{.command = command, .credential = cs_bytes_of(credential ? credential : "")}}};
+}
+
+static void test_wrong_pin_is_sent_once(void **state)
+{
+    struct host_answer answer;
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    token = start(&host, NULL);
+    answer = host_login(&host, token, "0000");
+    assert_int_equal(answer.code, CS_ERR_PIN_INCORRECT);
+    assert_int_equal(answer.ckr, 0xa0);
+    assert_true(token->flags & CS_TOKEN_PIN_COUNT_LOW);
+    assert_int_equal(odd_logins(), 1);
+    answer = host_login(&host, token, "0000");
+    assert_int_equal(answer.code, CS_ERR_PIN_INCORRECT);
+    assert_non_null(strstr(answer.text, "not sent again"));
+    assert_int_equal(odd_logins(), 1);
+    assert_int_equal(host_login(&host, token, "1111").code, CS_ERR_PIN_INCORRECT);
+    assert_int_equal(odd_logins(), 2);
+    assert_int_equal(host_login(&host, token, SOFTHSM_PIN).type, CS_HOST_DONE);
+    assert_false(token->flags & CS_TOKEN_PIN_COUNT_LOW);
+    assert_int_equal(odd_logins(), 3);
+    /* Unlocked is unlocked: nothing more is sent. */
+    assert_int_equal(host_login(&host, token, "2222").type, CS_HOST_DONE);
+    assert_int_equal(odd_logins(), 3);
+    assert_int_equal(host_stop(&host), 0);
+}
+
+static void test_odd_pins_come_as_errors(void **state)
+{
+    char long_pin[400];
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    memset(long_pin, '1', sizeof(long_pin) - 1);
+    long_pin[sizeof(long_pin) - 1] = '\0';
+    token = start(&host, NULL);
+    assert_int_equal(host_login(&host, token, "").code, CS_ERR_LOCKED);
+    assert_int_equal(host_login(&host, token, "\n").code, CS_ERR_LOCKED);
+    assert_int_equal(host_login(&host, token, long_pin).code, CS_ERR_PIN_INCORRECT);
+    assert_int_equal(odd_logins(), 0);
+    assert_int_equal(host_login(&host, token, SOFTHSM_PIN "\n").type, CS_HOST_DONE);
+    assert_int_equal(host_stop(&host), 0);
+}
+
+static void test_pin_from_a_command(void **state)
+{
+    struct cs_host_configure configure =
+        source((struct cs_bytes)COMMAND("printf\0%s\\n\0001234"), NULL);
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    token = start(&host, &configure);
+    assert_int_equal(host_login_auto(&host, token, false).type, CS_HOST_DONE);
+    assert_int_equal(verify_sign(&host, token, &key, ID).type, CS_HOST_SIGNED);
+    assert_int_equal(host_stop(&host), 0);
+}
+
+static void test_commands_that_fail(void **state)
+{
+    static const struct cs_bytes commands[] = {COMMAND("false"), COMMAND("true"),
+        COMMAND("/nonexistent/get-pin"), COMMAND("sh\0-c\0echo 1234; exit 3"),
+        COMMAND("sh\0-c\0kill -9 $$")};
+    static const char *const texts[] = {"false failed with status 1", "true gave no PIN",
+        "get-pin does not start", "failed with status 3", "killed by signal 9"};
+
+    (void)state;
+    for (size_t i = 0; i < 5; i++) {
+        struct cs_host_configure configure = source(commands[i], NULL);
+        struct host_answer answer;
+        struct host_token *token;
+        struct host host;
+
+        token = start(&host, &configure);
+        answer = host_login_auto(&host, token, true);
+        assert_int_equal(answer.code, CS_ERR_LOCKED);
+        if (!strstr(answer.text, texts[i]))
+            fail_msg("'%s' is not in '%s'", texts[i], answer.text);
+        assert_int_equal(odd_logins(), 0);
+        assert_int_equal(host_stop(&host), 0);
+    }
+}
+
+static void test_automatic_wrong_pin_is_sent_once(void **state)
+{
+    struct cs_host_configure configure = source((struct cs_bytes)COMMAND("echo\0004711"), NULL);
+    struct host_answer answer;
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    token = start(&host, &configure);
+    for (int i = 0; i < 3; i++) {
+        answer = host_login_auto(&host, token, false);
+        assert_int_equal(answer.code, CS_ERR_PIN_INCORRECT);
+        assert_non_null(strstr(answer.text, "the command echo"));
+        assert_null(strstr(answer.text, "4711"));
+    }
+    assert_int_equal(odd_logins(), 1);
+    assert_int_equal(host_stop(&host), 0);
+}
+
+static void write_credential(const char *name, const char *pin)
+{
+    odd_set_file(name, pin);
+    setenv("CREDENTIALS_DIRECTORY", softhsm_folder(), 1);
+}
+
+static void test_pin_from_a_credential(void **state)
+{
+    struct cs_host_configure configure = source((struct cs_bytes){0}, "corp.pin");
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    write_credential("corp.pin", SOFTHSM_PIN "\n");
+    token = start(&host, &configure);
+    assert_int_equal(host_login_auto(&host, token, false).type, CS_HOST_DONE);
+    assert_int_equal(host_stop(&host), 0);
+    /* A name is not a path. */
+    configure = source((struct cs_bytes){0}, "../corp.pin");
+    token = start(&host, &configure);
+    assert_int_equal(host_login_auto(&host, token, false).code, CS_ERR_LOCKED);
+    assert_int_equal(host_stop(&host), 0);
+    unsetenv("CREDENTIALS_DIRECTORY");
+}
+
+static void test_default_credential_needs_no_configuration(void **state)
+{
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    write_credential("countersign.pin", SOFTHSM_PIN);
+    token = start(&host, NULL);
+    assert_int_equal(host_login_auto(&host, token, false).type, CS_HOST_DONE);
+    assert_int_equal(host_stop(&host), 0);
+    odd_remove_file("countersign.pin");
+    token = start(&host, NULL);
+    assert_int_equal(host_login_auto(&host, token, false).code, CS_ERR_LOCKED);
+    assert_int_equal(host_stop(&host), 0);
+    unsetenv("CREDENTIALS_DIRECTORY");
+}
+
+static void test_sources_are_for_their_tokens(void **state)
+{
+    static const char *const others[] = {"corp2", "cor", "pkcs11:token=other",
+        "pkcs11:token=corp;serial=0", "pkcs11:this is no URI", " "};
+    static const char *const ours[] = {
+        "corp", "pkcs11:token=corp", "pkcs11:model=SoftHSM%20v2", ""};
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    for (size_t i = 0; i < 10; i++) {
+        const char *name = i < 6 ? others[i] : ours[i - 6];
+        struct cs_host_configure configure = source((struct cs_bytes)COMMAND("echo\0001234"), NULL);
+
+        configure.sources[0].token = cs_bytes_of(name);
+        token = start(&host, &configure);
+        assert_int_equal(host_login_auto(&host, token, true).code, i < 6 ? CS_ERR_LOCKED : 0);
+        assert_int_equal(host_stop(&host), 0);
+    }
+}
+
+static void test_a_held_token_opens_only_for_a_person(void **state)
+{
+    struct cs_host_configure configure = source((struct cs_bytes)COMMAND("echo\0001234"), NULL);
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    token = start(&host, &configure);
+    assert_int_equal(host_login_auto(&host, token, false).type, CS_HOST_DONE);
+    assert_int_equal(host_logout(&host, token, true).type, CS_HOST_DONE);
+    assert_true(token->flags & CS_TOKEN_HELD);
+    assert_false(token->flags & CS_TOKEN_UNLOCKED);
+    assert_int_equal(verify_sign(&host, token, &key, ID).code, CS_ERR_LOCKED);
+    assert_int_equal(host_login_auto(&host, token, false).code, CS_ERR_LOCKED);
+    assert_int_equal(odd_logins(), 1);
+    assert_int_equal(host_login_auto(&host, token, true).type, CS_HOST_DONE);
+    assert_false(token->flags & CS_TOKEN_HELD);
+    assert_int_equal(verify_sign(&host, token, &key, ID).type, CS_HOST_SIGNED);
+    assert_int_equal(host_stop(&host), 0);
+}
+
+/* A command that tells it has started and then waits for its PIN in a FIFO. */
+#define WAITING "sh\0-c\0echo $$ >> $ODD_FOLDER/started; exec cat $ODD_FOLDER/fifo"
+
+static void make_fifo(void)
+{
+    char path[256];
+
+    snprintf(path, sizeof(path), "%s/fifo", softhsm_folder());
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    odd_remove_file("started");
+}
+
+static void write_fifo(const char *text)
+{
+    char path[256];
+    int fd;
+
+    snprintf(path, sizeof(path), "%s/fifo", softhsm_folder());
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+}
+
+/* Waits until the command runs; returns its pid, or 0 if it ran more than once. */
+static pid_t wait_started(void)
+{
+    char path[256], line[64] = "", more[64];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/started", softhsm_folder());
+    for (int i = 0; i < 3000 && !strchr(line, '\n'); i++) {
+        poll(NULL, 0, 10);
+        file = fopen(path, "re");
+        if (!file)
+            continue;
+        if (!fgets(line, sizeof(line), file))
+            line[0] = '\0';
+        if (fgets(more, sizeof(more), file))
+            strcpy(line, "0\n");
+        fclose(file);
+    }
+    assert_non_null(strchr(line, '\n'));
+    return atoi(line);
+}
+
+static void test_logins_collapse_to_one(void **state)
+{
+    struct cs_host_configure configure = source((struct cs_bytes)COMMAND(WAITING), NULL);
+    struct cs_host_login_request m = {.how = CS_HOST_LOGIN_AUTO};
+    uint32_t ids[3], got[3];
+    struct host host;
+
+    (void)state;
+    make_fifo();
+    m.slot = start(&host, &configure)->slot;
+    for (int i = 0; i < 3; i++)
+        ids[i] = host_ask_login(&host, &m, -1);
+    assert_true(wait_started() > 0);
+    /* Who cancels does not spoil it for the others. */
+    host_cancel(&host, ids[1]);
+    assert_int_equal(host_next_answer(&host, &got[0]).code, CS_ERR_CANCELLED);
+    assert_int_equal(got[0], ids[1]);
+    write_fifo(SOFTHSM_PIN);
+    assert_int_equal(host_next_answer(&host, &got[1]).type, CS_HOST_DONE);
+    assert_int_equal(host_next_answer(&host, &got[2]).type, CS_HOST_DONE);
+    assert_int_equal(got[1] + got[2], ids[0] + ids[2]);
+    assert_int_equal(odd_logins(), 1);
+    assert_true(wait_started() > 0);
+    assert_int_equal(host_stop(&host), 0);
+}
+
+/* The process is gone, or a zombie of somebody else's. */
+static void assert_ends(pid_t pid)
+{
+    for (int i = 0; i < 1000; i++) {
+        if (kill(pid, 0) < 0 && errno == ESRCH)
+            return;
+        poll(NULL, 0, 10);
+    }
+    fail_msg("process %d is left behind", (int)pid);
+}
+
+static void test_a_pin_by_descriptor_need_not_wait(void **state)
+{
+    struct cs_host_configure configure = source((struct cs_bytes)COMMAND(WAITING), NULL);
+    struct cs_host_login_request m = {.how = CS_HOST_LOGIN_AUTO};
+    uint32_t first, second, got[2];
+    struct host_token *token;
+    struct host host;
+    pid_t pid;
+
+    (void)state;
+    make_fifo();
+    token = start(&host, &configure);
+    m.slot = token->slot;
+    first = host_ask_login(&host, &m, -1);
+    pid = wait_started();
+    m.how = CS_HOST_LOGIN_FD;
+    second = host_ask_login(&host, &m, host_pin_fd(SOFTHSM_PIN));
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(host_next_answer(&host, &got[i]).type, CS_HOST_DONE);
+    assert_int_equal(got[0] + got[1], first + second);
+    assert_ends(pid);
+    assert_int_equal(odd_logins(), 1);
+    assert_int_equal(host_stop(&host), 0);
+}
+
+static void test_cancel_lock_and_end_withdraw_the_question(void **state)
+{
+    struct cs_host_configure configure = source((struct cs_bytes)COMMAND(WAITING), NULL);
+    struct cs_host_login_request m = {.how = CS_HOST_LOGIN_AUTO};
+    struct host_token *token;
+    struct host host;
+    uint32_t id, got;
+    pid_t pid;
+
+    (void)state;
+    make_fifo();
+    token = start(&host, &configure);
+    m.slot = token->slot;
+    id = host_ask_login(&host, &m, -1);
+    pid = wait_started();
+    host_cancel(&host, id);
+    assert_int_equal(host_answer(&host, id).code, CS_ERR_CANCELLED);
+    assert_ends(pid);
+
+    odd_remove_file("started");
+    id = host_ask_login(&host, &m, -1);
+    pid = wait_started();
+    /* Signing elsewhere, and even here, goes on meanwhile. */
+    assert_int_equal(verify_sign(&host, token, &key, ID).code, CS_ERR_LOCKED);
+    {
+        struct cs_host_logout_request out = {.slot = token->slot, .hold = 1};
+        int codes = 0;
+
+        host_ask_logout(&host, &out);
+        for (int i = 0; i < 2; i++)
+            codes += host_next_answer(&host, &got).code;
+        assert_int_equal(codes, CS_ERR_CANCELLED);
+    }
+    assert_ends(pid);
+
+    odd_remove_file("started");
+    m.on_request = 1;
+    host_ask_login(&host, &m, -1);
+    pid = wait_started();
+    assert_int_equal(host_stop(&host), 0);
+    assert_ends(pid);
+    assert_int_equal(odd_logins(), 0);
+}
+
+/* A countersign-prompt of the test's own: reads the request, answers as prompt.h says. */
+static struct cs_host_configure prompt(const char *answer)
+{
+    static char path[256];
+    char script[512];
+
+    snprintf(path, sizeof(path), "%s/prompt", softhsm_folder());
+    snprintf(script, sizeof(script), "#!/bin/sh\ncat > %s/request\necho >> %s/asked\nprintf '%s'\n",
+        softhsm_folder(), softhsm_folder(), answer);
+    odd_set_file("prompt", script);
+    assert_int_equal(chmod(path, 0700), 0);
+    odd_remove_file("asked");
+    return (struct cs_host_configure){.prompt_program = cs_bytes_of(path), .prompt_timeout = 30};
+}
+
+static void test_pin_from_a_person(void **state)
+{
+    struct cs_host_configure configure = prompt("\\0001234");
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    token = start(&host, &configure);
+    assert_int_equal(host_login_auto(&host, token, false).type, CS_HOST_DONE);
+    assert_int_equal(host_logout(&host, token, true).type, CS_HOST_DONE);
+    /* A person may be asked even when the token is held. */
+    assert_int_equal(host_login_auto(&host, token, false).type, CS_HOST_DONE);
+    assert_false(token->flags & CS_TOKEN_HELD);
+    assert_int_equal(host_stop(&host), 0);
+
+    configure = prompt("\\001");
+    token = start(&host, &configure);
+    assert_int_equal(host_login_auto(&host, token, false).code, CS_ERR_CANCELLED);
+    assert_int_equal(host_stop(&host), 0);
+
+    configure = prompt("\\0009999");
+    token = start(&host, &configure);
+    assert_int_equal(host_login_auto(&host, token, false).code, CS_ERR_PIN_INCORRECT);
+    assert_int_equal(odd_logins(), 1);
+    assert_int_equal(host_stop(&host), 0);
+}
+
+static void test_a_person_is_asked_when_the_source_fails(void **state)
+{
+    struct cs_host_configure configure = prompt("\\0001234");
+    struct host_answer answer;
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    configure.n_sources = 1;
+    configure.sources[0].command = (struct cs_bytes)COMMAND("false");
+    token = start(&host, &configure);
+    assert_int_equal(host_login_auto(&host, token, false).type, CS_HOST_DONE);
+    assert_int_equal(host_stop(&host), 0);
+
+    /* Nobody there: then the source's failure is the better sentence. */
+    configure = prompt("\\004");
+    configure.n_sources = 1;
+    configure.sources[0].command = (struct cs_bytes)COMMAND("false");
+    token = start(&host, &configure);
+    answer = host_login_auto(&host, token, false);
+    assert_int_equal(answer.code, CS_ERR_LOCKED);
+    assert_non_null(strstr(answer.text, "false failed"));
+    assert_int_equal(host_stop(&host), 0);
+}
+
+static void test_with_nobody_to_ask_it_says_so(void **state)
+{
+    struct host_answer answer;
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    token = start(&host, NULL);
+    answer = host_login_auto(&host, token, true);
+    assert_int_equal(answer.code, CS_ERR_LOCKED);
+    assert_non_null(strstr(answer.text, "'corp'"));
+    assert_non_null(strstr(answer.text, "countersign unlock"));
+    assert_int_equal(host_stop(&host), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_wrong_pin_is_sent_once),
+        cmocka_unit_test(test_odd_pins_come_as_errors),
+        cmocka_unit_test(test_pin_from_a_command),
+        cmocka_unit_test(test_commands_that_fail),
+        cmocka_unit_test(test_automatic_wrong_pin_is_sent_once),
+        cmocka_unit_test(test_pin_from_a_credential),
+        cmocka_unit_test(test_default_credential_needs_no_configuration),
+        cmocka_unit_test(test_sources_are_for_their_tokens),
+        cmocka_unit_test(test_a_held_token_opens_only_for_a_person),
+        cmocka_unit_test(test_logins_collapse_to_one),
+        cmocka_unit_test(test_a_pin_by_descriptor_need_not_wait),
+        cmocka_unit_test(test_cancel_lock_and_end_withdraw_the_question),
+        cmocka_unit_test(test_pin_from_a_person),
+        cmocka_unit_test(test_a_person_is_asked_when_the_source_fails),
+        cmocka_unit_test(test_with_nobody_to_ask_it_says_so),
+    };
+
+    unsetenv("CREDENTIALS_DIRECTORY");
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
