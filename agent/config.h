@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent's configuration, countersign.conf(5). */
+#ifndef CS_AGENT_CONFIG_H
+#define CS_AGENT_CONFIG_H
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+
+/* [module "name"] */
+struct cs_config_module {
+    char *name;
+    char *path;
+    char *init_args; /* or NULL */
+    char *where;     /* file:line of its first setting */
+};
+
+/* [token "name"] */
+struct cs_config_token {
+    char *name;            /* a URI, label or serial */
+    struct cs_buf command; /* argv: strings with a zero between them; empty when there is none */
+    char *credential;      /* or NULL */
+};
+
+struct cs_config {
+    bool prompt; /* may ask a person */
+    char *pinentry;
+    uint32_t prompt_timeout; /* seconds */
+    size_t n_modules;
+    struct cs_config_module *modules;
+    size_t n_tokens;
+    struct cs_config_token *tokens;
+};
+
+/* Reads /etc and the user's directory, or only what path names: a file, or a directory of *.conf.
+ */
+int cs_config_load(const char *path, struct cs_config **configp, struct cs_fault *fault);
+/* Writes the frame CONFIGURE for a token host. */
+int cs_config_put(const struct cs_config *config, const char *prompt_program, struct cs_buf *buf);
+void cs_config_free(struct cs_config *config);
+CS_DEFINE_CLEANUP(struct cs_config *, cs_config_free);
+
+#endif

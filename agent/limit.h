@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every limit of the agent. Times are in milliseconds. */
+#ifndef CS_AGENT_LIMIT_H
+#define CS_AGENT_LIMIT_H
+
+/* Clients */
+#define CS_LIMIT_CLIENTS 1024
+#define CS_LIMIT_DESCRIPTORS 4096 /* RLIMIT_NOFILE is raised to this */
+#define CS_LIMIT_REQUESTS_PER_CLIENT 64
+#define CS_LIMIT_REQUESTS 4096
+#define CS_LIMIT_OUTPUT_PAUSE (64u * 1024u)        /* reads nothing while more waits to be sent */
+#define CS_LIMIT_OUTPUT (8u * 1024u * 1024u)       /* closes the connection beyond it */
+#define CS_LIMIT_HOST_OUTPUT (64u * 1024u * 1024u) /* as above, to a token host */
+#define CS_LIMIT_DESCRIPTORS_WAITING 4             /* received and not yet claimed by a frame */
+#define CS_LIMIT_HELLO_TIME 10000
+#define CS_LIMIT_PROGRAM_NAME 64
+
+/* Token hosts */
+#define CS_LIMIT_MODULES 64
+#define CS_LIMIT_TOKENS_PER_HOST 256
+#define CS_LIMIT_OBJECTS_PER_TOKEN 4096
+#define CS_LIMIT_TOKEN_BYTES (16u * 1024u * 1024u) /* of the objects of one token */
+#define CS_LIMIT_OBJECT_NAME 1024                  /* a label or a CKA_ID */
+#define CS_LIMIT_CERTIFICATE (64u * 1024u)
+#define CS_LIMIT_CERTIFICATES_PER_KEY 16
+#define CS_LIMIT_CHAIN 10
+#define CS_LIMIT_FIRST_SCAN_TIME 10000 /* clients wait so long for the hosts at the start */
+#define CS_LIMIT_HOST_START_TIME 60000 /* to load the module and report every token */
+#define CS_LIMIT_SIGN_TIME 60000       /* without any answer; then the host counts as hung */
+#define CS_LIMIT_LOGIN_TIME 60000      /* beyond the time a prompt may take */
+#define CS_LIMIT_LOGOUT_TIME 30000
+#define CS_LIMIT_JOB_TIME_FACTOR 10 /* a job that others overtake may take so many times that */
+#define CS_LIMIT_RESTART_DELAY_FIRST 100
+#define CS_LIMIT_RESTART_DELAY_SECOND 1000
+#define CS_LIMIT_RESTART_DELAY_MAX 60000
+#define CS_LIMIT_HOST_HEALTHY_TIME 60000 /* after it the next restart is quick again */
+#define CS_LIMIT_HOST_STOP_TIME 3000     /* to end at the end of its socket, before it is killed */
+
+/* Sentences */
+#define CS_LIMIT_CANDIDATES 8 /* listed when a name is unknown or ambiguous */
+
+#endif
