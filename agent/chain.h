@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The certificates to send to a server. */
+#ifndef CS_AGENT_CHAIN_H
+#define CS_AGENT_CHAIN_H
+
+#include "inventory.h"
+
+/* Appends leaf and its issuers as far as any token has them, without the root, each with a u32
+ * length before it; returns how many. */
+uint32_t cs_chain_put(const struct cs_inventory *inventory, const struct cs_object *leaf,
+    time_t now, struct cs_buf *buf);
+
+#endif
