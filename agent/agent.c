@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The agent's life: the configuration is read, the socket made, hosts started; then the loop turns
+ * until a signal. At the end clients go first, then hosts, and the loop ends when the last host is
+ * reaped. Called by main.
+ */
+#include "agent.h"
+#include "login.h"
+#include "request.h"
+#include "base/log.h"
+#include "base/runtime.h"
+
+#include <countersign/error.h>
+#include <openssl/crypto.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <time.h>
+
+struct agent {
+    uv_loop_t loop;
+    uv_signal_t terminate, interrupt;
+    struct cs_service service;
+    struct cs_listener listener;
+    bool stopping;
+};
+
+static void end_if_stopped(struct agent *agent)
+{
+    if (!agent->stopping || !cs_supervisor_is_stopped(&agent->service.supervisor))
+        return;
+    cs_supervisor_deinit(&agent->service.supervisor);
+    if (!uv_is_closing((uv_handle_t *)&agent->terminate)) {
+        uv_close((uv_handle_t *)&agent->terminate, NULL);
+        uv_close((uv_handle_t *)&agent->interrupt, NULL);
+    }
+}
+
+static void on_hosts_changed(void *user)
+{
+    struct agent *agent = user;
+
+    if (agent->stopping)
+        end_if_stopped(agent);
+    else
+        cs_requests_look_again(&agent->service);
+}
+
+static void stop(struct agent *agent)
+{
+    if (agent->stopping)
+        return;
+    agent->stopping = true;
+    cs_listener_stop(&agent->listener);
+    cs_supervisor_stop(&agent->service.supervisor);
+    end_if_stopped(agent);
+}
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+    cs_info("stops: %s", number == SIGINT ? "interrupted" : "told to");
+    stop(signal->data);
+}
+
+/* As many clients as the limit allows need a descriptor or two each. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= CS_LIMIT_DESCRIPTORS)
+        return;
+    limit.rlim_cur = limit.rlim_max < CS_LIMIT_DESCRIPTORS ? limit.rlim_max : CS_LIMIT_DESCRIPTORS;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        cs_log_errno(CS_LOG_WARNING, "cannot raise the limit of descriptors");
+}
+
+static int init_service(struct agent *agent, const struct cs_agent_options *options,
+    const struct cs_config *config, struct cs_fault *fault)
+{
+    struct cs_service *service = &agent->service;
+    const struct cs_host_setting setting = {
+        .loop = &agent->loop,
+        .program = options->token_host,
+        .config = config,
+        .prompt_program = options->prompt,
+        .inventory = &service->inventory,
+    };
+    CS_AUTO(cs_modules_deinit) struct cs_modules modules = {0};
+    int r;
+
+    service->loop = &agent->loop;
+    service->config = config;
+    service->started = (uint64_t)time(NULL);
+    TAILQ_INIT(&service->requests);
+    TAILQ_INIT(&service->logins);
+    cs_inventory_init(&service->inventory);
+    r = cs_digest_init(&service->digest);
+    if (r == 0)
+        r = cs_modules_find(config, &modules, fault);
+    if (r < 0)
+        return r;
+    if (modules.n == 0)
+        cs_warn("there is no PKCS#11 module: install one, or add a [module] section");
+    cs_supervisor_init(&service->supervisor, &setting, &modules);
+    service->supervisor.changed = on_hosts_changed;
+    service->supervisor.user = agent;
+    return 0;
+}
+
+static void init_signals(struct agent *agent)
+{
+    uv_signal_init(&agent->loop, &agent->terminate);
+    uv_signal_init(&agent->loop, &agent->interrupt);
+    agent->terminate.data = agent;
+    agent->interrupt.data = agent;
+    uv_signal_start(&agent->terminate, on_signal, SIGTERM);
+    uv_signal_start(&agent->interrupt, on_signal, SIGINT);
+}
+
+static int serve(struct agent *agent, struct cs_fault *fault)
+{
+    int r = cs_listener_start(&agent->listener, &agent->service, fault);
+
+    if (r == 0)
+        r = cs_supervisor_start(&agent->service.supervisor);
+    if (r == 0)
+        cs_info("listens at %s", agent->listener.path);
+    else
+        stop(agent);
+    uv_run(&agent->loop, UV_RUN_DEFAULT);
+    return r;
+}
+
+static int run(struct agent *agent, const struct cs_agent_options *options,
+    const struct cs_config *config, struct cs_fault *fault)
+{
+    int r = init_service(agent, options, config, fault);
+
+    if (r == 0) {
+        init_signals(agent);
+        r = serve(agent, fault);
+    }
+    cs_inventory_deinit(&agent->service.inventory);
+    cs_digest_deinit(&agent->service.digest);
+    return r;
+}
+
+int cs_agent_run(const struct cs_agent_options *options, struct cs_fault *fault)
+{
+    CS_AUTO(cs_config_freep) struct cs_config *config = NULL;
+    struct agent agent = {0};
+    char path[4096];
+    int r = 0;
+
+    if (!options->socket)
+        r = cs_runtime_socket_path(path, sizeof(path));
+    if (r < 0)
+        return cs_fail(fault, r, "the path of the socket is too long or not absolute");
+    r = cs_config_load(options->config, &config, fault);
+    if (r < 0)
+        return r;
+    raise_descriptors();
+    r = cs_listener_init(&agent.listener, options->socket ? options->socket : path, fault);
+    if (r < 0)
+        return r;
+    if (uv_loop_init(&agent.loop) < 0) {
+        cs_listener_deinit(&agent.listener);
+        return CS_ERR_SYSTEM;
+    }
+    r = run(&agent, options, config, fault);
+    cs_listener_deinit(&agent.listener);
+    if (uv_loop_close(&agent.loop) < 0)
+        cs_warn("the loop ends with something left in it");
+    return r;
+}

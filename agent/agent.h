@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent: its parts, wired to one loop. */
+#ifndef CS_AGENT_AGENT_H
+#define CS_AGENT_AGENT_H
+
+#include "listener.h"
+
+struct cs_agent_options {
+    const char *config; /* a file or directory in place of the usual ones, or NULL */
+    const char *socket; /* or NULL for the usual one */
+    const char *token_host;
+    const char *prompt;
+};
+
+/* Serves until SIGTERM or SIGINT; then ends every host, and removes the socket. */
+int cs_agent_run(const struct cs_agent_options *options, struct cs_fault *fault);
+
+#endif

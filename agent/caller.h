@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who asks: what the kernel says of the process at the other end, and what it says of itself. */
+#ifndef CS_AGENT_CALLER_H
+#define CS_AGENT_CALLER_H
+
+#include "limit.h"
+#include "base/message.h"
+
+#include <sys/types.h>
+
+struct cs_caller {
+    uid_t uid;                           /* from the kernel: it alone decides who may talk at all */
+    pid_t pid;                           /* a hint, for logs and prompts */
+    int pidfd;                           /* the process itself, -1 if the kernel cannot tell */
+    char exe[256];                       /* its program, "" if it may not be looked at */
+    char program[CS_LIMIT_PROGRAM_NAME]; /* how it calls itself */
+    struct cs_buf environment;           /* of its prompts, as it travels */
+};
+
+/* CS_ERR_SYSTEM when the kernel does not tell who it is. */
+int cs_caller_init(struct cs_caller *caller, int socket);
+void cs_caller_deinit(struct cs_caller *caller);
+/* Keeps what HELLO says: the name, and the variables that are for prompts. */
+int cs_caller_introduce(
+    struct cs_caller *caller, struct cs_bytes program, const struct cs_environment *environment);
+void cs_caller_get_environment(const struct cs_caller *caller, struct cs_environment *environment);
+/* For prompts: its program as the kernel knows it, else as it calls itself. */
+const char *cs_caller_name(const struct cs_caller *caller);
+
+#endif

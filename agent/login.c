@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Logins. A login belongs to a token and has waiters; the first one's wishes decide how it is
+ * made. When it fails, waiters that wanted no more than what was tried fail with it; for the others
+ * it is tried again their way, so that a person with a PIN is not turned away because a program
+ * without one came first. A PIN that is handed over by descriptor does not wait for a dialog: the
+ * dialog is closed. Called by sign.c and unlock.c.
+ */
+#include "login.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+
+#include <countersign/error.h>
+#include <string.h>
+
+struct cs_login {
+    TAILQ_ENTRY(cs_login) link;
+    struct cs_service *service;
+    struct cs_host *host;
+    uint32_t slot;
+    char name[CS_TEXT_MAX]; /* of the token */
+    struct cs_job *job;
+    enum cs_host_login how; /* what is being tried */
+    bool on_request;
+    bool superseded; /* it was cancelled for the sake of another try */
+    TAILQ_HEAD(cs_login_waiters, cs_login_waiter) waiters;
+};
+
+static void try_next(struct cs_login *login);
+
+static struct cs_login *find(struct cs_service *service, const struct cs_host *host, uint32_t slot)
+{
+    struct cs_login *login;
+
+    TAILQ_FOREACH(login, &service->logins, link)
+    if (login->host == host && login->slot == slot)
+        break;
+    return login;
+}
+
+static void remove_waiter(struct cs_login *login, struct cs_login_waiter *waiter)
+{
+    TAILQ_REMOVE(&login->waiters, waiter, link);
+    waiter->login = NULL;
+    if (waiter->fd >= 0)
+        close(cs_steal_fd(&waiter->fd));
+}
+
+static void login_free(struct cs_login *login)
+{
+    TAILQ_REMOVE(&login->service->logins, login, link);
+    free(login);
+}
+
+/* Whether what was tried is all that this waiter wanted. */
+static bool was_covered(const struct cs_login *login, const struct cs_login_waiter *waiter)
+{
+    if (waiter->how == CS_HOST_LOGIN_FD)
+        return login->how == CS_HOST_LOGIN_FD && waiter->fd < 0;
+    if (login->how == CS_HOST_LOGIN_FD || (waiter->on_request && !login->on_request))
+        return false;
+    return waiter->how == login->how || login->how == CS_HOST_LOGIN_FORCE;
+}
+
+/* Tells those who are concerned. They may ask for a login again from within, so each is taken out
+ * first, and those who stay are marked by staying. */
+static void tell(struct cs_login *login, int code, const char *text)
+{
+    struct cs_login_waiters concerned = TAILQ_HEAD_INITIALIZER(concerned);
+    struct cs_login_waiter *waiter, *next;
+
+    for (waiter = TAILQ_FIRST(&login->waiters); waiter; waiter = next) {
+        next = TAILQ_NEXT(waiter, link);
+        if (code < 0 && !was_covered(login, waiter))
+            continue;
+        remove_waiter(login, waiter);
+        TAILQ_INSERT_TAIL(&concerned, waiter, link);
+    }
+    try_next(login);
+    while ((waiter = TAILQ_FIRST(&concerned))) {
+        TAILQ_REMOVE(&concerned, waiter, link);
+        waiter->done(waiter, code, text);
+    }
+}
+
+static void on_done(void *user, const struct cs_answer *answer)
+{
+    struct cs_login *login = user;
+    struct cs_fault fault = {0};
+
+    login->job = NULL;
+    if (login->superseded && answer->code == CS_ERR_CANCELLED) {
+        try_next(login);
+        return;
+    }
+    cs_log(
+        CS_LOG_INFO, "login to '%s': %s", login->name, answer->code == 0 ? "done" : answer->text);
+    if (answer->code == CS_ERR_LOCKED)
+        cs_token_say_locked(login->name, &fault);
+    tell(login, answer->code,
+        answer->code == CS_ERR_LOCKED ? cs_fault_text(&fault, answer->code) : answer->text);
+}
+
+/* Whom to serve first: who brings a PIN, then in order. */
+static struct cs_login_waiter *choose(struct cs_login *login)
+{
+    struct cs_login_waiter *waiter;
+
+    TAILQ_FOREACH(waiter, &login->waiters, link)
+    if (waiter->how == CS_HOST_LOGIN_FD && waiter->fd >= 0)
+        return waiter;
+    return TAILQ_FIRST(&login->waiters);
+}
+
+static uint64_t time_limit(const struct cs_login *login)
+{
+    return CS_LIMIT_LOGIN_TIME + 1000u * (uint64_t)login->service->config->prompt_timeout;
+}
+
+static int ask(struct cs_login *login, struct cs_login_waiter *waiter)
+{
+    struct cs_host_login_request m = {
+        .slot = login->slot,
+        .how = (uint8_t)waiter->how,
+        .on_request = waiter->on_request,
+        .program = cs_bytes_of(cs_caller_name(waiter->caller)),
+    };
+    const struct cs_host_question question = {
+        .type = CS_HOST_LOGIN,
+        .login = &m,
+        .fd = cs_steal_fd(&waiter->fd),
+        .limit = time_limit(login),
+    };
+
+    cs_caller_get_environment(waiter->caller, &m.environment);
+    login->how = waiter->how;
+    login->on_request = waiter->on_request;
+    login->superseded = false;
+    return cs_host_ask(login->host, &question, on_done, login, &login->job);
+}
+
+/* Starts the try that the remaining waiters want; without any the login ends. */
+static void try_next(struct cs_login *login)
+{
+    struct cs_login_waiter *waiter;
+
+    while ((waiter = choose(login))) {
+        int r = ask(login, waiter);
+
+        if (r == 0)
+            return;
+        remove_waiter(login, waiter);
+        waiter->done(waiter, r, cs_error_text(r));
+    }
+    login_free(login);
+}
+
+static int join(struct cs_login *login, struct cs_login_waiter *waiter)
+{
+    waiter->login = login;
+    TAILQ_INSERT_TAIL(&login->waiters, waiter, link);
+    if (waiter->how != CS_HOST_LOGIN_FD || login->how == CS_HOST_LOGIN_FD || !login->job)
+        return 0;
+    login->superseded = true;
+    cs_job_cancel(login->job);
+    return 0;
+}
+
+int cs_login_wait(
+    struct cs_service *service, const struct cs_token *token, struct cs_login_waiter *waiter)
+{
+    struct cs_login *login = find(service, token->host, token->slot);
+    int r;
+
+    if (login)
+        return join(login, waiter);
+    login = calloc(1, sizeof(*login));
+    if (!login) {
+        cs_closep(&waiter->fd);
+        return CS_ERR_MEMORY;
+    }
+    login->service = service;
+    login->host = token->host;
+    login->slot = token->slot;
+    memcpy(login->name, token->name, sizeof(login->name));
+    TAILQ_INIT(&login->waiters);
+    TAILQ_INSERT_TAIL(&service->logins, login, link);
+    r = ask(login, waiter);
+    if (r < 0) {
+        login_free(login);
+        return r;
+    }
+    return join(login, waiter);
+}
+
+void cs_login_leave(struct cs_login_waiter *waiter)
+{
+    struct cs_login *login = waiter->login;
+
+    if (!login)
+        return;
+    remove_waiter(login, waiter);
+    if (!TAILQ_EMPTY(&login->waiters))
+        return;
+    if (login->job)
+        cs_job_abandon(login->job);
+    login_free(login);
+}
+
+void cs_login_cancel(struct cs_service *service, const struct cs_token *token)
+{
+    struct cs_login *login = find(service, token->host, token->slot);
+
+    if (login && login->job)
+        cs_job_cancel(login->job);
+}

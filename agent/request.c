@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests: their life, and those that only look at the inventory. Invariant: a request is in the
+ * service's list until its one reply has gone or its transport has cancelled it. What it takes to
+ * sign is in sign.c, to unlock and lock in unlock.c.
+ */
+#include "request.h"
+#include "request-state.h"
+#include "base/cleanup.h"
+
+#include <countersign/error.h>
+#include <string.h>
+#include <time.h>
+
+int cs_request_new(struct cs_service *service, const struct cs_caller *caller,
+    cs_request_reply *reply, void *user, struct cs_request **requestp)
+{
+    struct cs_request *request;
+
+    if (service->n_requests >= CS_LIMIT_REQUESTS)
+        return CS_ERR_BUSY;
+    request = calloc(1, sizeof(*request));
+    if (!request)
+        return CS_ERR_MEMORY;
+    request->service = service;
+    request->caller = caller;
+    request->reply = reply;
+    request->user = user;
+    request->fd = -1;
+    request->login.fd = -1;
+    request->data = CS_BUF_INIT(CS_FRAME_MAX);
+    request->labels = CS_BUF_INIT(CS_FRAME_MAX / 2);
+    TAILQ_INSERT_TAIL(&service->requests, request, link);
+    service->n_requests++;
+    *requestp = request;
+    return 0;
+}
+
+static void request_free(struct cs_request *request)
+{
+    TAILQ_REMOVE(&request->service->requests, request, link);
+    request->service->n_requests--;
+    cs_closep(&request->fd);
+    cs_buf_deinit(&request->data);
+    cs_buf_deinit(&request->labels);
+    free(request->name);
+    free(request);
+}
+
+void cs_request_cancel(struct cs_request *request)
+{
+    cs_login_leave(&request->login);
+    if (request->job)
+        cs_job_abandon(request->job);
+    cs_request_leave_locks(request);
+    request_free(request);
+}
+
+void cs_request_finish(struct cs_request *request, const struct cs_reply *reply)
+{
+    request->reply(request->user, reply);
+    request_free(request);
+}
+
+void cs_request_fail(struct cs_request *request, int code, const struct cs_fault *fault)
+{
+    const struct cs_reply reply = {.code = code, .text = cs_fault_text(fault, code)};
+
+    cs_request_finish(request, &reply);
+}
+
+void cs_request_when_settled(struct cs_request *request, void (*go_on)(struct cs_request *request))
+{
+    if (cs_supervisor_is_settled(&request->service->supervisor))
+        go_on(request);
+    else
+        request->settled = go_on;
+}
+
+/* One that goes on may end, and its end may end no other: only transports do that, from the loop.
+ */
+void cs_requests_look_again(struct cs_service *service)
+{
+    struct cs_request *request, *next;
+
+    if (!cs_supervisor_is_settled(&service->supervisor))
+        return;
+    for (request = TAILQ_FIRST(&service->requests); request; request = next) {
+        void (*go_on)(struct cs_request *) = request->settled;
+
+        next = TAILQ_NEXT(request, link);
+        request->settled = NULL;
+        if (go_on)
+            go_on(request);
+    }
+}
+
+static void reply_empty(struct cs_request *request)
+{
+    cs_request_finish(request, &(const struct cs_reply){.text = ""});
+}
+
+void cs_request_inventory(struct cs_request *request)
+{
+    cs_request_when_settled(request, reply_empty);
+}
+
+static void resolve(struct cs_request *request)
+{
+    struct cs_reply reply = {.text = ""};
+    struct cs_fault fault = {0};
+
+    reply.code = cs_name_resolve(&request->service->inventory, request->name,
+        (enum cs_expect)request->how, time(NULL), &reply.match, &fault);
+    if (reply.code < 0)
+        cs_request_fail(request, reply.code, &fault);
+    else
+        cs_request_finish(request, &reply);
+}
+
+void cs_request_resolve(struct cs_request *request, const struct cs_msg_resolve *m)
+{
+    request->name = cs_bytes_dup(m->name);
+    request->how = m->expect;
+    if (!request->name)
+        cs_request_fail(request, CS_ERR_MEMORY, NULL);
+    else
+        cs_request_when_settled(request, resolve);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What requests work with, whichever way they came. */
+#ifndef CS_AGENT_SERVICE_H
+#define CS_AGENT_SERVICE_H
+
+#include "digest.h"
+#include "inventory.h"
+#include "supervisor.h"
+
+struct cs_login;
+struct cs_request;
+
+struct cs_service {
+    uv_loop_t *loop;
+    const struct cs_config *config;
+    struct cs_inventory inventory;
+    struct cs_supervisor supervisor;
+    struct cs_digest digest;
+    TAILQ_HEAD(cs_request_list, cs_request) requests;
+    size_t n_requests;
+    TAILQ_HEAD(cs_login_list, cs_login) logins;
+    uint64_t started; /* seconds of Unix time */
+    uint64_t signatures;
+    uint32_t clients;
+};
+
+#endif

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The path of a signature: find the identity, see that it may and can, log in if that is needed,
+ * let the token's host sign, answer. The message is hashed at the start, because waiting for a
+ * person must not hold a megabyte.
+ *
+ * Policy has its place in decide(): it is called once for each signature, with all facts at hand,
+ * before a PIN is asked for. What the bytes prove must be found out in take_input(), where the
+ * message is still whole; consent is one more thing to wait for, as a login is.
+ */
+#include "request-state.h"
+#include "base/log.h"
+#include "text.h"
+
+#include <countersign/error.h>
+#include <stdio.h>
+#include <string.h>
+
+static void advance(struct cs_request *request);
+
+/* The one line about each signature. Never the bytes. */
+static void record(const struct cs_request *request, const struct cs_identity *identity, int code,
+    const char *text)
+{
+    const struct cs_scheme *scheme = cs_scheme_by_code(request->scheme);
+    char id[17], label[CS_TEXT_MAX] = "";
+
+    cs_text_hex(request->id, 8, id);
+    if (identity)
+        cs_text_clean(identity->source->label, label, sizeof(label));
+    cs_info("%s (pid %d) signs with %s '%s' on '%s', %s: %s%s%s", cs_caller_name(request->caller),
+        (int)request->caller->pid, id, label, identity ? identity->token->name : "",
+        scheme ? scheme->name : "unknown scheme", code < 0 ? "failed" : "allowed",
+        code < 0 ? ", " : "", code < 0 ? text : "");
+}
+
+static const struct cs_identity *identity_of(const struct cs_request *request)
+{
+    return cs_inventory_identity(&request->service->inventory, CS_BYTES(request->id, CS_ID_SIZE));
+}
+
+static void fail(struct cs_request *request, int code, const struct cs_fault *fault)
+{
+    record(request, identity_of(request), code, cs_fault_text(fault, code));
+    cs_request_fail(request, code, fault);
+}
+
+/* What is to be signed: the digest, or the message where the scheme wants it itself. */
+static int take_input(
+    struct cs_request *request, const struct cs_msg_sign *m, struct cs_fault *fault)
+{
+    const struct cs_scheme *scheme = cs_scheme_by_code(m->scheme);
+    size_t size = scheme ? cs_hash_size(scheme->hash) : 0;
+    uint8_t *out;
+
+    if (!scheme)
+        return cs_fail(
+            fault, CS_ERR_SCHEME, "no key here signs in the scheme %#06x", (unsigned)m->scheme);
+    if (m->input == CS_INPUT_DIGEST && size == 0)
+        return cs_fail(
+            fault, CS_ERR_INVALID, "%s signs the message itself, not a digest", scheme->name);
+    if (m->input == CS_INPUT_DIGEST && m->data.len != size)
+        return cs_fail(fault, CS_ERR_INVALID, "a digest for %s has %zu bytes, not %zu",
+            scheme->name, size, m->data.len);
+    if (m->input == CS_INPUT_DIGEST || size == 0) {
+        cs_buf_put(&request->data, m->data.data, m->data.len);
+        return request->data.error;
+    }
+    out = cs_buf_extend(&request->data, size);
+    if (!out)
+        return request->data.error;
+    return cs_digest_make(&request->service->digest, scheme->hash, m->data, out);
+}
+
+static int check_scheme(
+    const struct cs_request *request, const struct cs_identity *identity, struct cs_fault *fault)
+{
+    const struct cs_scheme *wanted = cs_scheme_by_code(request->scheme);
+    char can[512] = "";
+
+    if (cs_identity_can(identity, request->scheme))
+        return 0;
+    for (size_t i = 0; i < identity->n_schemes; i++) {
+        size_t at = strlen(can);
+
+        snprintf(can + at, sizeof(can) - at, "%s%s", i ? ", " : "",
+            cs_scheme_by_code(identity->schemes[i])->name);
+    }
+    return cs_fail(fault, CS_ERR_SCHEME, "this %s key of %u bits cannot sign in %s, only in: %s",
+        cs_key_type_name(identity->key->type), identity->key->bits, wanted ? wanted->name : "that",
+        can);
+}
+
+/* Whether the caller may: every caller of the user may, for now. */
+static int decide(
+    const struct cs_request *request, const struct cs_identity *identity, struct cs_fault *fault)
+{
+    (void)request;
+    (void)identity;
+    (void)fault;
+    return 0;
+}
+
+static void say_unknown(const struct cs_request *request, struct cs_fault *fault)
+{
+    const char *failed = cs_supervisor_failed(&request->service->supervisor);
+    char id[17];
+
+    cs_text_hex(request->id, 8, id);
+    if (failed)
+        cs_fail(fault, CS_ERR_NOT_FOUND,
+            "no token here has the key %s, and module '%s' does not run: see 'countersign status'",
+            id, failed);
+    else
+        cs_fail(fault, CS_ERR_NOT_FOUND,
+            "no token here has the key %s: insert its token, or see 'countersign list'", id);
+}
+
+static void on_logged_in(struct cs_login_waiter *waiter, int code, const char *text)
+{
+    struct cs_request *request = waiter->user;
+    struct cs_fault fault = {0};
+
+    if (code == 0) {
+        advance(request);
+        return;
+    }
+    cs_fail(&fault, code, "%s", text);
+    fail(request, code, &fault);
+}
+
+static void log_in(struct cs_request *request, const struct cs_identity *identity)
+{
+    int r;
+
+    request->logged_in = true;
+    request->login.caller = request->caller;
+    request->login.how = CS_HOST_LOGIN_AUTO;
+    request->login.done = on_logged_in;
+    request->login.user = request;
+    r = cs_login_wait(request->service, identity->token, &request->login);
+    if (r < 0)
+        fail(request, r, NULL);
+}
+
+static void on_answer(void *user, const struct cs_answer *answer)
+{
+    struct cs_request *request = user;
+    const struct cs_identity *identity = identity_of(request);
+    struct cs_fault fault = {0};
+    struct cs_reply reply = {.text = "", .signature = answer->signature};
+
+    request->job = NULL;
+    if (answer->code == 0) {
+        request->service->signatures++;
+        record(request, identity, 0, NULL);
+        cs_request_finish(request, &reply);
+    } else if (answer->code == CS_ERR_LOCKED && !request->logged_in && identity) {
+        log_in(request, identity);
+    } else {
+        if (answer->code == CS_ERR_LOCKED && identity)
+            cs_token_say_locked(identity->token->name, &fault);
+        else
+            cs_fail(&fault, answer->code, "%s", answer->text);
+        fail(request, answer->code, &fault);
+    }
+}
+
+static int ask_host(struct cs_request *request, const struct cs_identity *identity)
+{
+    const struct cs_host_sign_request m = {
+        .slot = identity->token->slot,
+        .spki = identity->key->spki,
+        .cka_id = cs_identity_key_id(identity),
+        .scheme = request->scheme,
+        .data = cs_buf_bytes(&request->data),
+    };
+    struct cs_host_question question = {
+        .type = CS_HOST_SIGN, .sign = &m, .fd = -1, .limit = CS_LIMIT_SIGN_TIME};
+
+    /* Such a key asks for its PIN each time. */
+    if (cs_identity_flags(identity) & CS_IDENTITY_ALWAYS_AUTHENTICATE)
+        question.limit += 1000u * (uint64_t)request->service->config->prompt_timeout;
+    return cs_host_ask(identity->token->host, &question, on_answer, request, &request->job);
+}
+
+/* From the start, and again after a login: the picture may have changed meanwhile. */
+static void advance(struct cs_request *request)
+{
+    const struct cs_identity *identity = identity_of(request);
+    struct cs_fault fault = {0};
+    int r;
+
+    if (!identity) {
+        say_unknown(request, &fault);
+        fail(request, CS_ERR_NOT_FOUND, &fault);
+        return;
+    }
+    r = check_scheme(request, identity, &fault);
+    if (r == 0 && !request->logged_in)
+        r = decide(request, identity, &fault);
+    if (r < 0) {
+        fail(request, r, &fault);
+        return;
+    }
+    /* A private key that shows while the token is locked may be free to use. */
+    if (cs_token_is_locked(identity->token) && !identity->private_key && !request->logged_in) {
+        log_in(request, identity);
+        return;
+    }
+    r = ask_host(request, identity);
+    if (r < 0)
+        fail(request, r, NULL);
+}
+
+void cs_request_sign(struct cs_request *request, const struct cs_msg_sign *m)
+{
+    struct cs_fault fault = {0};
+    int r;
+
+    memcpy(request->id, m->id.data, CS_ID_SIZE);
+    request->scheme = m->scheme;
+    r = take_input(request, m, &fault);
+    if (r < 0)
+        fail(request, r, &fault);
+    else if (identity_of(request))
+        advance(request);
+    else
+        cs_request_when_settled(request, advance);
+}
