@@ -3,9 +3,10 @@
  * The one catalogue of errors.
  *
  * Functions return 0 or one of these negative codes. The same number, made positive, is the code
- * of an ERROR message on the socket and the reason code in OpenSSL's error queue. What each code
- * is called elsewhere (text, D-Bus name, CKR_ value, exit status) stands in one table,
- * client/base/error.c. Codes are never renumbered: they are part of the protocol.
+ * of an ERROR message on the socket and the reason code in OpenSSL's error queue, unless a sentence
+ * has a reason code of its own there. What each code is called elsewhere (text, D-Bus name, CKR_
+ * value, exit status) stands in one table, client/base/error.c. Codes are never renumbered: they
+ * are part of the protocol.
  */
 #ifndef COUNTERSIGN_ERROR_H
 #define COUNTERSIGN_ERROR_H
