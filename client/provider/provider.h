@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The provider context: all the state there is. One for each library context that loads us. */
+#ifndef CS_PROVIDER_PROVIDER_H
+#define CS_PROVIDER_PROVIDER_H
+
+#include "provider/queue.h"
+
+#include <openssl/core_dispatch.h>
+
+#define CS_SIGNATURE_NAME "COUNTERSIGN"
+#define CS_REFERENCE_NAME "COUNTERSIGN"
+
+struct cs_provider {
+    struct cs_queue queue;
+    OSSL_FUNC_core_get_libctx_fn *get_libctx;
+    OSSL_FUNC_BIO_read_ex_fn *bio_read;
+    OSSL_FUNC_BIO_gets_fn *bio_gets;
+    _Atomic(struct countersign_client *) client;
+    atomic_bool fetched;
+};
+
+/* The connection to the agent, made at the first use. NULL when there is no memory, which is
+ * raised. */
+struct countersign_client *cs_provider_client(struct cs_provider *provider);
+
+/* What the tables of our operations have in common. */
+#define CS_FUNCTION(id, function)                                                                  \
+    {                                                                                              \
+        (id), (void (*)(void))(function)                                                           \
+    }
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Threads, forks, agents that come and go. */
+#include "guest.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/provider.h>
+#include <openssl/rsa.h>
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define N_THREADS 4
+#define N_ROUNDS 25
+
+struct worker {
+    struct guest *guest;
+    EVP_PKEY *key;
+    int n_good;
+    pthread_t thread;
+};
+
+static void *work(void *data)
+{
+    struct worker *worker = data;
+
+    for (int i = 0; i < N_ROUNDS; i++) {
+        EVP_PKEY *own = guest_load_reference(worker->guest, "ec");
+
+        worker->n_good += guest_signs(worker->guest, worker->key, keyring_find(&keyring, "rsa")) &&
+                          own && guest_signs(worker->guest, own, keyring_find(&keyring, "ec"));
+        EVP_PKEY_free(own);
+    }
+    return NULL;
+}
+
+static void start_workers(struct worker *workers, struct guest *f, EVP_PKEY *key)
+{
+    for (size_t i = 0; i < N_THREADS; i++) {
+        workers[i] = (struct worker){.guest = f, .key = key};
+        assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
+    }
+}
+
+static void join_workers(struct worker *workers)
+{
+    for (size_t i = 0; i < N_THREADS; i++) {
+        pthread_join(workers[i].thread, NULL);
+        assert_int_equal(workers[i].n_good, N_ROUNDS);
+    }
+}
+
+static void test_threads_share_a_key(void **state)
+{
+    struct worker workers[N_THREADS];
+    struct guest *f = *state;
+    EVP_PKEY *key = guest_load_reference(f, "rsa");
+
+    start_workers(workers, f, key);
+    join_workers(workers);
+    EVP_PKEY_free(key);
+}
+
+static void assert_child_signs(struct guest *f, EVP_PKEY *key)
+{
+    pid_t child = fork();
+    int status;
+
+    if (child == 0)
+        _exit(guest_signs(f, key, keyring_find(&keyring, "rsa")) ? 0 : 1);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void test_a_child_signs_with_its_parents_key(void **state)
+{
+    struct guest *f = *state;
+    EVP_PKEY *key = guest_load_reference(f, "rsa");
+
+    assert_true(guest_signs(f, key, keyring_find(&keyring, "rsa")));
+    for (int i = 0; i < 4; i++)
+        assert_child_signs(f, key);
+    assert_true(guest_signs(f, key, keyring_find(&keyring, "rsa")));
+    EVP_PKEY_free(key);
+}
+
+static void test_a_locked_token_is_told_in_the_agents_words(void **state)
+{
+    struct guest *f = *state;
+    EVP_PKEY *key = guest_load_reference(f, "ec");
+
+    keyring.locked = true;
+    for (int i = 0; i < 40; i++) { /* more often than there are places for sentences */
+        assert_false(guest_signs(f, key, keyring_find(&keyring, "ec")));
+        assert_true(guest_first_error_says("token 'keyring' is locked: run 'countersign unlock"));
+    }
+    keyring.locked = false;
+    assert_true(guest_signs(f, key, keyring_find(&keyring, "ec")));
+    EVP_PKEY_free(key);
+}
+
+static void test_an_agent_that_restarts_goes_unnoticed(void **state)
+{
+    struct guest *f = *state;
+    EVP_PKEY *key = guest_load_reference(f, "ec");
+
+    assert_true(guest_signs(f, key, keyring_find(&keyring, "ec")));
+    fake_agent_stop(&keyring.agent);
+    fake_agent_restart(&keyring.agent);
+    assert_true(guest_signs(f, key, keyring_find(&keyring, "ec")));
+    assert_int_equal(ERR_peek_error(), 0);
+    EVP_PKEY_free(key);
+}
+
+static void test_without_an_agent_it_fails_at_once(void **state)
+{
+    struct guest *f = *state;
+    EVP_PKEY *key = guest_load_reference(f, "ec");
+
+    fake_agent_stop(&keyring.agent);
+    assert_false(guest_signs(f, key, keyring_find(&keyring, "ec")));
+    assert_true(guest_first_error_says("agent"));
+    assert_null(guest_load_reference(f, "ec"));
+    assert_true(guest_first_error_says("agent"));
+    assert_null(guest_load_uri(f, "pkcs11:object=ec"));
+    assert_true(guest_first_error_says("agent"));
+    fake_agent_restart(&keyring.agent);
+    assert_true(guest_signs(f, key, keyring_find(&keyring, "ec")));
+    EVP_PKEY_free(key);
+}
+
+static void test_a_key_outlives_the_unloading(void **state)
+{
+    struct guest *f = *state;
+    EVP_PKEY *key = guest_load_reference(f, "ec");
+
+    OSSL_PROVIDER_unload(f->ours);
+    f->ours = OSSL_PROVIDER_load(f->libctx, "countersign");
+    assert_non_null(f->ours);
+    assert_true(guest_signs(f, key, keyring_find(&keyring, "ec")));
+    EVP_PKEY_free(key);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        GUEST_TEST(test_threads_share_a_key),
+        GUEST_TEST(test_a_child_signs_with_its_parents_key),
+        GUEST_TEST(test_a_locked_token_is_told_in_the_agents_words),
+        GUEST_TEST(test_an_agent_that_restarts_goes_unnoticed),
+        GUEST_TEST(test_without_an_agent_it_fails_at_once),
+        GUEST_TEST(test_a_key_outlives_the_unloading),
+    };
+
+    return cmocka_run_group_tests(tests, guest_start_keyring, guest_stop_keyring);
+}
