@@ -5,6 +5,8 @@
 
 /* Clients */
 #define CS_LIMIT_CLIENTS 1024
+#define CS_LIMIT_CLIENTS_REFUSED 64 /* that are being told so */
+#define CS_LIMIT_REFUSED_TIME 2000
 #define CS_LIMIT_DESCRIPTORS 4096 /* RLIMIT_NOFILE is raised to this */
 #define CS_LIMIT_REQUESTS_PER_CLIENT 64
 #define CS_LIMIT_REQUESTS 4096

@@ -36,6 +36,7 @@ struct cs_peer {
     const char *socket_path;
     struct cs_caller caller;
     bool greeted;
+    bool refused;
     bool closing;
     unsigned n_open; /* handles */
     TAILQ_HEAD(pending_list, pending) pending;
@@ -331,6 +332,8 @@ static void on_frame(void *user, const struct cs_frame *frame)
     struct cs_peer *peer = user;
     int r;
 
+    if (peer->refused)
+        return;
     if (peer->greeted)
         r = take_request(peer, frame);
     else if (frame->type == CS_MSG_HELLO)
@@ -370,7 +373,7 @@ static void on_end(void *user, int code)
 {
     struct cs_peer *peer = user;
 
-    if (code == CS_ERR_PROTOCOL || code == CS_ERR_TOO_LARGE)
+    if (!peer->refused && (code == CS_ERR_PROTOCOL || code == CS_ERR_TOO_LARGE))
         send_error(peer, 0, code, NULL);
     cs_peer_close(peer);
 }
@@ -402,58 +405,64 @@ static void on_hello_timeout(uv_timer_t *timer)
 {
     struct cs_peer *peer = timer->data;
 
-    cs_info("client with pid %d never said HELLO", (int)peer->caller.pid);
-    send_error(peer, 0, CS_ERR_TIMEOUT, NULL);
+    if (!peer->refused) {
+        cs_info("client with pid %d never said HELLO", (int)peer->caller.pid);
+        send_error(peer, 0, CS_ERR_TIMEOUT, NULL);
+    }
     cs_peer_close(peer);
 }
 
-void cs_peer_refuse(int fd, int code, const char *text)
+/* 0, or why it is not to be served. */
+static int judge(const struct cs_peer *peer)
 {
-    const struct cs_msg_error m = {.code = code, .text = cs_bytes_of(text)};
-    size_t at;
-
-    cs_buf_reset(&output);
-    at = cs_frame_begin(&output, CS_MSG_ERROR, 0);
-    cs_msg_error_put(&output, &m);
-    if (cs_frame_end(&output, at) == 0 &&
-        send(fd, output.data, output.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-        cs_debug("a refused client did not hear why");
+    if (peer->caller.uid != geteuid())
+        return CS_ERR_WRONG_USER;
+    return peer->service->clients >= CS_LIMIT_CLIENTS ? CS_ERR_BUSY : 0;
 }
 
-/* 0, or why it is not served; then it has been told. */
-static int admit(struct cs_peer *peer, int fd)
+/* It may be about to send, and would then find the socket closed before it finds out why: so it is
+ * told, and listened to for a moment. */
+static void refuse(struct cs_peer *peer, int code)
+{
+    peer->refused = true;
+    if (code == CS_ERR_WRONG_USER)
+        cs_notice("a client of uid %u is refused", (unsigned)peer->caller.uid);
+    else
+        cs_warn("a client is refused: there are %u already", peer->service->clients);
+    send_error(peer, 0, code,
+        code == CS_ERR_WRONG_USER ? "this agent serves its own user alone: start one of your own"
+                                  : NULL);
+    shutdown(peer->channel.fd, SHUT_WR);
+}
+
+static int open_peer(struct cs_peer *peer, int fd)
 {
     int r = cs_caller_init(&peer->caller, fd);
 
-    if (r < 0)
+    if (r < 0) {
+        close(fd);
         return r;
-    if (peer->caller.uid != geteuid()) {
-        cs_notice("a client of uid %u is refused", (unsigned)peer->caller.uid);
-        cs_peer_refuse(
-            fd, CS_ERR_WRONG_USER, "this agent serves its own user alone: start one of your own");
-        return CS_ERR_WRONG_USER;
     }
-    if (peer->service->clients >= CS_LIMIT_CLIENTS) {
-        cs_peer_refuse(fd, CS_ERR_BUSY, cs_error_text(CS_ERR_BUSY));
-        return CS_ERR_BUSY;
-    }
-    return 0;
+    return cs_channel_init(
+        &peer->channel, peer->service->loop, fd, CS_LIMIT_OUTPUT, &channel_events, peer);
 }
 
 void cs_peer_accept(
     struct cs_service *service, struct cs_peers *peers, const char *socket_path, int fd)
 {
-    CS_AUTO(cs_closep) int owned = fd;
     struct cs_peer *peer = calloc(1, sizeof(*peer));
+    int r;
 
-    if (!peer)
+    if (!peer || service->clients >= CS_LIMIT_CLIENTS + CS_LIMIT_CLIENTS_REFUSED) {
+        close(fd);
+        free(peer);
         return;
+    }
     peer->service = service;
     peer->peers = peers;
     peer->socket_path = socket_path;
     TAILQ_INIT(&peer->pending);
-    if (admit(peer, fd) < 0 || cs_channel_init(&peer->channel, service->loop, cs_steal_fd(&owned),
-                                   CS_LIMIT_OUTPUT, &channel_events, peer) < 0) {
+    if (open_peer(peer, fd) < 0) {
         cs_caller_deinit(&peer->caller);
         free(peer);
         return;
@@ -461,7 +470,11 @@ void cs_peer_accept(
     peer->n_open = 2;
     uv_timer_init(service->loop, &peer->hello);
     peer->hello.data = peer;
-    uv_timer_start(&peer->hello, on_hello_timeout, CS_LIMIT_HELLO_TIME, 0);
     TAILQ_INSERT_TAIL(peers, peer, link);
+    r = judge(peer);
     service->clients++;
+    if (r < 0)
+        refuse(peer, r);
+    uv_timer_start(&peer->hello, on_hello_timeout,
+        peer->refused ? CS_LIMIT_REFUSED_TIME : CS_LIMIT_HELLO_TIME, 0);
 }

@@ -14,7 +14,4 @@ void cs_peer_accept(
     struct cs_service *service, struct cs_peers *peers, const char *socket_path, int fd);
 void cs_peer_close(struct cs_peer *peer);
 
-/* Tells a client why it is not served, as far as its socket takes it. */
-void cs_peer_refuse(int fd, int code, const char *text);
-
 #endif
