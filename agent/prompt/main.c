@@ -76,6 +76,17 @@ static bool ask(const struct cs_prompt_request *request)
     return answer(verdict, fault.text, strlen(fault.text));
 }
 
+static int tell(const char *option)
+{
+    if (strcmp(option, "--version") == 0) {
+        puts("countersign-prompt " CS_VERSION);
+        return CS_EXIT_OK;
+    }
+    fputs("usage: countersign-prompt [--version]\nStarted by token hosts; asks one question.\n",
+        strcmp(option, "--help") == 0 ? stdout : stderr);
+    return strcmp(option, "--help") == 0 ? CS_EXIT_OK : CS_EXIT_USAGE;
+}
+
 int main(int argc, char **argv)
 {
     struct cs_buf buf = CS_BUF_INIT(CS_PROMPT_REQUEST_MAX);
@@ -88,10 +99,8 @@ int main(int argc, char **argv)
         cs_log_errno(CS_LOG_ERROR, "cannot give up core dumps and privileges");
         return CS_EXIT_FAILURE;
     }
-    if (argc > 1) {
-        fprintf(stderr, "usage: %s\nStarted by token hosts; asks one question.\n", argv[0]);
-        return CS_EXIT_USAGE;
-    }
+    if (argc > 1)
+        return tell(argv[1]);
     r = read_request(&buf, &request);
     if (r < 0)
         cs_log_r(CS_LOG_ERROR, r, "this is no request");
