@@ -261,7 +261,8 @@ class Client(Connection):
         """One request, one reply: a Reader, or AgentError."""
         request_id = self.post(kind, body, fds)
         got, reply_id, reply = self.receive()
-        if reply_id != request_id:
+        about_connection = got == ERROR and reply_id == 0
+        if reply_id != request_id and not about_connection:
             raise ValueError(f"the reply has id {reply_id}, the request {request_id}")
         return self.open_reply(kind, got, reply)
 
