@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames between this host and its agent. The main thread alone receives; every thread may send,
- * and what one call sends stays together. When the agent is gone sending does nothing: the main
- * thread sees the end of the stream and ends the process.
+ * Frames between this host and its agent. One thread at a time receives; every thread may send,
+ * and what one call sends stays together. When the agent is gone sending does nothing: who
+ * receives sees the end of the stream and ends the process.
  */
 #include "token-host/link.h"
 #include "base/cleanup.h"
@@ -64,8 +64,7 @@ static void keep_fds(struct cs_link *link, struct msghdr *msg)
     }
 }
 
-/* One read. 1: bytes came; 0: the end. */
-static int read_more(struct cs_link *link)
+int cs_link_read(struct cs_link *link)
 {
     union {
         struct cmsghdr align;
@@ -80,28 +79,22 @@ static int read_more(struct cs_link *link)
         return link->in.error;
     do {
         msg.msg_controllen = sizeof(control.space);
-        n = recvmsg(link->fd, &msg, MSG_CMSG_CLOEXEC);
+        n = recvmsg(link->fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     } while (n < 0 && errno == EINTR);
     link->in.len -= READ_SIZE - (n > 0 ? (size_t)n : 0);
-    if (n < 0)
-        return errno == ECONNRESET ? 0 : CS_ERR_SYSTEM;
+    if (n < 0 && errno == EAGAIN)
+        return 0;
+    if (n <= 0)
+        return n == 0 || errno == ECONNRESET ? CS_ERR_CLOSED : CS_ERR_SYSTEM;
     keep_fds(link, &msg);
-    return n > 0;
+    return 1;
 }
 
-int cs_link_receive(struct cs_link *link, struct cs_frame *frame)
+int cs_link_next(struct cs_link *link, struct cs_frame *frame)
 {
     cs_buf_consume(&link->in, link->used);
     link->used = 0;
-    for (;;) {
-        int r = cs_frame_parse(cs_buf_bytes(&link->in), frame, &link->used);
-
-        if (r != 0)
-            return r;
-        r = read_more(link);
-        if (r <= 0)
-            return r;
-    }
+    return cs_frame_parse(cs_buf_bytes(&link->in), frame, &link->used);
 }
 
 void cs_link_send(struct cs_link *link, const struct cs_buf *frames)

@@ -23,9 +23,12 @@ struct cs_link {
 void cs_link_init(struct cs_link *link, int fd);
 void cs_link_deinit(struct cs_link *link);
 
-/* Waits for a frame, whose body is good until the next call. 1: a frame; 0: the agent has closed;
- * negative: an error. */
-int cs_link_receive(struct cs_link *link, struct cs_frame *frame);
+/* One read, without waiting. 1: something came; 0: nothing is left; CS_ERR_CLOSED: the agent is
+ * gone; another error. */
+int cs_link_read(struct cs_link *link);
+/* 1: the next whole frame, whose body is good until the next call; 0: there is none yet; or an
+ * error: the frames cannot be told from one another. */
+int cs_link_next(struct cs_link *link, struct cs_frame *frame);
 /* The oldest descriptor that came and was not taken, or -1. */
 int cs_link_take_fd(struct cs_link *link);
 

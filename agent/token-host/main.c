@@ -16,7 +16,7 @@
 #include <string.h>
 
 #define LINK_FD 3
-#define PATIENCE_MS 2000 /* for jobs under way, when the agent is gone */
+#define PATIENCE 2 /* seconds for jobs under way, when the agent is gone */
 
 static const char usage[] =
     "usage: countersign-token-host --name NAME --module PATH [--init-args ARGS]\n"
@@ -54,33 +54,47 @@ static int parse(int argc, char **argv, struct cs_host *host)
     return host->name && host->path && optind == argc ? 0 : -CS_EXIT_USAGE;
 }
 
-static void serve(struct cs_host *host)
-{
-    struct cs_frame frame;
-    int r;
-
-    for (;;) {
-        r = cs_link_receive(&host->link, &frame);
-        if (r > 0)
-            r = cs_request_handle(host, &frame) < 0 ? CS_ERR_PROTOCOL : 1;
-        if (r <= 0)
-            break;
-    }
-    if (r < 0)
-        cs_log_r(CS_LOG_ERROR, r, "the agent's messages cannot be read");
-}
-
 /* The module is finalised, which ends logins, unless a call into it does not come back. The exit
  * handlers of vendors' libraries are not run: some crash in them. */
-static void finish(struct cs_host *host)
+static _Noreturn void finish(struct cs_host *host)
 {
     cs_cancel_all(&host->cancels);
-    if (cs_workers_stop(&host->workers, PATIENCE_MS) && host->module) {
-        alarm(PATIENCE_MS / 1000);
+    if (cs_workers_stop(&host->workers, PATIENCE) && host->module) {
+        alarm(PATIENCE);
         cs_module_free(host->module);
     }
     fflush(NULL);
     _exit(0);
+}
+
+static int take_frames(struct cs_host *host)
+{
+    struct cs_frame frame;
+    int r;
+
+    while ((r = cs_link_next(&host->link, &frame)) > 0) {
+        r = cs_request_handle(host, &frame);
+        if (r < 0)
+            break;
+    }
+    return r;
+}
+
+/* All that the agent has said. */
+static void serve(void *arg)
+{
+    struct cs_host *host = arg;
+    int r;
+
+    while ((r = cs_link_read(&host->link)) > 0) {
+        r = take_frames(host);
+        if (r < 0)
+            break;
+    }
+    if (r < 0 && r != CS_ERR_CLOSED)
+        cs_log_r(CS_LOG_ERROR, r, "the agent's messages cannot be read");
+    if (r < 0)
+        finish(host);
 }
 
 int main(int argc, char **argv)
@@ -103,9 +117,7 @@ int main(int argc, char **argv)
     cs_link_init(&host.link, LINK_FD);
     cs_slots_init(&host.slots, &host.link);
     cs_cancels_init(&host.cancels);
-    cs_workers_init(&host.workers);
-    if (cs_request_boot(&host) < 0)
+    if (cs_workers_init(&host.workers, LINK_FD, serve, &host) < 0 || cs_request_boot(&host) < 0)
         return CS_EXIT_FAILURE;
-    serve(&host);
-    finish(&host);
+    cs_workers_join(&host.workers);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Turns frames into jobs. The main thread calls this and must never wait for the module, or it
- * would not see the agent go: so even loading it is a job, the first in the queue, and nothing
- * else runs before it has ended.
+ * Turns frames into jobs. The thread that reads calls this and must not wait for the module before
+ * it has read all, or nobody would see the agent go: so even loading the module is a job, the first
+ * in the queue, and nothing else runs before it has ended.
  */
 #include "token-host/request.h"
 #include "base/cleanup.h"
@@ -11,6 +11,8 @@
 #include "token-host/sign.h"
 
 #include <countersign/error.h>
+
+#define JOBS_MAX 4 /* at once, in modules that take several threads */
 
 struct request {
     struct cs_job job;
@@ -87,8 +89,7 @@ static void run_boot(struct cs_job *job)
     if (r < 0)
         cs_error("%s", cs_fault_text(&failure.fault, r));
     report_scanned(host);
-    if (cs_module_threaded(host->module) &&
-        cs_workers_start(&host->workers, CS_WORKERS_MAX - 1) < 0)
+    if (cs_module_threaded(host->module) && cs_workers_allow(&host->workers, JOBS_MAX) < 0)
         cs_warn("too few threads: signatures wait for one another");
 }
 
@@ -125,7 +126,7 @@ int cs_request_boot(struct cs_host *host)
 {
     int r = queue(host, 0, (struct cs_bytes){0}, run_boot);
 
-    return r < 0 ? r : cs_workers_start(&host->workers, 1);
+    return r < 0 ? r : cs_workers_allow(&host->workers, 1);
 }
 
 int cs_request_handle(struct cs_host *host, const struct cs_frame *frame)

@@ -224,10 +224,11 @@ static CK_RV odd_sign_init(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, C
 static CK_RV odd_sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG len, CK_BYTE *signature,
     CK_ULONG *signature_len)
 {
-    bool allowed = !plays("always") || next_call == WANTS_SIGN;
+    bool always = plays("always"), allowed = !always || next_call == WANTS_SIGN;
     CK_RV rv = enter();
 
-    next_call = NOTHING;
+    if (always)
+        next_call = NOTHING;
     if (rv == CKR_OK)
         rv = real->C_Sign(session, data, len, signature, signature_len);
     leave();

@@ -131,7 +131,8 @@ static void put(struct template *t, CK_ATTRIBUTE_TYPE type, const void *data, si
     void *copy = malloc(len + 1);
 
     MUST(copy && t->n < 32);
-    memcpy(copy, data, len);
+    if (len)
+        memcpy(copy, data, len);
     t->attrs[t->n++] = (CK_ATTRIBUTE){type, copy, len};
 }
 
