@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Chains. Issuers are looked for among the certificates of all tokens. The root is left out: who
- * trusts it has it (RFC 8446, 4.4.2). Called when a name is resolved.
+ * trusts it has it (RFC 8446, 4.4.2). Called when a name
+ * is resolved and when an identity is chosen for a server.
  */
 #include "chain.h"
 
@@ -34,18 +35,28 @@ static const struct cs_object *find_issuer(
     return best;
 }
 
-uint32_t cs_chain_put(const struct cs_inventory *inventory, const struct cs_object *leaf,
-    time_t now, struct cs_buf *buf)
+size_t cs_chain_build(const struct cs_inventory *inventory, const struct cs_object *leaf,
+    time_t now, const struct cs_object **chain, size_t max)
 {
     const struct cs_object *at = leaf;
-    uint32_t n = 0;
+    size_t n = 0;
 
-    while (at && n < CS_LIMIT_CHAIN) {
+    while (at && n < max) {
         if (n > 0 && at->self_issued)
             break;
-        cs_buf_put_bytes(buf, at->value);
-        n++;
+        chain[n++] = at;
         at = at->self_issued ? NULL : find_issuer(inventory, at, now);
     }
     return n;
+}
+
+uint32_t cs_chain_put(const struct cs_inventory *inventory, const struct cs_object *leaf,
+    time_t now, struct cs_buf *buf)
+{
+    const struct cs_object *chain[CS_LIMIT_CHAIN];
+    size_t n = cs_chain_build(inventory, leaf, now, chain, CS_LIMIT_CHAIN);
+
+    for (size_t i = 0; i < n; i++)
+        cs_buf_put_bytes(buf, chain[i]->value);
+    return (uint32_t)n;
 }

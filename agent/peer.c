@@ -79,7 +79,8 @@ static void finish(struct cs_peer *peer, size_t at, uint32_t id)
 
 /* Replies */
 
-static void put_resolved(const struct cs_peer *peer, const struct cs_name_match *match)
+static void put_resolved(
+    const struct cs_peer *peer, const struct cs_name_match *match, const char *why)
 {
     CS_AUTO(cs_buf_deinit) struct cs_buf space = CS_BUF_INIT(CS_PAGE_MAX);
     CS_AUTO(cs_buf_deinit) struct cs_buf chain = CS_BUF_INIT(CS_PAGE_MAX);
@@ -93,7 +94,10 @@ static void put_resolved(const struct cs_peer *peer, const struct cs_name_match 
     if (chain.error < 0)
         output.error = chain.error;
     m.chain = cs_buf_bytes(&chain);
-    cs_msg_resolved_put(&output, &m);
+    if (why)
+        cs_msg_found_put(&output, &(const struct cs_msg_found){cs_bytes_of(why), m});
+    else
+        cs_msg_resolved_put(&output, &m);
 }
 
 static void put_reply(const struct pending *pending, const struct cs_reply *reply)
@@ -111,7 +115,8 @@ static void put_reply(const struct pending *pending, const struct cs_reply *repl
         cs_page_put_certificates(&output, inventory, pending->first);
         break;
     case CS_MSG_RESOLVE:
-        put_resolved(pending->peer, &reply->match);
+    case CS_MSG_FIND:
+        put_resolved(pending->peer, &reply->match, reply->why);
         break;
     case CS_MSG_SIGN:
         cs_msg_signed_put(&output, &(const struct cs_msg_signed){reply->signature});
@@ -176,7 +181,7 @@ static void reply_status(struct cs_peer *peer, uint32_t id)
 static int new_pending(
     struct cs_peer *peer, const struct cs_frame *frame, struct pending **pendingp)
 {
-    struct pending *pending;
+    struct pending *pending = NULL;
     int r;
 
     if (peer->n_pending >= CS_LIMIT_REQUESTS_PER_CLIENT)
@@ -200,7 +205,7 @@ static int new_pending(
 
 static int take_list(struct cs_peer *peer, const struct cs_frame *frame)
 {
-    struct pending *pending;
+    struct pending *pending = NULL;
     uint32_t first;
     int r = cs_msg_first_get(frame->body, &first);
 
@@ -216,7 +221,7 @@ static int take_list(struct cs_peer *peer, const struct cs_frame *frame)
 static int take_resolve(struct cs_peer *peer, const struct cs_frame *frame)
 {
     struct cs_msg_resolve m;
-    struct pending *pending;
+    struct pending *pending = NULL;
     int r = cs_msg_resolve_get(frame->body, &m);
 
     if (r == 0)
@@ -227,10 +232,24 @@ static int take_resolve(struct cs_peer *peer, const struct cs_frame *frame)
     return 0;
 }
 
+static int take_find(struct cs_peer *peer, const struct cs_frame *frame)
+{
+    struct cs_msg_find m;
+    struct pending *pending = NULL;
+    int r = cs_msg_find_get(frame->body, &m);
+
+    if (r == 0)
+        r = new_pending(peer, frame, &pending);
+    if (r < 0)
+        return r;
+    cs_request_find(pending->request, &m);
+    return 0;
+}
+
 static int take_sign(struct cs_peer *peer, const struct cs_frame *frame)
 {
     struct cs_msg_sign m;
-    struct pending *pending;
+    struct pending *pending = NULL;
     int r = cs_msg_sign_get(frame->body, &m);
 
     if (r == 0)
@@ -244,7 +263,7 @@ static int take_sign(struct cs_peer *peer, const struct cs_frame *frame)
 static int take_unlock(struct cs_peer *peer, const struct cs_frame *frame)
 {
     struct cs_msg_unlock m;
-    struct pending *pending;
+    struct pending *pending = NULL;
     CS_AUTO(cs_closep) int fd = -1;
     int r = cs_msg_unlock_get(frame->body, &m);
 
@@ -264,7 +283,7 @@ static int take_unlock(struct cs_peer *peer, const struct cs_frame *frame)
 static int take_lock(struct cs_peer *peer, const struct cs_frame *frame)
 {
     struct cs_msg_lock m;
-    struct pending *pending;
+    struct pending *pending = NULL;
     int r = cs_msg_lock_get(frame->body, &m);
 
     if (r == 0)
@@ -284,6 +303,8 @@ static int take_request(struct cs_peer *peer, const struct cs_frame *frame)
         return take_list(peer, frame);
     case CS_MSG_RESOLVE:
         return take_resolve(peer, frame);
+    case CS_MSG_FIND:
+        return take_find(peer, frame);
     case CS_MSG_SIGN:
         return take_sign(peer, frame);
     case CS_MSG_UNLOCK:
@@ -386,7 +407,7 @@ static const struct cs_channel_events channel_events = {
 
 void cs_peer_close(struct cs_peer *peer)
 {
-    struct pending *pending;
+    struct pending *pending = NULL;
 
     if (peer->closing)
         return;

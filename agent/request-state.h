@@ -3,6 +3,7 @@
 #ifndef CS_AGENT_REQUEST_STATE_H
 #define CS_AGENT_REQUEST_STATE_H
 
+#include "choice.h"
 #include "login.h"
 #include "request.h"
 
@@ -25,6 +26,8 @@ struct cs_request {
     uint32_t n_labels;
     struct cs_lock *locks; /* the logouts under way */
     size_t n_locks;
+    /* of FIND; its fields lie in data */
+    struct cs_criteria criteria;
     /* of SIGN */
     uint8_t id[CS_ID_SIZE];
     uint16_t scheme;

@@ -18,7 +18,8 @@ struct cs_reply {
     int code;
     const char *text;                 /* of an error: a sentence, never empty */
     struct cs_bytes signature;        /* of SIGN */
-    struct cs_name_match match;       /* of RESOLVE */
+    struct cs_name_match match;       /* of RESOLVE and FIND */
+    const char *why;                  /* of FIND */
     struct cs_msg_token_names tokens; /* of UNLOCK and LOCK */
 };
 
@@ -33,6 +34,7 @@ void cs_request_cancel(struct cs_request *request);
 /* Replies when the inventory tells all there is to know, for lists. */
 void cs_request_inventory(struct cs_request *request);
 void cs_request_resolve(struct cs_request *request, const struct cs_msg_resolve *m);
+void cs_request_find(struct cs_request *request, const struct cs_msg_find *m);
 void cs_request_sign(struct cs_request *request, const struct cs_msg_sign *m);
 /* Takes fd, which is -1 unless the PIN comes from it. */
 void cs_request_unlock(struct cs_request *request, const struct cs_msg_unlock *m, int fd);

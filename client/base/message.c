@@ -231,17 +231,57 @@ void cs_msg_resolved_put(struct cs_buf *buf, const struct cs_msg_resolved *m)
     put_list(buf, m->n_chain, m->chain);
 }
 
+static void read_resolved(struct cs_reader *reader, struct cs_msg_resolved *m)
+{
+    uint8_t has_identity = cs_get_u8(reader);
+
+    if (has_identity > 1)
+        reader->error = CS_ERR_PROTOCOL;
+    m->has_identity = has_identity;
+    if (m->has_identity)
+        cs_msg_identity_read(reader, &m->identity);
+    m->chain = read_list(reader, &m->n_chain);
+}
+
 int cs_msg_resolved_get(struct cs_bytes body, struct cs_msg_resolved *m)
 {
     struct cs_reader reader = cs_reader_of(body);
-    uint8_t has_identity = cs_get_u8(&reader);
 
-    if (has_identity > 1)
+    read_resolved(&reader, m);
+    return cs_reader_end(&reader);
+}
+
+void cs_msg_find_put(struct cs_buf *buf, const struct cs_msg_find *m)
+{
+    cs_buf_put_bytes(buf, m->host);
+    put_list(buf, m->n_issuers, m->issuers);
+    cs_buf_put_bytes(buf, m->schemes);
+}
+
+int cs_msg_find_get(struct cs_bytes body, struct cs_msg_find *m)
+{
+    struct cs_reader reader = cs_reader_of(body);
+
+    m->host = cs_get_string(&reader);
+    m->issuers = read_list(&reader, &m->n_issuers);
+    m->schemes = cs_get_bytes(&reader);
+    if (!reader.error && m->schemes.len % 2 != 0)
         return CS_ERR_PROTOCOL;
-    m->has_identity = has_identity;
-    if (m->has_identity)
-        cs_msg_identity_read(&reader, &m->identity);
-    m->chain = read_list(&reader, &m->n_chain);
+    return cs_reader_end(&reader);
+}
+
+void cs_msg_found_put(struct cs_buf *buf, const struct cs_msg_found *m)
+{
+    cs_buf_put_bytes(buf, m->why);
+    cs_msg_resolved_put(buf, &m->resolved);
+}
+
+int cs_msg_found_get(struct cs_bytes body, struct cs_msg_found *m)
+{
+    struct cs_reader reader = cs_reader_of(body);
+
+    m->why = cs_get_string(&reader);
+    read_resolved(&reader, &m->resolved);
     return cs_reader_end(&reader);
 }
 

@@ -93,6 +93,18 @@ struct cs_msg_resolved {
     struct cs_bytes chain; /* DER certificates as above, leaf first */
 };
 
+struct cs_msg_find {
+    struct cs_bytes host;
+    uint32_t n_issuers;
+    struct cs_bytes issuers; /* that many DER names, each with a u32 length */
+    struct cs_bytes schemes; /* two bytes each */
+};
+
+struct cs_msg_found {
+    struct cs_bytes why;
+    struct cs_msg_resolved resolved;
+};
+
 struct cs_msg_sign {
     struct cs_bytes id;
     uint16_t scheme;
@@ -177,6 +189,11 @@ void cs_msg_status_put(struct cs_buf *buf, const struct cs_msg_status *m);
 void cs_msg_status_read(struct cs_reader *reader, struct cs_msg_status *m);
 void cs_msg_module_put(struct cs_buf *buf, const struct cs_msg_module *m);
 void cs_msg_module_read(struct cs_reader *reader, struct cs_msg_module *m);
+
+void cs_msg_find_put(struct cs_buf *buf, const struct cs_msg_find *m);
+int cs_msg_find_get(struct cs_bytes body, struct cs_msg_find *m);
+void cs_msg_found_put(struct cs_buf *buf, const struct cs_msg_found *m);
+int cs_msg_found_get(struct cs_bytes body, struct cs_msg_found *m);
 
 /* Environments travel in HELLO and in the agent's messages to its token hosts. */
 void cs_environment_put(struct cs_buf *buf, const struct cs_environment *environment);

@@ -12,6 +12,7 @@
 struct countersign_identity {
     const uint8_t *id; /* NULL: a chain alone */
     struct cs_bytes uri, token, label, cka_id, group, spki;
+    const char *why; /* NULL: nobody was asked which one to present */
     int key_type;
     unsigned bits, flags;
     size_t n_certificates, n_chain, n_schemes;
@@ -53,7 +54,8 @@ static size_t room_for(const struct cs_msg_identity *m)
            m->spki.len + m->schemes.len + m->certificates.len + 9;
 }
 
-int cs_identity_new(struct countersign_identity **identityp, const struct cs_msg_resolved *m)
+int cs_identity_new(struct countersign_identity **identityp, const struct cs_msg_resolved *m,
+    const struct cs_bytes *why)
 {
     const struct cs_msg_identity nothing = {0};
     const struct cs_msg_identity *key = m->has_identity ? &m->identity : &nothing;
@@ -61,8 +63,8 @@ int cs_identity_new(struct countersign_identity **identityp, const struct cs_msg
     struct countersign_identity *identity;
     struct cs_pack pack;
 
-    identity = cs_pack_new(
-        &pack, sizeof(*identity) + n * sizeof(struct cs_bytes), room_for(key) + m->chain.len + 1);
+    identity = cs_pack_new(&pack, sizeof(*identity) + n * sizeof(struct cs_bytes),
+        room_for(key) + m->chain.len + (why ? why->len + 1 : 0) + 1);
     if (!identity)
         return CS_ERR_MEMORY;
     identity->n_certificates = key->n_certificates;
@@ -72,6 +74,7 @@ int cs_identity_new(struct countersign_identity **identityp, const struct cs_msg
     if (!m->has_identity)
         identity->id = NULL;
     pack_list(&pack, identity->chain, m->n_chain, m->chain);
+    identity->why = why ? cs_pack_string(&pack, *why) : NULL;
     *identityp = identity;
     return 0;
 }
@@ -101,7 +104,7 @@ int countersign_resolve(struct countersign_client *client, const char *name, int
     if (r == 0)
         r = cs_msg_resolved_get(reply.body, &resolved);
     if (r == 0)
-        r = cs_identity_new(identityp, &resolved);
+        r = cs_identity_new(identityp, &resolved, NULL);
     return cs_client_end(client, &request, &reply, r, fault);
 }
 
@@ -204,4 +207,9 @@ const uint8_t *countersign_identity_chain(
     if (index >= identity->n_chain)
         return NULL;
     return lend(identity->chain[index], lenp);
+}
+
+const char *countersign_identity_why(const struct countersign_identity *identity)
+{
+    return identity->why;
 }

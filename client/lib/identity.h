@@ -7,7 +7,8 @@
 
 #include <countersign/countersign.h>
 
-/* m->identity counts only with m->has_identity. */
-int cs_identity_new(struct countersign_identity **identityp, const struct cs_msg_resolved *m);
+/* m->identity counts only with m->has_identity. why is NULL where nobody asked which to present. */
+int cs_identity_new(struct countersign_identity **identityp, const struct cs_msg_resolved *m,
+    const struct cs_bytes *why);
 
 #endif

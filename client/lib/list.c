@@ -41,7 +41,7 @@ static int read_identity(struct cs_reader *reader, void **entryp)
     cs_msg_identity_read(reader, &m.identity);
     if (reader->error)
         return reader->error;
-    return cs_identity_new((struct countersign_identity **)entryp, &m);
+    return cs_identity_new((struct countersign_identity **)entryp, &m, NULL);
 }
 
 static int read_certificate(struct cs_reader *reader, void **entryp)

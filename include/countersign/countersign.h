@@ -88,6 +88,30 @@ size_t countersign_identity_n_chain(const struct countersign_identity *identity)
 const uint8_t *countersign_identity_chain(
     const struct countersign_identity *identity, size_t index, size_t *lenp);
 
+/* Borrowed bytes. */
+struct countersign_bytes {
+    const uint8_t *data;
+    size_t len;
+};
+
+/* What a server asks of a client's certificate; NULL and 0 mean that it does not matter. */
+struct countersign_criteria {
+    const char *host;                        /* the server's name */
+    const struct countersign_bytes *issuers; /* DER distinguished names it accepts */
+    size_t n_issuers;
+    const uint16_t *schemes; /* TLS SignatureSchemes it accepts */
+    size_t n_schemes;
+};
+
+/*
+ * Finds the identity to present to a server (PROTOCOL.md, FIND). The result has a chain; why is a
+ * sentence that says why it was chosen, and NULL for identities that came otherwise.
+ * CS_ERR_NOT_FOUND when none suits. Never asks for a PIN.
+ */
+int countersign_find(struct countersign_client *client, const struct countersign_criteria *criteria,
+    struct countersign_identity **identityp, struct countersign_fault *fault);
+const char *countersign_identity_why(const struct countersign_identity *identity);
+
 /*
  * Signs with the identity of this id (CS_ID_SIZE bytes) in a TLS SignatureScheme. input is an
  * enum cs_input: give the message whenever you have it, for then the agent can see what it signs.

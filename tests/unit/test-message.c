@@ -103,6 +103,22 @@ static void sample_msg_resolved(struct cs_buf *buf)
                  .has_identity = true, .identity = identity, .n_chain = 2, .chain = TWO_ENTRIES});
 }
 
+static void sample_msg_find(struct cs_buf *buf)
+{
+    cs_msg_find_put(buf, &(struct cs_msg_find){.host = TEXT("api.corp.example"),
+                             .n_issuers = 2,
+                             .issuers = TWO_ENTRIES,
+                             .schemes = TEXT("\4\3\10\4")});
+}
+
+static void sample_msg_found(struct cs_buf *buf)
+{
+    cs_msg_found_put(buf,
+        &(struct cs_msg_found){.why = TEXT("the only one"),
+            .resolved = {
+                .has_identity = true, .identity = identity, .n_chain = 2, .chain = TWO_ENTRIES}});
+}
+
 static void sample_msg_sign(struct cs_buf *buf)
 {
     cs_msg_sign_put(
@@ -164,6 +180,8 @@ CODEC_ENTRY(msg_identity, cs_msg_identity);
 CODEC_ENTRY(msg_certificate, cs_msg_certificate);
 CODEC_BODY(msg_resolve, cs_msg_resolve);
 CODEC_BODY(msg_resolved, cs_msg_resolved);
+CODEC_BODY(msg_find, cs_msg_find);
+CODEC_BODY(msg_found, cs_msg_found);
 CODEC_BODY(msg_sign, cs_msg_sign);
 CODEC_BODY(msg_signed, cs_msg_signed);
 CODEC_BODY(msg_unlock, cs_msg_unlock);
@@ -176,9 +194,9 @@ static void test_every_body_comes_back_and_nothing_else_does(void **state)
 {
     const struct codec codecs[] = {CODEC(msg_hello), CODEC(msg_welcome), CODEC(msg_error),
         CODEC(msg_page), CODEC(msg_token), CODEC(msg_identity), CODEC(msg_certificate),
-        CODEC(msg_resolve), CODEC(msg_resolved), CODEC(msg_sign), CODEC(msg_signed),
-        CODEC(msg_unlock), CODEC(msg_lock), CODEC(msg_token_names), CODEC(msg_status),
-        CODEC(msg_module)};
+        CODEC(msg_resolve), CODEC(msg_resolved), CODEC(msg_find), CODEC(msg_found), CODEC(msg_sign),
+        CODEC(msg_signed), CODEC(msg_unlock), CODEC(msg_lock), CODEC(msg_token_names),
+        CODEC(msg_status), CODEC(msg_module)};
 
     (void)state;
     for (size_t i = 0; i < sizeof(codecs) / sizeof(codecs[0]); i++)
