@@ -62,6 +62,22 @@ static bool was_covered(const struct cs_login *login, const struct cs_login_wait
     return waiter->how == login->how || login->how == CS_HOST_LOGIN_FORCE;
 }
 
+/* Who signs is told how to unlock, and what came in the way of it by itself; who just tried to
+ * unlock is told the latter alone. */
+static void tell_waiter(
+    const struct cs_login *login, struct cs_login_waiter *waiter, int code, const char *text)
+{
+    struct cs_fault locked = {0}, why = {0};
+
+    if (code == CS_ERR_LOCKED && (!waiter->on_request || !*text)) {
+        cs_token_say_locked(login->name, &locked);
+        if (*text && !strstr(text, "countersign unlock"))
+            cs_fail(&why, code, "%s (%s)", locked.text, text);
+        text = cs_fault_text(why.code ? &why : &locked, code);
+    }
+    waiter->done(waiter, code, text);
+}
+
 /* Tells those who are concerned. They may ask for a login again from within, so each is taken out
  * first, and those who stay are marked by staying. */
 static void tell(struct cs_login *login, int code, const char *text)
@@ -79,14 +95,13 @@ static void tell(struct cs_login *login, int code, const char *text)
     try_next(login);
     while ((waiter = TAILQ_FIRST(&concerned))) {
         TAILQ_REMOVE(&concerned, waiter, link);
-        waiter->done(waiter, code, text);
+        tell_waiter(login, waiter, code, text);
     }
 }
 
 static void on_done(void *user, const struct cs_answer *answer)
 {
     struct cs_login *login = user;
-    struct cs_fault fault = {0};
 
     login->job = NULL;
     if (login->superseded && answer->code == CS_ERR_CANCELLED) {
@@ -95,10 +110,7 @@ static void on_done(void *user, const struct cs_answer *answer)
     }
     cs_log(
         CS_LOG_INFO, "login to '%s': %s", login->name, answer->code == 0 ? "done" : answer->text);
-    if (answer->code == CS_ERR_LOCKED)
-        cs_token_say_locked(login->name, &fault);
-    tell(login, answer->code,
-        answer->code == CS_ERR_LOCKED ? cs_fault_text(&fault, answer->code) : answer->text);
+    tell(login, answer->code, answer->text);
 }
 
 /* Whom to serve first: who brings a PIN, then in order. */
