@@ -29,7 +29,8 @@ struct signing {
     struct cs_secret *pin; /* for a key that wants it every time; NULL until it was got */
     bool may_wait;         /* on a thread of its own */
     struct cs_cancel cancel;
-    CK_RV rv; /* the module's last code; CKR_OK if a failure is not its doing */
+    bool begun; /* C_SignInit went well */
+    CK_RV rv;   /* the module's last code; CKR_OK if a failure is not its doing */
     uint8_t signature[SIGNATURE_MAX];
     size_t signature_len;
 };
@@ -50,11 +51,6 @@ static void signing_free(struct signing *signing)
 }
 CS_DEFINE_CLEANUP(struct signing *, signing_free);
 
-static bool at_reader(struct cs_token *token)
-{
-    return token->info.flags & CKF_PROTECTED_AUTHENTICATION_PATH;
-}
-
 /* Between SignInit and Sign. A null PIN: it is entered on the reader. */
 static CK_RV authenticate(struct signing *signing, CK_SESSION_HANDLE session)
 {
@@ -73,6 +69,7 @@ static CK_RV sign_in_session(struct signing *signing, CK_SESSION_HANDLE session,
     CK_RV rv, login = CKR_OK;
 
     rv = CS_MODULE_CALL(module, C_SignInit(session, &mechanism->ck, key->handle));
+    signing->begun = rv == CKR_OK;
     if (rv != CKR_OK)
         return rv;
     if (key->always_authenticate)
@@ -111,13 +108,12 @@ static CK_RV sign_among_others(struct signing *signing, CK_SESSION_HANDLE sessio
     return rv;
 }
 
-static int explain(
-    struct signing *signing, CK_RV rv, const struct cs_key *key, struct cs_failure *failure)
+static int explain(struct signing *signing, CK_RV rv, struct cs_failure *failure)
 {
     struct cs_token *token = signing->token;
 
     signing->rv = rv;
-    if (rv == CKR_USER_NOT_LOGGED_IN && !key->always_authenticate) {
+    if (rv == CKR_USER_NOT_LOGGED_IN && !signing->begun) {
         cs_token_set_locked(token, false, cs_bytes_of("the token ended the login"));
         return cs_token_check_unlocked(token, failure);
     }
@@ -148,7 +144,7 @@ static int sign_with(
         cs_session_give(&token->sessions, session, rv);
     }
     if (rv != CKR_OK)
-        return explain(signing, rv, key, failure);
+        return explain(signing, rv, failure);
     signing->rv = CKR_OK;
     r = cs_mechanism_finish(
         signing->scheme, signing->signature, sizeof(signing->signature), &signing->signature_len);
@@ -181,6 +177,7 @@ static int get_asker(struct signing *signing, struct cs_buf *body, struct cs_hos
 static int get_pin(struct signing *signing, struct cs_failure *failure)
 {
     CS_AUTO(cs_buf_deinit) struct cs_buf body = CS_BUF_INIT(64 * 1024);
+    CS_AUTO(cs_secret_freep) struct cs_secret *pin = NULL;
     struct cs_host_login_request asker;
     struct cs_pin_request request = {.configuration = &signing->host->configuration,
         .token = signing->token,
@@ -191,10 +188,17 @@ static int get_pin(struct signing *signing, struct cs_failure *failure)
 
     if (rv != CKR_OK)
         return cs_ckr_fail(failure, rv, signing->token->name);
+    /* Entered on the reader, when the module asks. */
+    if (request.flags & CKF_PROTECTED_AUTHENTICATION_PATH)
+        return 0;
     if (get_asker(signing, &body, &asker) == 0)
         request.asker = &asker;
-    r = cs_secret_new(&signing->pin);
-    return r < 0 ? r : cs_pin_get(&request, signing->pin, failure);
+    r = cs_secret_new(&pin);
+    if (r == 0)
+        r = cs_pin_get(&request, pin, failure);
+    if (r == 0)
+        signing->pin = cs_steal(&pin);
+    return r;
 }
 
 static void run_signing(struct cs_job *job);
@@ -215,7 +219,7 @@ static int prepare_key(
         r = cs_workers_run_long(&signing->host->workers, &signing->job);
         return r < 0 ? r : MOVED;
     }
-    return at_reader(signing->token) ? 0 : get_pin(signing, failure);
+    return get_pin(signing, failure);
 }
 
 static int verify(struct signing *signing, EVP_PKEY *public, struct cs_failure *failure)
@@ -335,6 +339,7 @@ static int sign(struct signing *signing, struct cs_failure *failure)
     cs_debug("%s: reading the token again", cs_fault_text(&failure->fault, r));
     r2 = cs_token_read(signing->token, true, &reading);
     if (r2 < 0) {
+        signing->rv = reading.rv;
         *failure = reading;
         return r2;
     }
@@ -354,6 +359,9 @@ static void run_signing(struct cs_job *job)
     if (r < 0) {
         cs_info("no signature: %s", cs_fault_text(&failure.fault, r));
         cs_link_failed(&signing->host->link, signing->id, r, &failure);
+        /* The agent learns that the token went, and whether it came back as another. */
+        if (r == CS_ERR_TOKEN_ABSENT && signing->rv != CKR_OK)
+            cs_slots_scan(&signing->host->slots, &failure);
         return;
     }
     cs_link_signed(

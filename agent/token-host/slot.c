@@ -90,14 +90,13 @@ static void add_token(struct cs_slots *slots, CK_SLOT_ID slot, const CK_TOKEN_IN
     insert_token(slots, cs_steal(&token));
 }
 
-static void look_again(struct cs_token *token)
+static void look_again(struct cs_token *token, const CK_TOKEN_INFO *info)
 {
     struct cs_failure failure = {0};
-    CK_FLAGS flags;
     int r;
 
     token->seen = true;
-    cs_token_refresh_info(token, &flags);
+    cs_token_take_flags(token, info->flags);
     r = cs_token_read(token, false, &failure);
     if (r < 0)
         cs_warn("%s", cs_fault_text(&failure.fault, r));
@@ -119,7 +118,7 @@ static void look_at(struct cs_slots *slots, CK_SLOT_ID slot)
         return;
     }
     if (known && cs_token_is(known, &info))
-        look_again(known);
+        look_again(known, &info);
     else
         add_token(slots, slot, &info);
 }

@@ -295,14 +295,19 @@ CK_RV cs_token_refresh_info(struct cs_token *token, CK_FLAGS *flagsp)
     /* A PIN belongs to one token, not to a slot. */
     if (!cs_token_is(token, &info))
         return CKR_TOKEN_NOT_PRESENT;
+    cs_token_take_flags(token, info.flags);
+    *flagsp = info.flags;
+    return CKR_OK;
+}
+
+void cs_token_take_flags(struct cs_token *token, CK_FLAGS flags)
+{
     pthread_mutex_lock(&token->lock);
-    if (token->info.flags != info.flags) {
-        token->info.flags = info.flags;
+    if (token->info.flags != flags) {
+        token->info.flags = flags;
         report_state(token);
     }
-    *flagsp = info.flags;
     pthread_mutex_unlock(&token->lock);
-    return CKR_OK;
 }
 
 int cs_token_check_unlocked(struct cs_token *token, struct cs_failure *failure)

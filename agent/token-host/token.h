@@ -65,6 +65,8 @@ int cs_token_read(struct cs_token *token, bool fresh, struct cs_failure *failure
 /* Asks the module for the token's flags and keeps them. CKR_TOKEN_NOT_PRESENT if another token is
  * in the slot. */
 CK_RV cs_token_refresh_info(struct cs_token *token, CK_FLAGS *flagsp);
+/* The same with what the module has told already, of this very token. */
+void cs_token_take_flags(struct cs_token *token, CK_FLAGS flags);
 
 /* 0 if signatures may be tried: unlocked or never locked. CS_ERR_LOCKED with its sentence. */
 int cs_token_check_unlocked(struct cs_token *token, struct cs_failure *failure);

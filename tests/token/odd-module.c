@@ -7,6 +7,7 @@
  *   gone     there is no token in any slot
  *   fail     holds a code in hex, which the next C_SignInit returns; then the file is gone
  *   logins   a line is added for each C_Login
+ *   hang     C_Sign does not return
  */
 #include <dlfcn.h>
 #include <p11-kit/pkcs11.h>
@@ -90,6 +91,8 @@ static CK_RV odd_get_slot_list(CK_BBOOL present, CK_SLOT_ID *ids, CK_ULONG *n)
 
 static void set_flags(CK_TOKEN_INFO *info)
 {
+    if (plays("no-login"))
+        info->flags &= ~CKF_LOGIN_REQUIRED;
     if (plays("reader"))
         info->flags |= CKF_PROTECTED_AUTHENTICATION_PATH;
     if (plays("low"))
@@ -126,12 +129,21 @@ static CK_RV odd_open_session(CK_SLOT_ID slot, CK_FLAGS flags, void *application
 
     if (slot == SLOT_WITHOUT_SESSIONS)
         return CKR_TOKEN_NOT_RECOGNIZED;
+    if (exists("gone"))
+        return CKR_TOKEN_NOT_PRESENT;
     if (plays("two-sessions") && __atomic_load_n(&n_sessions, __ATOMIC_SEQ_CST) >= 2)
         return CKR_SESSION_COUNT;
     rv = real->C_OpenSession(slot, flags, application, notify, session);
+    if (rv == CKR_OK && plays("no-login"))
+        real->C_Login(*session, CKU_USER, (CK_UTF8CHAR *)PIN, strlen(PIN));
     if (rv == CKR_OK)
         __atomic_add_fetch(&n_sessions, 1, __ATOMIC_SEQ_CST);
     return rv;
+}
+
+static CK_RV odd_get_session_info(CK_SESSION_HANDLE session, CK_SESSION_INFO *info)
+{
+    return exists("gone") ? CKR_DEVICE_REMOVED : real->C_GetSessionInfo(session, info);
 }
 
 static CK_RV odd_get_attribute_value(
@@ -204,7 +216,7 @@ static void leave(void)
 
 static CK_RV odd_sign_init(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
 {
-    CK_RV rv = planned_failure();
+    CK_RV rv = exists("gone") ? CKR_DEVICE_REMOVED : planned_failure();
 
     if (rv != CKR_OK)
         return rv;
@@ -227,6 +239,8 @@ static CK_RV odd_sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG len, CK
     bool always = plays("always"), allowed = !always || next_call == WANTS_SIGN;
     CK_RV rv = enter();
 
+    while (exists("hang"))
+        usleep(10000);
     if (always)
         next_call = NOTHING;
     if (rv == CKR_OK)
@@ -253,6 +267,7 @@ __attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUNCTION_LIST 
     odd.C_GetSlotList = odd_get_slot_list;
     odd.C_GetTokenInfo = odd_get_token_info;
     odd.C_OpenSession = odd_open_session;
+    odd.C_GetSessionInfo = odd_get_session_info;
     odd.C_GetAttributeValue = odd_get_attribute_value;
     odd.C_Login = odd_login;
     odd.C_SignInit = odd_sign_init;

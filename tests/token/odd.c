@@ -25,6 +25,7 @@ void odd_plays(const char *words)
     setenv("ODD", words, 1);
     setenv("ODD_FOLDER", softhsm_folder(), 1);
     odd_remove_file("gone");
+    odd_remove_file("hang");
     odd_remove_file("fail");
     odd_remove_file("logins");
 }

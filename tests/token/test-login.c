@@ -36,6 +36,7 @@ static int set_up(void **state)
     key = softhsm_key_new("EC-P-256");
     object = SOFTHSM_ROW(&key, SOFTHSM_ALL, cs_bytes_of("key"), ID);
     softhsm_add_token("corp", &object, 1);
+    softhsm_add_token("other", &object, 1);
     return 0;
 }
 
@@ -358,6 +359,29 @@ static void test_a_pin_by_descriptor_need_not_wait(void **state)
     assert_int_equal(host_stop(&host), 0);
 }
 
+static void test_a_question_holds_nobody_up(void **state)
+{
+    struct cs_host_configure configure = source((struct cs_bytes)COMMAND(WAITING), NULL);
+    struct cs_host_login_request m = {.how = CS_HOST_LOGIN_AUTO};
+    struct host_token *other;
+    struct host host;
+    uint32_t id;
+
+    (void)state;
+    make_fifo();
+    m.slot = start(&host, &configure)->slot;
+    other = host_token(&host, "other");
+    id = host_ask_login(&host, &m, -1);
+    wait_started();
+    assert_int_equal(host_login(&host, other, SOFTHSM_PIN).type, CS_HOST_DONE);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(verify_sign(&host, other, &key, ID).type, CS_HOST_SIGNED);
+    assert_int_equal(host_refresh(&host).type, CS_HOST_DONE);
+    write_fifo(SOFTHSM_PIN);
+    assert_int_equal(host_answer(&host, id).type, CS_HOST_DONE);
+    assert_int_equal(host_stop(&host), 0);
+}
+
 static void test_cancel_lock_and_end_withdraw_the_question(void **state)
 {
     struct cs_host_configure configure = source((struct cs_bytes)COMMAND(WAITING), NULL);
@@ -498,6 +522,7 @@ int main(void)
         cmocka_unit_test(test_a_held_token_opens_only_for_a_person),
         cmocka_unit_test(test_logins_collapse_to_one),
         cmocka_unit_test(test_a_pin_by_descriptor_need_not_wait),
+        cmocka_unit_test(test_a_question_holds_nobody_up),
         cmocka_unit_test(test_cancel_lock_and_end_withdraw_the_question),
         cmocka_unit_test(test_pin_from_a_person),
         cmocka_unit_test(test_a_person_is_asked_when_the_source_fails),

@@ -280,6 +280,66 @@ static void test_token_that_returns_has_another_number(void **state)
     assert_int_equal(host_stop(&host), 0);
 }
 
+static void test_a_signature_notices_that_the_token_went(void **state)
+{
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    token = start(&host, "", NULL);
+    assert_int_equal(host_login(&host, token, SOFTHSM_PIN).type, CS_HOST_DONE);
+    assert_int_equal(verify_sign(&host, token, &key, ID).type, CS_HOST_SIGNED);
+    odd_set_file("gone", "");
+    assert_int_equal(verify_sign(&host, token, &key, ID).code, CS_ERR_TOKEN_ABSENT);
+    /* The report needed no asking. */
+    host_wait_gone(&host, token);
+    assert_int_equal(host_stop(&host), 0);
+}
+
+static void test_token_that_needs_no_login(void **state)
+{
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    token = start(&host, "no-login", NULL);
+    assert_int_equal(token->flags, CS_TOKEN_INITIALIZED | CS_TOKEN_UNLOCKED);
+    assert_int_equal(host_count(token, CS_HOST_PRIVATE_KEY), 1);
+    assert_int_equal(verify_sign(&host, token, &key, ID).type, CS_HOST_SIGNED);
+    /* A lock holds all the same. */
+    assert_int_equal(host_logout(&host, token, true).type, CS_HOST_DONE);
+    assert_int_equal(token->flags, CS_TOKEN_INITIALIZED | CS_TOKEN_HELD);
+    assert_int_equal(verify_sign(&host, token, &key, ID).code, CS_ERR_LOCKED);
+    assert_int_equal(host_login_auto(&host, token, false).code, CS_ERR_LOCKED);
+    assert_int_equal(host_login_auto(&host, token, true).type, CS_HOST_DONE);
+    assert_int_equal(token->flags, CS_TOKEN_INITIALIZED | CS_TOKEN_UNLOCKED);
+    assert_int_equal(verify_sign(&host, token, &key, ID).type, CS_HOST_SIGNED);
+    assert_int_equal(odd_logins(), 0);
+    assert_int_equal(host_stop(&host), 0);
+}
+
+static void test_a_module_that_hangs_does_not_outlive_the_agent(void **state)
+{
+    struct cs_bytes spki = softhsm_spki(&key);
+    struct cs_host_sign_request m = {.spki = spki, .cka_id = ID, .scheme = 0x0403};
+    struct host_token *token;
+    uint8_t digest[32] = {3};
+    struct host host;
+
+    (void)state;
+    token = start(&host, "", NULL);
+    assert_int_equal(host_login(&host, token, SOFTHSM_PIN).type, CS_HOST_DONE);
+    m.slot = token->slot;
+    m.data = CS_BYTES(digest, sizeof(digest));
+    odd_set_file("hang", "");
+    for (int i = 0; i < 20; i++)
+        host_ask_sign(&host, &m);
+    /* It still hears what needs no module. */
+    assert_int_equal(host_answer(&host, host_ask(&host, CS_HOST_LOGIN)).code, CS_ERR_PROTOCOL);
+    assert_int_equal(host_stop(&host), 0);
+    OPENSSL_free((void *)spki.data);
+}
+
 static void test_unknown_attributes_are_left_alone(void **state)
 {
     struct host_token *token;
@@ -327,6 +387,9 @@ int main(void)
         cmocka_unit_test(test_module_without_locks_sees_one_thread),
         cmocka_unit_test(test_few_sessions_are_shared),
         cmocka_unit_test(test_token_that_returns_has_another_number),
+        cmocka_unit_test(test_a_signature_notices_that_the_token_went),
+        cmocka_unit_test(test_token_that_needs_no_login),
+        cmocka_unit_test(test_a_module_that_hangs_does_not_outlive_the_agent),
         cmocka_unit_test(test_unknown_attributes_are_left_alone),
         cmocka_unit_test(test_init_args_reach_the_module),
     };
