@@ -65,12 +65,12 @@ static bool was_covered(const struct cs_login *login, const struct cs_login_wait
 /* Who signs is told how to unlock, and what came in the way of it by itself; who just tried to
  * unlock is told the latter alone. */
 static void tell_waiter(
-    const struct cs_login *login, struct cs_login_waiter *waiter, int code, const char *text)
+    const char *name, struct cs_login_waiter *waiter, int code, const char *text)
 {
     struct cs_fault locked = {0}, why = {0};
 
     if (code == CS_ERR_LOCKED && (!waiter->on_request || !*text)) {
-        cs_token_say_locked(login->name, &locked);
+        cs_token_say_locked(name, &locked);
         if (*text && !strstr(text, "countersign unlock"))
             cs_fail(&why, code, "%s (%s)", locked.text, text);
         text = cs_fault_text(why.code ? &why : &locked, code);
@@ -78,11 +78,12 @@ static void tell_waiter(
     waiter->done(waiter, code, text);
 }
 
-/* Tells those who are concerned. They may ask for a login again from within, so each is taken out
- * first, and those who stay are marked by staying. */
+/* Tells those who are concerned. They may ask for a login again from within, so the next try is
+ * begun first, and each of them is out of this login. */
 static void tell(struct cs_login *login, int code, const char *text)
 {
     struct cs_login_waiters concerned = TAILQ_HEAD_INITIALIZER(concerned);
+    char name[CS_TEXT_MAX];
     struct cs_login_waiter *waiter, *next;
 
     for (waiter = TAILQ_FIRST(&login->waiters); waiter; waiter = next) {
@@ -92,10 +93,11 @@ static void tell(struct cs_login *login, int code, const char *text)
         remove_waiter(login, waiter);
         TAILQ_INSERT_TAIL(&concerned, waiter, link);
     }
+    memcpy(name, login->name, sizeof(name));
     try_next(login);
     while ((waiter = TAILQ_FIRST(&concerned))) {
         TAILQ_REMOVE(&concerned, waiter, link);
-        tell_waiter(login, waiter, code, text);
+        tell_waiter(name, waiter, code, text);
     }
 }
 

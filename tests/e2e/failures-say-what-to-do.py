@@ -146,6 +146,7 @@ def listen_as(path, uid):
     ready, done = os.pipe()
     child = os.fork()
     if child == 0:
+        path.parent.mkdir(mode=0o700, exist_ok=True)  # an agent that ends removes it
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(path))
         os.chmod(path, 0o777)
