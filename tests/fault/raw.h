@@ -4,7 +4,7 @@
 #define TESTS_FAULT_RAW_H
 
 #include "control.h"
-#include "softhsm.h"
+#include "../token/softhsm.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

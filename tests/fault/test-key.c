@@ -106,6 +106,23 @@ static void test_a_foreign_call_breaks_the_job(void **state)
     assert_ok(raw_sign(s));
 }
 
+static void test_attributes_may_be_read_if_the_script_says_so(void **state)
+{
+    CK_OBJECT_HANDLE key = begin("always-authenticate");
+
+    (void)state;
+    assert_ok(raw_sign_init(s, key));
+    asks_always(key);
+    assert_rv(allow(SOFTHSM_PIN), CKR_OPERATION_NOT_INITIALIZED);
+    assert_rv(raw_sign(s), CKR_USER_NOT_LOGGED_IN);
+    control_script("slot 0 token=spare always-authenticate lax\n");
+    assert_ok(raw_sign_init(s, key));
+    asks_always(key);
+    assert_ok(allow(SOFTHSM_PIN));
+    asks_always(key);
+    assert_ok(raw_sign(s));
+}
+
 static void test_asking_for_the_length_ends_nothing(void **state)
 {
     CK_BYTE digest[32] = {1}, signature[64];
@@ -183,6 +200,7 @@ int main(void)
         TEST(each_use_needs_its_own_pin),
         TEST(a_wrong_pin_is_counted),
         TEST(a_foreign_call_breaks_the_job),
+        TEST(attributes_may_be_read_if_the_script_says_so),
         TEST(asking_for_the_length_ends_nothing),
         TEST(in_parts),
         TEST(the_pin_of_a_job_is_typed_on_the_keypad),

@@ -4,13 +4,13 @@
  * its slot or session is found; and at the end there is a line in the log. entry.c wraps every
  * function in begin and end.
  */
-#include "module/call.h"
+#include "call.h"
 
-#include "module/control.h"
-#include "module/inject.h"
-#include "module/log.h"
-#include "module/module.h"
-#include "module/operation.h"
+#include "control.h"
+#include "inject.h"
+#include "log.h"
+#include "module.h"
+#include "operation.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
 #ifndef FAULT_CALL_H
 #define FAULT_CALL_H
 
-#include "module/session.h"
-#include "module/slot.h"
+#include "session.h"
+#include "slot.h"
 
 enum fault_call_on {
     FAULT_ON_NOTHING,

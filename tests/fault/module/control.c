@@ -5,9 +5,9 @@
  * while it waits for a person, a delay or an event. Whoever finds the script changed takes the lock
  * for writing and applies it; so a token is pulled between two calls, never inside one.
  */
-#include "module/control.h"
+#include "control.h"
 
-#include "module/log.h"
+#include "log.h"
 
 #include <errno.h>
 #include <fcntl.h>

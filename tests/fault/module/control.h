@@ -3,8 +3,8 @@
 #ifndef FAULT_CONTROL_H
 #define FAULT_CONTROL_H
 
-#include "module/counter.h"
-#include "module/script.h"
+#include "counter.h"
+#include "script.h"
 
 /* Opens the directory and what lies in it and reads the script; apply is called then and after
  * every change, alone, and may refuse the script with a reason. */

@@ -5,7 +5,7 @@
  * flock guards what takes more than one: making the file, arming, adding a token. fault.py and
  * control.c know this layout too.
  */
-#include "module/counter.h"
+#include "counter.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef FAULT_COUNTER_H
 #define FAULT_COUNTER_H
 
-#include "module/script.h"
+#include "script.h"
 
 #include <stdatomic.h>
 #include <stdint.h>

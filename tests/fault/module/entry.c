@@ -4,12 +4,12 @@
  * parameters, and what is done between begin and end of the call, which for most is SoftHSM's
  * function of that name. The function list is made of the same names, so none can be missing.
  */
-#include "module/call.h"
-#include "module/control.h"
-#include "module/event.h"
-#include "module/key.h"
-#include "module/login.h"
-#include "module/module.h"
+#include "call.h"
+#include "control.h"
+#include "event.h"
+#include "key.h"
+#include "login.h"
+#include "module.h"
 
 #define TRY(first, then)                                                                           \
     __extension__({                                                                                \

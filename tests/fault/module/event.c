@@ -3,10 +3,10 @@
  * C_WaitForSlotEvent. The script is all that can make an event, and nobody tells of its changes, so
  * a call that blocks looks at it a hundred times a second.
  */
-#include "module/event.h"
+#include "event.h"
 
-#include "module/control.h"
-#include "module/module.h"
+#include "control.h"
+#include "module.h"
 
 #define POLL_MS 10
 

@@ -3,7 +3,7 @@
 #ifndef FAULT_EVENT_H
 #define FAULT_EVENT_H
 
-#include "module/call.h"
+#include "call.h"
 
 CK_RV fault_event_wait(
     struct fault_call *call, CK_FLAGS flags, CK_SLOT_ID *idp, CK_VOID_PTR reserved);

@@ -3,11 +3,11 @@
  * What the rules of the script do to a call: first it is planned, while the script is held still,
  * then played with nothing held, for it may take forever or be the end of the process.
  */
-#include "module/inject.h"
+#include "inject.h"
 
-#include "module/control.h"
-#include "module/counter.h"
-#include "module/log.h"
+#include "control.h"
+#include "counter.h"
+#include "log.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,8 +3,8 @@
 #ifndef FAULT_INJECT_H
 #define FAULT_INJECT_H
 
-#include "module/counter.h"
-#include "module/script.h"
+#include "counter.h"
+#include "script.h"
 
 /* What is to be done to one call. All zero: nothing. */
 struct fault_plan {

@@ -6,10 +6,10 @@
  * handles from before a token was pulled or a machine slept are known as dead, though SoftHSM's own
  * would still be good.
  */
-#include "module/key.h"
+#include "key.h"
 
-#include "module/module.h"
-#include "module/operation.h"
+#include "module.h"
+#include "operation.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
 #ifndef FAULT_KEY_H
 #define FAULT_KEY_H
 
-#include "module/call.h"
+#include "call.h"
 
 /* From the program's handle to SoftHSM's, in place; wrong is what a dead one answers. */
 CK_RV fault_key_in(struct fault_call *call, CK_OBJECT_HANDLE *handle, CK_RV wrong);

@@ -5,10 +5,10 @@
  * was typed pin OLD NEW       for C_SetPIN cancel            CKR_FUNCTION_CANCELED and is taken
  * away. Nothing is held meanwhile, so the token may be pulled: CKR_DEVICE_REMOVED.
  */
-#include "module/keypad.h"
+#include "keypad.h"
 
-#include "module/control.h"
-#include "module/log.h"
+#include "control.h"
+#include "log.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef FAULT_KEYPAD_H
 #define FAULT_KEYPAD_H
 
-#include "module/call.h"
+#include "call.h"
 
 struct fault_pin {
     unsigned char data[256];

@@ -8,7 +8,7 @@
  * a test (!script !overlap). A line is one write to a file opened for appending, so lines of
  * several threads and processes do not mix, and none is lost when the process dies.
  */
-#include "module/log.h"
+#include "log.h"
 
 #include <fcntl.h>
 #include <stdarg.h>

@@ -5,10 +5,10 @@
  * here, and compared. PINs go to the log as their length and two bytes of such a hash: enough to
  * see that the same one came again.
  */
-#include "module/login.h"
+#include "login.h"
 
-#include "module/keypad.h"
-#include "module/module.h"
+#include "keypad.h"
+#include "module.h"
 
 #include <openssl/evp.h>
 #include <pthread.h>

@@ -3,7 +3,7 @@
 #ifndef FAULT_LOGIN_H
 #define FAULT_LOGIN_H
 
-#include "module/call.h"
+#include "call.h"
 
 CK_RV fault_login(struct fault_call *call, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_ULONG pin_len);
 CK_RV fault_login_set_pin(struct fault_call *call, CK_UTF8CHAR *old_pin, CK_ULONG old_len,

@@ -5,13 +5,13 @@
  * the program asked for, so that a program that overlaps calls against its word is caught by the
  * log and not by a crash in SoftHSM.
  */
-#include "module/module.h"
+#include "module.h"
 
-#include "module/call.h"
-#include "module/control.h"
-#include "module/inject.h"
-#include "module/log.h"
-#include "module/login.h"
+#include "call.h"
+#include "control.h"
+#include "inject.h"
+#include "log.h"
+#include "login.h"
 
 #include <dlfcn.h>
 #include <pthread.h>

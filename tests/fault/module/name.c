@@ -3,7 +3,7 @@
  * Names of functions, return values and flags, both ways: for the script, which is read, and the
  * log, which is written. Constant tables, no state.
  */
-#include "module/name.h"
+#include "name.h"
 
 #include <stdio.h>
 #include <stdlib.h>

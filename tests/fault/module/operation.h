@@ -3,7 +3,7 @@
 #ifndef FAULT_OPERATION_H
 #define FAULT_OPERATION_H
 
-#include "module/session.h"
+#include "session.h"
 
 /* A call on a session begins. */
 void fault_operation_seen(enum fault_function function, struct fault_session *session);

@@ -36,6 +36,9 @@
  *     keypad-delay=MS           ... and the reader thinks about it for so long
  *     keypad-timeout=MS         ... and gives up after that: CKR_FUNCTION_CANCELED
  *     always-authenticate[=LABEL]   CKA_ALWAYS_AUTHENTICATE on every private key, or those
+ *                               C_SignInit, C_Login(CKU_CONTEXT_SPECIFIC), C_Sign; any other call
+ *                               on the session between them and it is CKR_USER_NOT_LOGGED_IN
+ *     lax                       ... but C_GetAttributeValue may come there, as pkcs11-tool does
  *       What its token info says:
  *     label=, manufacturer=, model=, serial-number=    these bytes, padded with blanks
  *     flags=+NAME,-NAME...                             these flags, whatever is true
@@ -56,7 +59,7 @@
  *       Calls are counted from when this version of the script was first read, by all processes
  *       together. Delays add up; of the rest the first rule that applies is played.
  */
-#include "module/script.h"
+#include "script.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -123,6 +126,7 @@ static const struct word slot_words[] = {
     SLOT("keypad-delay", WORD_NUMBER, keypad_delay),
     SLOT("keypad-timeout", WORD_NUMBER, keypad_timeout),
     SLOT("always-authenticate", WORD_ALWAYS, always_authenticate),
+    SLOT("lax", WORD_FLAG, lax),
     SLOT("label", WORD_TEXT, label),
     SLOT("manufacturer", WORD_TEXT, manufacturer),
     SLOT("model", WORD_TEXT, model),

@@ -3,7 +3,7 @@
 #ifndef FAULT_SCRIPT_H
 #define FAULT_SCRIPT_H
 
-#include "module/name.h"
+#include "name.h"
 
 #include <stddef.h>
 
@@ -34,6 +34,7 @@ struct fault_spec {
     bool keypad;
     CK_ULONG keypad_delay, keypad_timeout;
     bool always_authenticate; /* every private key */
+    bool lax;                 /* attributes may be read in the middle of a job */
     size_t n_labels;
     struct fault_text labels[FAULT_LABELS_MAX]; /* these alone */
     /* what it shows */

@@ -4,9 +4,9 @@
  * a token goes, SoftHSM's sessions are closed for it at once, and ours stay as dead ones that
  * answer the slot's code, until they are closed by the program, which that code also answers.
  */
-#include "module/session.h"
+#include "session.h"
 
-#include "module/module.h"
+#include "module.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #ifndef FAULT_SESSION_H
 #define FAULT_SESSION_H
 
-#include "module/slot.h"
+#include "slot.h"
 
 #include <stdatomic.h>
 

@@ -7,11 +7,11 @@
  * Applying a script compares what lies in each slot with what lay there before; that is how a token
  * is pulled, put back, changed for another, or wakes up with stale sessions.
  */
-#include "module/slot.h"
+#include "slot.h"
 
-#include "module/log.h"
-#include "module/module.h"
-#include "module/session.h"
+#include "log.h"
+#include "module.h"
+#include "session.h"
 
 #include <pthread.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
 #ifndef FAULT_SLOT_H
 #define FAULT_SLOT_H
 
-#include "module/counter.h"
-#include "module/script.h"
+#include "counter.h"
+#include "script.h"
 
 struct fault_slot {
     struct fault_spec spec;
