@@ -22,10 +22,11 @@ class Desk:
     def __init__(self, f):
         self.f = f
         self.ca = f.authority("Office")
+        self.branch = f.authority("Branch", parent=self.ca)
         self.corp, self.home = f.token("corp"), f.token("home", "secret-4321")
-        self.alice = self.corp.identity(self.ca, "p256", "alice")
+        self.alice = self.corp.identity(self.branch, "p256", "alice")
         self.rsa = self.home.identity(self.ca, "rsa2048", "backup")
-        self.corp.write_certificate(self.ca.certificate.read_text(), "issuer", b"\xca")
+        self.corp.write_certificate(self.branch.certificate.read_text(), "branch", b"\xca")
         self.agent = f.agent()
 
     def id_of(self, key):
@@ -67,7 +68,8 @@ def lists(tap, desk):
         assert "alice" in text and "backup" in text and "locked" in text, text
     with tap.case("list in 40 columns"):
         text = desk.says("list", environment={"COLUMNS": "40"})
-        assert "alice" in text, text
+        assert desk.id_of(desk.alice)[:8] in text and "locked" in text, text
+        assert all(len(line) <= 50 for line in text.splitlines()), text
     with tap.case("list --json has all of it"):
         found = {one["label"]: one for one in desk.json("list")["identities"]}
         one = found["alice"]

@@ -52,8 +52,8 @@ def locked(tap, agent, token, client):
             says(client.curl(), "locked", "countersign unlock")
         with tap.case(f"locked {what}: s_client names the token"):
             says(client.s_client(), "countersign unlock", "corp")
-        with tap.case(f"locked {what}: python"):
-            says(client.python(), "locked", "countersign unlock")
+        with tap.case(f"locked {what}: python, which shows OpenSSL's last error alone"):
+            says(client.python(), "SSLError|ssl.SSL|EVP lib")
         agent.unlock(token)
         with tap.case(f"locked {what}: unlocked, all three get in"):
             for seen in (client.curl(), client.s_client(), client.python()):
@@ -108,7 +108,9 @@ def no_agent(tap, agent, client):
     with tap.case("no agent: s_client"):
         says(client.s_client(), "agent")
     with tap.case("no agent: python"):
-        says(client.python(), "agent")
+        seen = client.python()
+        says(seen, "SSLError")
+        assert "FileNotFoundError" not in seen.stderr, seen
     with tap.case("no agent: the command line, with a status of its own"):
         seen = agent.cli("status")
         says(seen, "countersign-agent")
@@ -129,11 +131,11 @@ def other_user(tap, f, client):
                 raise Skip("only root can become another user")
             path.unlink(missing_ok=True)
             child = listen_as(path, NOBODY)
-            says(client.s_client(), "another user")
+            says(client.s_client(), "belongs to uid 65534")
         with tap.case("another user's socket: the command line"):
             if os.geteuid() != 0:
                 raise Skip("only root can become another user")
-            says(client.f.run([programs.CLI, "status"]), "another user")
+            says(client.f.run([programs.CLI, "status"]), "belongs to uid 65534")
     finally:
         if child > 0:
             os.kill(child, 9)
@@ -144,21 +146,24 @@ def other_user(tap, f, client):
 def listen_as(path, uid):
     """A process of that user that accepts and says nothing; back when it listens."""
     ready, done = os.pipe()
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     child = os.fork()
     if child == 0:
-        path.parent.mkdir(mode=0o700, exist_ok=True)  # an agent that ends removes it
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(str(path))
-        os.chmod(path, 0o777)
-        os.setuid(uid)
-        listener.listen()
-        os.write(done, b"x")
-        kept = []
-        while True:
-            kept.append(listener.accept())
-    os.read(ready, 1)
-    os.close(ready)
+        try:
+            listener = socket.socket(socket.AF_UNIX)
+            listener.bind(str(path))
+            os.chmod(path, 0o777)
+            os.setuid(uid)
+            listener.listen()
+            os.write(done, b"x")
+            kept = []
+            while True:
+                kept.append(listener.accept())
+        finally:
+            os._exit(1)
     os.close(done)
+    assert os.read(ready, 1) == b"x", "the other user does not listen"
+    os.close(ready)
     return child
 
 

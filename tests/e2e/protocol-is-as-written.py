@@ -104,10 +104,10 @@ def resolves(tap, client, keys):
         assert identity is None and len(chain) == 1
     with tap.case("RESOLVE of nothing: NOT_FOUND with candidates"):
         error = refused("NOT_FOUND", client.resolve, "pkcs11:token=corp;object=nobody", 1)
-        assert "p256" in error.text, error
+        assert error.text.count("pkcs11:") > 2, error
     with tap.case("RESOLVE of many: AMBIGUOUS with candidates"):
         error = refused("AMBIGUOUS", client.resolve, "pkcs11:token=corp", 1)
-        assert "p256" in error.text, error
+        assert error.text.count("pkcs11:") > 2, error
     with tap.case("RESOLVE of no URI"):
         refused("INVALID", client.resolve, "pkcs11:object=%zz", 1)
 
@@ -200,8 +200,9 @@ def main():
         tap.diagnose = f.diagnose
         ca = f.authority("Office")
         token = f.token("corp")
-        keys = {kind: token.identity(ca, kind, kind) for kind in KINDS}
-        token.write_certificate(ca.certificate.read_text(), "issuer", b"\xca")
+        branch = f.authority("Branch", parent=ca)
+        keys = {kind: token.identity(branch, kind, kind) for kind in KINDS}
+        token.write_certificate(branch.certificate.read_text(), "issuer", b"\xca")
         agent = f.agent()
         client = protocol.Client(agent.socket)
         lists(tap, f, client, token, keys)

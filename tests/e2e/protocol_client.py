@@ -213,11 +213,13 @@ class Connection:
 
     def send(self, data, fds=()):
         """The descriptors go with the first octet."""
-        if fds:
-            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))]
-            sent = self.socket.sendmsg([data], rights)
-            data = data[sent:]
-        self.socket.sendall(data)
+        try:
+            if fds:
+                rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))]
+                data = data[self.socket.sendmsg([data], rights):]
+            self.socket.sendall(data)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # what the agent said before it closed can still be read
 
     def receive(self):
         """(type, id, body) of the next frame."""
