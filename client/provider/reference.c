@@ -5,6 +5,7 @@
 #include "provider/fetch.h"
 #include "provider/param.h"
 
+#include <errno.h>
 #include <openssl/core_names.h>
 #include <openssl/core_object.h>
 #include <openssl/params.h>
@@ -50,11 +51,12 @@ struct countersign_identity *cs_reference_resolve(
     struct countersign_client *client = cs_provider_client(provider);
     struct countersign_identity *identity;
     struct countersign_fault fault = {0};
-    int r;
+    int saved = errno, r;
 
     if (!client)
         return NULL;
     r = countersign_resolve(client, name, expect, &identity, &fault);
+    errno = saved; /* Python takes a failure with errno set for one of the file's */
     if (r < 0) {
         cs_raise_fault(&provider->queue, &fault, r);
         return NULL;

@@ -8,6 +8,7 @@
 #include "provider/signature.h"
 #include "provider/param.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #define MESSAGE_MAX (CS_FRAME_MAX - 1024u) /* leaves room for the other fields of the frame */
@@ -114,7 +115,7 @@ static int sign(struct cs_signature *signature, enum cs_hash hash, struct cs_byt
     struct countersign_client *client;
     struct countersign_fault fault = {0};
     const struct cs_scheme *scheme;
-    int r;
+    int saved = errno, r;
 
     if (!signature->key)
         return cs_raise(queue, CS_ERR_INVALID, "no key to sign with");
@@ -129,6 +130,7 @@ static int sign(struct cs_signature *signature, enum cs_hash hash, struct cs_byt
     r = countersign_sign(client, signature->key->id, scheme->code,
         signature->digested ? CS_INPUT_DIGEST : CS_INPUT_MESSAGE, data.data, data.len, out, &size,
         &fault);
+    errno = saved;
     if (r < 0)
         return cs_raise_fault(queue, &fault, r);
     *lenp = size;
