@@ -18,7 +18,7 @@
 
 struct agent {
     uv_loop_t loop;
-    uv_signal_t terminate, interrupt;
+    uv_signal_t terminate, interrupt, hangup;
     struct cs_service service;
     struct cs_listener listener;
     bool stopping;
@@ -32,6 +32,7 @@ static void end_if_stopped(struct agent *agent)
     if (!uv_is_closing((uv_handle_t *)&agent->terminate)) {
         uv_close((uv_handle_t *)&agent->terminate, NULL);
         uv_close((uv_handle_t *)&agent->interrupt, NULL);
+        uv_close((uv_handle_t *)&agent->hangup, NULL);
     }
 }
 
@@ -59,6 +60,18 @@ static void on_signal(uv_signal_t *signal, int number)
 {
     cs_info("stops: %s", number == SIGINT ? "interrupted" : "told to");
     stop(signal->data);
+}
+
+/* Somebody put a key or a certificate on a token, and no module tells of that. */
+static void on_hangup(uv_signal_t *signal, int number)
+{
+    struct agent *agent = signal->data;
+
+    (void)number;
+    if (agent->stopping)
+        return;
+    cs_info("looks at the tokens again");
+    cs_supervisor_refresh(&agent->service.supervisor);
 }
 
 /* As many clients as the limit allows need a descriptor or two each. */
@@ -110,10 +123,13 @@ static void init_signals(struct agent *agent)
 {
     uv_signal_init(&agent->loop, &agent->terminate);
     uv_signal_init(&agent->loop, &agent->interrupt);
+    uv_signal_init(&agent->loop, &agent->hangup);
     agent->terminate.data = agent;
     agent->interrupt.data = agent;
+    agent->hangup.data = agent;
     uv_signal_start(&agent->terminate, on_signal, SIGTERM);
     uv_signal_start(&agent->interrupt, on_signal, SIGINT);
+    uv_signal_start(&agent->hangup, on_hangup, SIGHUP);
 }
 
 static int serve(struct agent *agent, struct cs_fault *fault)

@@ -45,6 +45,8 @@ int cs_job_put(struct cs_job *job, const struct cs_host_question *question, stru
     case CS_HOST_LOGOUT:
         cs_host_logout_put(buf, question->logout);
         break;
+    case CS_HOST_REFRESH:
+        break;
     default:
         return CS_ERR_INVALID;
     }

@@ -31,6 +31,7 @@
 #define CS_LIMIT_SIGN_TIME 60000       /* without any answer; then the host counts as hung */
 #define CS_LIMIT_LOGIN_TIME 60000      /* beyond the time a prompt may take */
 #define CS_LIMIT_LOGOUT_TIME 30000
+#define CS_LIMIT_REFRESH_TIME 60000
 #define CS_LIMIT_JOB_TIME_FACTOR 10 /* a job that others overtake may take so many times that */
 #define CS_LIMIT_RESTART_DELAY_FIRST 100
 #define CS_LIMIT_RESTART_DELAY_SECOND 1000

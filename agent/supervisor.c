@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* All token hosts. One that fails is its own business: the others go on serving. */
 #include "supervisor.h"
+#include "base/log.h"
 
 static void on_changed(void *user)
 {
@@ -37,6 +38,25 @@ void cs_supervisor_stop(struct cs_supervisor *supervisor)
 {
     for (size_t i = 0; i < supervisor->n_hosts; i++)
         cs_host_stop(supervisor->hosts[i]);
+}
+
+static void on_refreshed(void *user, const struct cs_answer *answer)
+{
+    struct cs_host *host = user;
+
+    if (answer->code < 0)
+        cs_warn(
+            "module '%s' did not look at its tokens again: %s", cs_host_name(host), answer->text);
+}
+
+void cs_supervisor_refresh(struct cs_supervisor *supervisor)
+{
+    const struct cs_host_question question = {
+        .type = CS_HOST_REFRESH, .fd = -1, .limit = CS_LIMIT_REFRESH_TIME};
+    struct cs_job *job;
+
+    for (size_t i = 0; i < supervisor->n_hosts; i++)
+        cs_host_ask(supervisor->hosts[i], &question, on_refreshed, supervisor->hosts[i], &job);
 }
 
 bool cs_supervisor_is_stopped(const struct cs_supervisor *supervisor)
