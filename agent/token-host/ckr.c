@@ -26,6 +26,12 @@ struct row {
         rv, #rv, code, nature, text                                                                \
     }
 
+/* Codes that the header of an older p11-kit lacks. */
+#define NEWER(number, name, code, nature, text)                                                    \
+    {                                                                                              \
+        number, name, code, nature, text                                                           \
+    }
+
 /* Arguments and states that only a fault of ours, or of the module, can bring about. */
 #define MISUSE "the module refused the call; please report this with the name of the module"
 
@@ -124,6 +130,16 @@ static const struct row table[] = {
     ROW(CKR_PIN_TOO_WEAK, CS_ERR_TOKEN_FAILED, PLAIN, "the PIN is too weak: change it with the token's own tool"),
     ROW(CKR_PUBLIC_KEY_INVALID, CS_ERR_TOKEN_FAILED, PLAIN, MISUSE),
     ROW(CKR_FUNCTION_REJECTED, CS_ERR_CANCELLED, PLAIN, "it was refused at the token"),
+    NEWER(0x42, "CKR_AEAD_DECRYPT_FAILED", CS_ERR_TOKEN_FAILED, PLAIN, MISUSE),
+    NEWER(0x201, "CKR_TOKEN_RESOURCE_EXCEEDED", CS_ERR_BUSY, PLAIN, "the token has too much to do: try again later"),
+    NEWER(0x202, "CKR_OPERATION_CANCEL_FAILED", CS_ERR_TOKEN_FAILED, STALE, "an operation could not be cancelled"),
+    NEWER(0x203, "CKR_KEY_EXHAUSTED", CS_ERR_TOKEN_FAILED, PLAIN, "the key may sign no more: it has been used as often as it allows"),
+    NEWER(0x204, "CKR_PENDING", CS_ERR_TOKEN_FAILED, PLAIN, MISUSE),
+    NEWER(0x205, "CKR_SESSION_ASYNC_NOT_SUPPORTED", CS_ERR_TOKEN_FAILED, PLAIN, MISUSE),
+    NEWER(0x206, "CKR_SEED_RANDOM_REQUIRED", CS_ERR_TOKEN_FAILED, PLAIN, "the token's source of random numbers wants a seed"),
+    NEWER(0x207, "CKR_OPERATION_NOT_VALIDATED", CS_ERR_SCHEME, PLAIN, "the token's validated mode does not allow this signature"),
+    NEWER(0x208, "CKR_TOKEN_NOT_INITIALIZED", CS_ERR_TOKEN_FAILED, PLAIN, "the token is not initialised"),
+    NEWER(0x209, "CKR_PARAMETER_SET_NOT_SUPPORTED", CS_ERR_SCHEME, PLAIN, "the token does not know the parameters of this key"),
     ROW(CKR_VENDOR_DEFINED, CS_ERR_TOKEN_FAILED, PLAIN, "the vendor's module reports a failure of its own"),
 };
 /* clang-format on */
