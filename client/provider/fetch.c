@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Our key managers must be called RSA, EC and so on, and once OpenSSL has fetched one of ours for
- * a key, it may return it to whoever asks for that name next. Ours can neither generate nor import
- * keys, so with EC that would end ECDHE in the whole process. OpenSSL remembers the answer to a
- * question it has had, so the question is asked here, once, before the first key of ours appears:
- * then the answer is the default provider's, as the order in openssl.cnf says.
+ * Our key managers must be called RSA, EC and so on, and to whoever asks for such a name without a
+ * preference OpenSSL gives the one that it came to know first. Ours can neither generate nor import
+ * keys: with ours first, key exchange and the reading of certificates end in the whole process.
+ *
+ * The order is that of loading, and not every program loads the default provider before us (curl's
+ * --key-type PROV does not). So when OpenSSL is about to take our key managers in, it is made to
+ * take in everybody else's: by fetching them, which it does by asking each provider in turn, us
+ * too, and this question within the question gets the answer "nothing, and do not remember it".
+ *
+ * OpenSSL 3.0 also remembers what it fetched, and mistakes the answer to "EC, from this provider"
+ * for the answer to "EC", unless it had asked for the latter before. So before the first question
+ * for ours, which a key of ours brings about, each name is fetched once more.
  *
  * EVP_KEYMGMT_fetch is found at run time in the very libcrypto that loaded us, for this module
- * links no libcrypto and a process may hold several, one of them inside the program itself. Where
- * it is not to be found, nothing is done.
+ * links none and a process may hold several, one of them inside the program itself. Where it is not
+ * to be found, nothing is done, and the order in openssl.cnf decides.
  */
 #include "provider/fetch.h"
 
 #include <dlfcn.h>
-#include <stdbool.h>
+#include <pthread.h>
 #include <string.h>
-
-typedef void *fetch_fn(void *libctx, const char *algorithm, const char *properties);
-typedef void free_fn(void *keymgmt);
 
 /* A function of the object that holds `base`. */
 static void *symbol_in(void *handle, const char *name, const void *base)
@@ -28,41 +32,66 @@ static void *symbol_in(void *handle, const char *name, const void *base)
     return symbol && dladdr(symbol, &info) && info.dli_fbase == base ? symbol : NULL;
 }
 
-static void fetch_each(void *libctx, fetch_fn *fetch, free_fn *release)
+static void find_functions(struct cs_provider *provider)
 {
-    static const char *const names[] = {"EC", "RSA", "RSA-PSS", "ED25519", "ED448"};
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        void *keymgmt = fetch(libctx, names[i], NULL);
-
-        if (keymgmt)
-            release(keymgmt);
-    }
-}
-
-void cs_fetch_defaults(struct cs_provider *provider)
-{
-    void *handle, *symbols[2];
-    fetch_fn *fetch;
-    free_fn *release;
+    void *core, *handle, *fetch, *release;
     Dl_info info;
 
-    if (!provider->get_libctx || atomic_load(&provider->fetched))
-        return;
     /* Any function of the core tells which object the core is. */
-    if (!dladdr(*(void **)(void *)&provider->get_libctx, &info) || !info.dli_fname)
+    memcpy(&core, &provider->get_libctx, sizeof(core));
+    if (!dladdr(core, &info) || !info.dli_fname)
         return;
     handle = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
     if (!handle) /* the program itself, which has no name to the loader */
         handle = dlopen(NULL, RTLD_LAZY);
-    symbols[0] = symbol_in(handle, "EVP_KEYMGMT_fetch", info.dli_fbase);
-    symbols[1] = symbol_in(handle, "EVP_KEYMGMT_free", info.dli_fbase);
-    if (symbols[0] && symbols[1]) {
-        memcpy(&fetch, &symbols[0], sizeof(fetch));
-        memcpy(&release, &symbols[1], sizeof(release));
-        fetch_each(provider->get_libctx(provider->queue.handle), fetch, release);
+    fetch = symbol_in(handle, "EVP_KEYMGMT_fetch", info.dli_fbase);
+    release = symbol_in(handle, "EVP_KEYMGMT_free", info.dli_fbase);
+    if (fetch && release) {
+        memcpy(&provider->keymgmt_fetch, &fetch, sizeof(fetch));
+        memcpy(&provider->keymgmt_free, &release, sizeof(release));
     }
     if (handle)
         dlclose(handle);
-    atomic_store(&provider->fetched, true); /* not before: other threads go on when they see it */
+}
+
+static void fetch_each(struct cs_provider *provider)
+{
+    static const char *const names[] = {"EC", "RSA", "RSA-PSS", "ED25519", "ED448"};
+    void *libctx = provider->get_libctx(provider->queue.handle);
+
+    if (!provider->keymgmt_fetch || !provider->keymgmt_free)
+        return;
+    cs_queue_mark(&provider->queue);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        void *keymgmt = provider->keymgmt_fetch(libctx, names[i], NULL);
+
+        if (keymgmt)
+            provider->keymgmt_free(keymgmt);
+    }
+    cs_queue_pop(&provider->queue); /* that there are no others is no error */
+}
+
+bool cs_fetch_others_first(struct cs_provider *provider)
+{
+    uintptr_t self = (uintptr_t)pthread_self(), nobody = 0;
+
+    if (!provider->get_libctx || atomic_load(&provider->fetched))
+        return true;
+    /* A second thread that asks at the same moment is answered at once: waiting here could be
+     * waiting for itself. */
+    if (!atomic_compare_exchange_strong(&provider->fetching, &nobody, self))
+        return nobody != self;
+    if (!atomic_load(&provider->fetched)) {
+        find_functions(provider);
+        fetch_each(provider);
+        atomic_store(&provider->fetched, true);
+    }
+    atomic_store(&provider->fetching, 0);
+    return true;
+}
+
+void cs_fetch_again(struct cs_provider *provider)
+{
+    if (atomic_load(&provider->fetched))
+        fetch_each(provider);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The OpenSSL provider: its entry point and its tables. The tables are constant and answer without
- * an agent, because OpenSSL asks once and remembers. Nothing here keeps state outside the context
- * that OpenSSL hands back to us.
+ * an agent, because OpenSSL asks once and remembers (fetch.c has the one exception). Nothing here
+ * keeps state outside the context that OpenSSL hands back to us.
  */
 #include "provider/provider.h"
 #include "provider/decoder.h"
+#include "provider/fetch.h"
 #include "provider/keymgmt.h"
 #include "provider/param.h"
 #include "provider/signature.h"
@@ -55,11 +56,13 @@ static const OSSL_ALGORITHM stores[] = {
 
 static const OSSL_ALGORITHM *query_operation(void *context, int operation, int *no_cache)
 {
-    (void)context;
     *no_cache = 0;
     switch (operation) {
     case OSSL_OP_KEYMGMT:
-        return keymgmts;
+        if (cs_fetch_others_first(context))
+            return keymgmts;
+        *no_cache = 1;
+        return NULL;
     case OSSL_OP_SIGNATURE:
         return signatures;
     case OSSL_OP_DECODER:

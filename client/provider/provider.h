@@ -16,7 +16,10 @@ struct cs_provider {
     OSSL_FUNC_BIO_read_ex_fn *bio_read;
     OSSL_FUNC_BIO_gets_fn *bio_gets;
     _Atomic(struct countersign_client *) client;
-    atomic_bool fetched;
+    void *(*keymgmt_fetch)(void *libctx, const char *algorithm, const char *properties);
+    void (*keymgmt_free)(void *keymgmt);
+    atomic_bool fetched;       /* the two above may be called, if they were found */
+    atomic_uintptr_t fetching; /* the thread that does it */
 };
 
 /* The connection to the agent, made at the first use. NULL when there is no memory, which is

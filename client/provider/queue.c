@@ -45,8 +45,26 @@ void cs_queue_init(struct cs_queue *queue, const OSSL_CORE_HANDLE *handle, const
         case OSSL_FUNC_CORE_VSET_ERROR:
             queue->vset_error = OSSL_FUNC_core_vset_error(in);
             break;
+        case OSSL_FUNC_CORE_SET_ERROR_MARK:
+            queue->set_mark = OSSL_FUNC_core_set_error_mark(in);
+            break;
+        case OSSL_FUNC_CORE_POP_ERROR_TO_MARK:
+            queue->pop_to_mark = OSSL_FUNC_core_pop_error_to_mark(in);
+            break;
         }
     init_reasons(queue);
+}
+
+void cs_queue_mark(struct cs_queue *queue)
+{
+    if (queue->set_mark && queue->pop_to_mark)
+        queue->set_mark(queue->handle);
+}
+
+void cs_queue_pop(struct cs_queue *queue)
+{
+    if (queue->set_mark && queue->pop_to_mark)
+        queue->pop_to_mark(queue->handle);
 }
 
 /* The number of a sentence, or 0 when there is no place for it. No lock: a thread that finds a

@@ -24,11 +24,17 @@ struct cs_queue {
     OSSL_FUNC_core_new_error_fn *new_error;
     OSSL_FUNC_core_set_error_debug_fn *set_debug;
     OSSL_FUNC_core_vset_error_fn *vset_error;
+    OSSL_FUNC_core_set_error_mark_fn *set_mark;
+    OSSL_FUNC_core_pop_error_to_mark_fn *pop_to_mark;
     OSSL_ITEM reasons[-CS_ERR_CLOSED + CS_QUEUE_TEXTS + 1];
     struct cs_queue_text texts[CS_QUEUE_TEXTS];
 };
 
 void cs_queue_init(struct cs_queue *queue, const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in);
+
+/* What is raised between the two is forgotten. */
+void cs_queue_mark(struct cs_queue *queue);
+void cs_queue_pop(struct cs_queue *queue);
 
 /* Raise with the sentence given, or with that of a fault, or with the catalogue's. Return 0, as
  * OpenSSL's functions do when they fail. */

@@ -77,7 +77,7 @@ int cs_reference_hand_out(
         OSSL_PARAM_END,
     };
 
-    cs_fetch_defaults(provider);
+    cs_fetch_again(provider);
     ok = callback(params, argument);
     cs_key_unref(handed);
     return ok;

@@ -23,8 +23,7 @@ bool cs_reference_looks_like(struct cs_bytes head);
 struct countersign_identity *cs_reference_resolve(
     struct cs_provider *provider, const char *name, int expect);
 
-/* Hands the key to OpenSSL's callback as an object; the callback's answer. Raises a failure of our
- * own. */
+/* Hands the key to OpenSSL's callback as an object; the callback's answer. */
 int cs_reference_hand_out(
     struct cs_provider *provider, struct cs_key *key, OSSL_CALLBACK *callback, void *argument);
 

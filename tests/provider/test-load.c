@@ -282,15 +282,13 @@ static void test_no_private_key_leaves(void **state)
     }
 }
 
-/* Once a key of ours is there, everybody else must still get OpenSSL's own. */
-static void test_other_keys_stay_with_openssl(void **state)
+/* Everybody who asks for no provider gets OpenSSL's own. */
+static void assert_others_stay_with_openssl(struct guest *f)
 {
     static const char *const types[] = {"RSA", "RSA-PSS", "EC", "ED25519", "ED448"};
-    struct guest *f = *state;
-    EVP_PKEY *ours = guest_load_reference(f, "ec"), *made = NULL;
+    EVP_PKEY *made;
     EVP_PKEY_CTX *ctx;
 
-    assert_true(guest_signs(f, ours, keyring_find(&keyring, "ec")));
     for (size_t i = 0; i < 5; i++) {
         EVP_KEYMGMT *keymgmt = EVP_KEYMGMT_fetch(f->libctx, types[i], NULL);
 
@@ -304,7 +302,69 @@ static void test_other_keys_stay_with_openssl(void **state)
     assert_int_equal(EVP_PKEY_derive_init(ctx), 1);
     EVP_PKEY_CTX_free(ctx);
     EVP_PKEY_free(made);
-    EVP_PKEY_free(ours);
+    ERR_clear_error();
+}
+
+static void sign_and_look_at_others(struct guest *f)
+{
+    const struct keyring_entry *entry = keyring_find(&keyring, "ec");
+    EVP_PKEY *key;
+    X509 *certificate = X509_new_ex(f->libctx, NULL);
+    const unsigned char *der = entry->der;
+
+    assert_non_null(d2i_X509(&certificate, &der, (long)entry->der_len));
+    assert_string_equal(
+        OSSL_PROVIDER_get0_name(EVP_PKEY_get0_provider(X509_get0_pubkey(certificate))), "default");
+    assert_others_stay_with_openssl(f);
+    key = guest_load_reference(f, "ec");
+    assert_true(guest_signs(f, key, entry));
+    assert_int_equal(X509_check_private_key(certificate, key), 1);
+    assert_others_stay_with_openssl(f);
+    EVP_PKEY_free(key);
+    X509_free(certificate);
+}
+
+static void test_other_keys_stay_with_openssl(void **state)
+{
+    sign_and_look_at_others(*state);
+}
+
+/* As curl does with --key-type PROV: ours first, and then what OpenSSL falls back on. */
+static void test_the_order_of_loading_does_not_matter(void **state)
+{
+    (void)state;
+    for (int explicitly = 0; explicitly < 2; explicitly++) {
+        struct guest f = {.libctx = OSSL_LIB_CTX_new()};
+
+        assert_int_equal(OSSL_PROVIDER_set_default_search_path(f.libctx, PROVIDER_DIRECTORY), 1);
+        f.ours = OSSL_PROVIDER_try_load(f.libctx, "countersign", 1);
+        if (explicitly)
+            f.usual = OSSL_PROVIDER_load(f.libctx, "default");
+        assert_non_null(f.ours);
+        sign_and_look_at_others(&f);
+        OSSL_PROVIDER_unload(f.ours);
+        if (f.usual)
+            OSSL_PROVIDER_unload(f.usual);
+        OSSL_LIB_CTX_free(f.libctx);
+    }
+}
+
+static void test_alone_it_complains_of_nothing(void **state)
+{
+    OSSL_LIB_CTX *libctx = OSSL_LIB_CTX_new();
+    OSSL_PROVIDER *ours;
+    EVP_KEYMGMT *keymgmt;
+
+    (void)state;
+    assert_int_equal(OSSL_PROVIDER_set_default_search_path(libctx, PROVIDER_DIRECTORY), 1);
+    ours = OSSL_PROVIDER_load(libctx, "countersign");
+    ERR_clear_error();
+    keymgmt = EVP_KEYMGMT_fetch(libctx, "EC", NULL);
+    assert_non_null(keymgmt);
+    assert_int_equal(ERR_peek_error(), 0);
+    EVP_KEYMGMT_free(keymgmt);
+    OSSL_PROVIDER_unload(ours);
+    OSSL_LIB_CTX_free(libctx);
 }
 
 static void test_keys_in_files_never_reach_the_agent(void **state)
@@ -358,6 +418,8 @@ int main(void)
         GUEST_TEST(test_the_public_key_leaves_with_its_curve_by_name),
         GUEST_TEST(test_no_private_key_leaves),
         GUEST_TEST(test_other_keys_stay_with_openssl),
+        GUEST_TEST(test_the_order_of_loading_does_not_matter),
+        GUEST_TEST(test_alone_it_complains_of_nothing),
         GUEST_TEST(test_keys_in_files_never_reach_the_agent),
     };
 
