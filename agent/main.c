@@ -23,7 +23,7 @@ static const char usage[] =
     "  --help             print this\n"
     "\n"
     "Then: 'countersign list' shows the keys, 'countersign status' the modules.\n"
-    "See countersign-agent(8) and countersign.conf(5).\n";
+    "See countersign-agent(1) and countersign.conf(5).\n";
 
 enum option_code {
     OPTION_CONFIG = 256,
