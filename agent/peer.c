@@ -294,6 +294,17 @@ static int take_lock(struct cs_peer *peer, const struct cs_frame *frame)
     return 0;
 }
 
+static int take_refresh(struct cs_peer *peer, const struct cs_frame *frame)
+{
+    struct pending *pending = NULL;
+    int r = frame->body.len > 0 ? CS_ERR_PROTOCOL : new_pending(peer, frame, &pending);
+
+    if (r < 0)
+        return r;
+    cs_request_refresh(pending->request);
+    return 0;
+}
+
 static int take_request(struct cs_peer *peer, const struct cs_frame *frame)
 {
     switch (frame->type) {
@@ -311,6 +322,8 @@ static int take_request(struct cs_peer *peer, const struct cs_frame *frame)
         return take_unlock(peer, frame);
     case CS_MSG_LOCK:
         return take_lock(peer, frame);
+    case CS_MSG_REFRESH:
+        return take_refresh(peer, frame);
     case CS_MSG_STATUS:
         if (frame->body.len > 0)
             return CS_ERR_PROTOCOL;

@@ -7,6 +7,12 @@
 #include "login.h"
 #include "request.h"
 
+/* What one host does of a request. */
+struct cs_part {
+    struct cs_request *request;
+    struct cs_job *job; /* NULL when it is done */
+};
+
 struct cs_request {
     TAILQ_ENTRY(cs_request) link;
     struct cs_service *service;
@@ -24,8 +30,9 @@ struct cs_request {
     int fd;
     struct cs_buf labels; /* of the tokens concerned, as they travel */
     uint32_t n_labels;
-    struct cs_lock *locks; /* the logouts under way */
-    size_t n_locks;
+    struct cs_part *parts; /* of what is asked of several hosts */
+    size_t n_parts;
+    void (*parts_done)(struct cs_request *request);
     /* of FIND; its fields lie in data */
     struct cs_criteria criteria;
     /* of SIGN */
@@ -41,7 +48,15 @@ void cs_request_fail(struct cs_request *request, int code, const struct cs_fault
 /* Calls go_on at once if all hosts have settled, else when they have. */
 void cs_request_when_settled(struct cs_request *request, void (*go_on)(struct cs_request *request));
 
-/* Of unlock.c: gives up the waiting for logouts. */
-void cs_request_leave_locks(struct cs_request *request);
+/* Of parts.c. Room for n parts, and what comes when all of them are done. */
+int cs_request_split(
+    struct cs_request *request, size_t n, void (*parts_done)(struct cs_request *request));
+/* Asks the host for one part of the request. */
+int cs_request_ask_part(
+    struct cs_request *request, struct cs_host *host, const struct cs_host_question *question);
+/* After the last part was asked for: goes on if all are done, or fails with r. */
+void cs_request_join(struct cs_request *request, int r, const struct cs_fault *fault);
+/* Nobody waits for the parts any more; what was begun goes on. */
+void cs_request_leave_parts(struct cs_request *request);
 
 #endif

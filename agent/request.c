@@ -53,7 +53,7 @@ void cs_request_cancel(struct cs_request *request)
     cs_login_leave(&request->login);
     if (request->job)
         cs_job_abandon(request->job);
-    cs_request_leave_locks(request);
+    cs_request_leave_parts(request);
     request_free(request);
 }
 

@@ -39,6 +39,7 @@ void cs_request_sign(struct cs_request *request, const struct cs_msg_sign *m);
 /* Takes fd, which is -1 unless the PIN comes from it. */
 void cs_request_unlock(struct cs_request *request, const struct cs_msg_unlock *m, int fd);
 void cs_request_lock(struct cs_request *request, const struct cs_msg_lock *m);
+void cs_request_refresh(struct cs_request *request);
 
 /* For the service: hosts have changed, so requests that wait may go on. */
 void cs_requests_look_again(struct cs_service *service);

@@ -9,12 +9,6 @@
 
 #include <countersign/error.h>
 
-/* A logout under way. */
-struct cs_lock {
-    struct cs_request *request;
-    struct cs_job *job;
-};
-
 static void add_label(struct cs_request *request, const struct cs_token *token)
 {
     cs_buf_put_string(&request->labels, token->name);
@@ -99,42 +93,7 @@ void cs_request_unlock(struct cs_request *request, const struct cs_msg_unlock *m
         cs_request_when_settled(request, unlock);
 }
 
-/* A logout that was begun goes on, whoever waits. */
-void cs_request_leave_locks(struct cs_request *request)
-{
-    for (size_t i = 0; i < request->n_locks; i++)
-        if (request->locks[i].job)
-            cs_job_forget(request->locks[i].job);
-    free(request->locks);
-    request->locks = NULL;
-    request->n_locks = 0;
-}
-
-static void finish_lock(struct cs_request *request, int code, const struct cs_fault *fault)
-{
-    for (size_t i = 0; code == 0 && i < request->n_locks; i++)
-        if (request->locks[i].job)
-            return;
-    cs_request_leave_locks(request);
-    if (code < 0)
-        cs_request_fail(request, code, fault);
-    else
-        reply_labels(request);
-}
-
-static void on_locked(void *user, const struct cs_answer *answer)
-{
-    struct cs_lock *lock = user;
-    struct cs_fault fault = {0};
-
-    lock->job = NULL;
-    if (answer->code < 0)
-        cs_fail(&fault, answer->code, "%s", answer->text);
-    finish_lock(lock->request, answer->code, &fault);
-}
-
-static int lock_token(
-    struct cs_request *request, const struct cs_token *token, struct cs_lock *lock)
+static int lock_token(struct cs_request *request, const struct cs_token *token)
 {
     const struct cs_host_logout_request m = {
         .slot = token->slot, .hold = 1, .why = cs_bytes_of("locked with 'countersign lock'")};
@@ -145,8 +104,7 @@ static int lock_token(
     add_label(request, token);
     cs_info("%s (pid %d) locks '%s'", cs_caller_name(request->caller), (int)request->caller->pid,
         token->name);
-    lock->request = request;
-    return cs_host_ask(token->host, &question, on_locked, lock, &lock->job);
+    return cs_request_ask_part(request, token->host, &question);
 }
 
 /* Every module that sees the token has a login of its own. */
@@ -168,13 +126,11 @@ static void lock(struct cs_request *request)
         r = cs_fail(
             &fault, CS_ERR_INVALID, "token '%s' has no PIN, so it cannot be locked", named->name);
     if (r == 0)
-        request->locks = calloc(inventory->n_tokens + 1, sizeof(*request->locks));
-    if (r == 0 && !request->locks)
-        r = CS_ERR_MEMORY;
+        r = cs_request_split(request, inventory->n_tokens, reply_labels);
     for (size_t i = 0; r == 0 && i < inventory->n_tokens; i++)
         if (is_concerned(inventory->tokens[i], named))
-            r = lock_token(request, inventory->tokens[i], &request->locks[request->n_locks++]);
-    finish_lock(request, r, &fault);
+            r = lock_token(request, inventory->tokens[i]);
+    cs_request_join(request, r, &fault);
 }
 
 void cs_request_lock(struct cs_request *request, const struct cs_msg_lock *m)

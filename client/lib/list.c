@@ -239,3 +239,17 @@ const char *countersign_list_label(const struct countersign_list *list, size_t i
 {
     return entry(list, &labels, index);
 }
+
+int countersign_refresh(struct countersign_client *client, struct countersign_fault *public_fault)
+{
+    struct cs_fault *fault = cs_client_fault(public_fault);
+    struct cs_request request;
+    struct cs_reply reply;
+    int r;
+
+    cs_request_init(&request, CS_MSG_REFRESH);
+    r = cs_client_ask(client, &request, &reply, fault);
+    if (r == 0 && reply.body.len > 0)
+        r = CS_ERR_PROTOCOL;
+    return cs_client_end(client, &request, &reply, r, fault);
+}

@@ -145,6 +145,12 @@ int countersign_list_identities(struct countersign_client *client, struct counte
 int countersign_list_certificates(struct countersign_client *client,
     struct countersign_list **listp, struct countersign_fault *fault);
 
+/*
+ * Has the agent look at every slot and object anew: for keys and certificates that another program
+ * wrote to a token. Returns when the lists tell of them.
+ */
+int countersign_refresh(struct countersign_client *client, struct countersign_fault *fault);
+
 size_t countersign_list_n(const struct countersign_list *list);
 void countersign_list_free(struct countersign_list *list);
 /* The entry of a list of that kind; NULL when the list is of another kind or shorter. */

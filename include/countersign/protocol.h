@@ -25,6 +25,7 @@ enum cs_message_type {
     CS_MSG_LOCK = 0x0008,
     CS_MSG_STATUS = 0x0009,
     CS_MSG_FIND = 0x000a,
+    CS_MSG_REFRESH = 0x000b,
     CS_MSG_REPLY = 0x8000,
     CS_MSG_ERROR = 0xffff,
 };
