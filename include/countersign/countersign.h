@@ -4,9 +4,10 @@
  *
  * A client is a handle on the agent. Nothing is connected until the first question. Any number of
  * threads may use one client at once, and a child after fork may go on using it: it dials anew.
- * When the agent went away between two questions, the question is repeated once on a new
- * connection. A call may last as long as a person takes to enter a PIN; it never prints, prompts,
- * raises SIGPIPE or touches a signal handler.
+ * When the agent hangs up before it answers, because it is restarted, the question is repeated once
+ * on a new connection; but an unlock whose descriptor has been sent is not. A call may last as long
+ * as a person takes to enter a PIN; it never prints, prompts, raises SIGPIPE or touches a signal
+ * handler. Only an agent of the caller's own user, or root's, is spoken to.
  *
  * Functions return 0, or a negative CS_ERR_* (error.h). Where a fault pointer is taken it may be
  * NULL; otherwise it receives the code and one sentence, in English, that says what to do next.
@@ -42,7 +43,8 @@ struct countersign_fault {
 /*
  * program: how the caller calls itself in logs and prompts, or NULL for the name of the process.
  * The socket is $COUNTERSIGN_SOCKET, else $XDG_RUNTIME_DIR/countersign/agent.sock, else
- * /run/user/UID/countersign/agent.sock. free accepts NULL; no call may be under way.
+ * /run/user/UID/countersign/agent.sock. The environment is read here, once: the socket, and the
+ * terminal and display for prompts. free accepts NULL; no call may be under way.
  */
 int countersign_client_new(struct countersign_client **clientp, const char *program);
 void countersign_client_free(struct countersign_client *client);
