@@ -11,6 +11,7 @@
 
 #define WIDTH_UNKNOWN 80
 #define WIDTH_MAX 1000
+#define NAME_WIDTH 13 /* of "countersign: " */
 
 static size_t terminal_width(void)
 {
@@ -18,8 +19,10 @@ static size_t terminal_width(void)
     struct winsize size;
     long width = columns ? strtol(columns, NULL, 10) : 0;
 
-    if (width <= 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
-        width = size.ws_col;
+    /* In front of a pager standard output is no terminal, but this is still the width there is. */
+    for (int fd = STDOUT_FILENO; width <= 0 && fd <= STDERR_FILENO; fd++)
+        if (ioctl(fd, TIOCGWINSZ, &size) == 0)
+            width = size.ws_col;
     return width <= 0 ? WIDTH_UNKNOWN : width > WIDTH_MAX ? WIDTH_MAX : (size_t)width;
 }
 
@@ -52,7 +55,10 @@ void cs_cli_say(const char *format, ...)
     if (n < 0)
         text = NULL;
     safe = cs_text_safe(cs_bytes_of(text));
-    fprintf(stderr, "countersign: %s\n", safe ? safe : "out of memory");
+    fputs("countersign: ", stderr);
+    /* One line for scripts; for people, lines that end between words. */
+    cs_text_fill(stderr, safe ? safe : "out of memory", NAME_WIDTH, NAME_WIDTH,
+        isatty(STDERR_FILENO) ? terminal_width() : SIZE_MAX);
 }
 
 int cs_cli_fail(const struct cs_cli *cli, int code)

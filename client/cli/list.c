@@ -61,14 +61,13 @@ static void explain_nothing(const struct cs_picture *picture)
 static int print_table(const struct cs_cli *cli, const struct cs_picture *picture)
 {
     CS_AUTO(cs_table_freep) struct cs_table *table = NULL;
-    const struct countersign_identity *identity;
     size_t digits = cs_picture_digits(picture);
     int r;
 
     table = cs_table_new(columns, sizeof(columns) / sizeof(columns[0]));
-    for (size_t i = 0; (identity = countersign_list_identity(picture->identities, i)); i++)
-        add_row(cli, picture, table, identity, digits);
-    if (countersign_list_n(picture->identities) == 0) {
+    for (size_t i = 0; i < picture->n_identities; i++)
+        add_row(cli, picture, table, picture->sorted[i], digits);
+    if (picture->n_identities == 0) {
         explain_nothing(picture);
         return CS_EXIT_OK;
     }
@@ -80,12 +79,13 @@ static int print_json(const struct cs_cli *cli, const struct cs_picture *picture
 {
     struct json_object *object = json_object_new_object();
     struct json_object *identities = json_object_new_array();
-    const struct countersign_identity *identity;
 
-    for (size_t i = 0; (identity = countersign_list_identity(picture->identities, i)); i++)
+    for (size_t i = 0; i < picture->n_identities; i++) {
+        const char *uri = countersign_identity_token_uri(picture->sorted[i]);
+
         json_object_array_add(
-            identities, cs_json_identity(identity,
-                            cs_picture_token(picture, countersign_identity_token_uri(identity))));
+            identities, cs_json_identity(picture->sorted[i], cs_picture_token(picture, uri)));
+    }
     json_object_object_add(object, "identities", identities);
     return cs_json_print(object, cli->out);
 }

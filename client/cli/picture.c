@@ -3,7 +3,45 @@
 #include "cli/picture.h"
 #include "base/scheme.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+static const char *token_label(
+    const struct cs_picture *picture, const struct countersign_identity *identity)
+{
+    const struct countersign_token *token =
+        cs_picture_token(picture, countersign_identity_token_uri(identity));
+
+    return token ? countersign_token_label(token) : "";
+}
+
+static int compare(const void *left, const void *right, void *picture)
+{
+    const struct countersign_identity *a = *(const struct countersign_identity *const *)left;
+    const struct countersign_identity *b = *(const struct countersign_identity *const *)right;
+    int order = strcmp(token_label(picture, a), token_label(picture, b));
+
+    if (order == 0)
+        order = strcmp(countersign_identity_label(a, NULL), countersign_identity_label(b, NULL));
+    if (order == 0)
+        order = memcmp(countersign_identity_id(a), countersign_identity_id(b), CS_ID_SIZE);
+    return order;
+}
+
+/* The agent's order follows what happens on the tokens; a person looks for the same place. */
+static int sort(struct cs_picture *picture)
+{
+    size_t n = countersign_list_n(picture->identities);
+
+    picture->sorted = calloc(n + 1, sizeof(*picture->sorted));
+    if (!picture->sorted)
+        return CS_ERR_MEMORY;
+    for (size_t i = 0; i < n; i++)
+        picture->sorted[i] = countersign_list_identity(picture->identities, i);
+    picture->n_identities = n;
+    qsort_r(picture->sorted, n, sizeof(*picture->sorted), compare, picture);
+    return 0;
+}
 
 int cs_picture_get(struct cs_picture *picture, struct cs_cli *cli)
 {
@@ -13,6 +51,8 @@ int cs_picture_get(struct cs_picture *picture, struct cs_cli *cli)
     r = countersign_list_tokens(cli->client, &got.tokens, &cli->fault);
     if (r == 0)
         r = countersign_list_identities(cli->client, &got.identities, &cli->fault);
+    if (r == 0)
+        r = sort(&got);
     if (r < 0) {
         cs_picture_deinit(&got);
         return r;
@@ -23,6 +63,7 @@ int cs_picture_get(struct cs_picture *picture, struct cs_cli *cli)
 
 void cs_picture_deinit(struct cs_picture *picture)
 {
+    free(picture->sorted);
     countersign_list_free(picture->tokens);
     countersign_list_free(picture->identities);
     *picture = (struct cs_picture){0};
@@ -49,13 +90,12 @@ static size_t common(const uint8_t *a, const uint8_t *b)
 
 size_t cs_picture_digits(const struct cs_picture *picture)
 {
-    size_t n = countersign_list_n(picture->identities), digits = 8;
+    size_t digits = 8;
 
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = i + 1; j < n; j++) {
-            size_t same =
-                common(countersign_identity_id(countersign_list_identity(picture->identities, i)),
-                    countersign_identity_id(countersign_list_identity(picture->identities, j)));
+    for (size_t i = 0; i < picture->n_identities; i++)
+        for (size_t j = i + 1; j < picture->n_identities; j++) {
+            size_t same = common(countersign_identity_id(picture->sorted[i]),
+                countersign_identity_id(picture->sorted[j]));
 
             digits = same >= digits ? same + 1 : digits;
         }

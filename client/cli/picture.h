@@ -7,6 +7,8 @@
 
 struct cs_picture {
     struct countersign_list *tokens, *identities;
+    const struct countersign_identity **sorted; /* the identities, by token, label and id */
+    size_t n_identities;
 };
 
 int cs_picture_get(struct cs_picture *picture, struct cs_cli *cli);

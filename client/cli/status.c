@@ -34,6 +34,7 @@ static void print_agent(const struct cs_cli *cli, const struct countersign_statu
     int64_t started = (int64_t)countersign_status_started(agent);
     uint64_t signatures = countersign_status_signatures(agent);
     unsigned clients = countersign_status_clients(agent);
+    unsigned others = clients > 0 ? clients - 1 : 0; /* one is this program */
 
     cs_when_relative(ago, sizeof(ago), started, cli->now);
     cs_when_minute(date, sizeof(date), started);
@@ -41,9 +42,8 @@ static void print_agent(const struct cs_cli *cli, const struct countersign_statu
         countersign_status_pid(agent));
     cs_field_print(cli, "Started", "%s (%s)", ago, date);
     cs_field_print(cli, "Socket", "%s", countersign_status_socket(agent));
-    cs_field_print(cli, "Served", "%llu signature%s; %u program%s connected now",
-        (unsigned long long)signatures, signatures == 1 ? "" : "s", clients,
-        clients == 1 ? "" : "s");
+    cs_field_print(cli, "Served", "%llu signature%s; %u other program%s connected now",
+        (unsigned long long)signatures, signatures == 1 ? "" : "s", others, others == 1 ? "" : "s");
 }
 
 static int print_modules(const struct cs_cli *cli, const struct countersign_status *agent)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A table is collected whole, then measured, then printed: optional columns go first when it is too
- * wide, then the widest column that may be cut gives way, until it fits. Used by the verbs.
+ * A table is collected whole, then measured, then printed: optional columns take what
+ * the others leave, then the widest column that may be cut gives way, until it fits. Used by the
+ * verbs.
  */
 #include "cli/table.h"
 
@@ -10,7 +11,8 @@
 
 #define COLUMNS_MAX 12
 #define GAP 2
-#define LEAST 4 /* what a column keeps */
+#define LEAST 4           /* what a column keeps */
+#define OPTIONAL_LEAST 24 /* less of an optional column is not worth its place */
 #define NOTE_INDENT 4
 
 struct row {
@@ -101,6 +103,20 @@ static size_t widest(const struct cs_table *table, const size_t *widths)
     return at;
 }
 
+/* What is left for an optional column, if that is enough to be of use. */
+static size_t optional_width(
+    const struct cs_table *table, size_t *widths, size_t column, size_t width)
+{
+    size_t wanted = widths[column], room;
+
+    widths[column] = 0;
+    room = total(widths, table->n_columns) + GAP;
+    room = width > room ? width - room : 0;
+    if (room >= wanted)
+        return wanted;
+    return room >= OPTIONAL_LEAST ? room : 0;
+}
+
 /* The width of each column; 0: not shown. */
 static void measure(const struct cs_table *table, size_t *widths, size_t width)
 {
@@ -113,8 +129,8 @@ static void measure(const struct cs_table *table, size_t *widths, size_t width)
         }
     }
     for (size_t c = 0; c < table->n_columns; c++)
-        if (table->columns[c].optional && total(widths, table->n_columns) > width)
-            widths[c] = 0;
+        if (table->columns[c].optional)
+            widths[c] = optional_width(table, widths, c, width);
     while (total(widths, table->n_columns) > width) {
         size_t c = widest(table, widths);
 

@@ -9,7 +9,7 @@
 struct cs_column {
     const char *title;
     enum cs_cut cut;
-    bool optional; /* left out where there is no room for it in full */
+    bool optional; /* takes what the others leave, or goes */
     bool right;    /* numbers */
 };
 

@@ -260,6 +260,8 @@ static void test_list_is_a_table_without_surprises(void **state)
     assert_has(f->out, "ID        LABEL             TOKEN  KEY       EXPIRES     STATE\n");
     assert_has(f->out, "aabbccdd  ali\\x1b[2Jce\\xff  corp   EC P-256  in 23 days  locked\n");
     assert_null(strstr(f->out, "CN="));
+    assert_true(strstr(f->out, "\n12bbccdd") > strstr(f->out, "EXPIRES"));
+    assert_true(strstr(f->out, "\n12bbccdd") < strstr(f->out, "\naabbccdd")); /* sorted */
     setenv("COLUMNS", "200", 1);
     assert_int_equal(RUN(f, "list"), CS_EXIT_OK);
     assert_has(f->out, "CN=Alice Müller,O=Example\n");
