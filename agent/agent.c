@@ -19,6 +19,7 @@
 struct agent {
     uv_loop_t loop;
     uv_signal_t terminate, interrupt, hangup;
+    uv_check_t turn;
     struct cs_service service;
     struct cs_listener listener;
     bool stopping;
@@ -33,6 +34,7 @@ static void end_if_stopped(struct agent *agent)
         uv_close((uv_handle_t *)&agent->terminate, NULL);
         uv_close((uv_handle_t *)&agent->interrupt, NULL);
         uv_close((uv_handle_t *)&agent->hangup, NULL);
+        uv_close((uv_handle_t *)&agent->turn, NULL);
     }
 }
 
@@ -74,6 +76,13 @@ static void on_hangup(uv_signal_t *signal, int number)
     cs_supervisor_refresh(&agent->service.supervisor);
 }
 
+static void on_turn(uv_check_t *turn)
+{
+    struct agent *agent = turn->data;
+
+    cs_change_look(&agent->service.change, &agent->service.inventory, &agent->service.watchers);
+}
+
 /* As many clients as the limit allows need a descriptor or two each. */
 static void raise_descriptors(void)
 {
@@ -105,6 +114,7 @@ static int init_service(struct agent *agent, const struct cs_agent_options *opti
     service->started = (uint64_t)time(NULL);
     TAILQ_INIT(&service->requests);
     TAILQ_INIT(&service->logins);
+    TAILQ_INIT(&service->watchers);
     cs_inventory_init(&service->inventory);
     r = cs_digest_init(&service->digest);
     if (r == 0)
@@ -132,6 +142,13 @@ static void init_signals(struct agent *agent)
     uv_signal_start(&agent->hangup, on_hangup, SIGHUP);
 }
 
+static void init_turn(struct agent *agent)
+{
+    uv_check_init(&agent->loop, &agent->turn);
+    agent->turn.data = agent;
+    uv_check_start(&agent->turn, on_turn);
+}
+
 static int serve(struct agent *agent, struct cs_fault *fault)
 {
     int r = cs_listener_start(&agent->listener, &agent->service, fault);
@@ -153,8 +170,10 @@ static int run(struct agent *agent, const struct cs_agent_options *options,
 
     if (r == 0) {
         init_signals(agent);
+        init_turn(agent);
         r = serve(agent, fault);
     }
+    cs_change_deinit(&agent->service.change);
     cs_inventory_deinit(&agent->service.inventory);
     cs_digest_deinit(&agent->service.digest);
     return r;

@@ -41,6 +41,9 @@ struct cs_peer {
     unsigned n_open; /* handles */
     TAILQ_HEAD(pending_list, pending) pending;
     size_t n_pending;
+    struct cs_watcher watcher;
+    bool watches;
+    uint32_t watch_id;
 };
 
 /* Frames are written here: one at a time, and sent before the next. */
@@ -305,6 +308,39 @@ static int take_refresh(struct cs_peer *peer, const struct cs_frame *frame)
     return 0;
 }
 
+static void on_event(void *user, const struct cs_event *event)
+{
+    struct cs_peer *peer = user;
+    const struct cs_msg_event m = {.generation = peer->service->inventory.generation,
+        .kind = (uint8_t)event->kind,
+        .subject = event->subject,
+        .text = cs_bytes_of(event->text)};
+    size_t at;
+
+    cs_buf_reset(&output);
+    at = cs_frame_begin(&output, CS_MSG_EVENT, peer->watch_id);
+    cs_msg_event_put(&output, &m);
+    finish(peer, at, peer->watch_id);
+}
+
+static int take_watch(struct cs_peer *peer, const struct cs_frame *frame)
+{
+    const struct cs_msg_watching m = {.generation = peer->service->inventory.generation};
+    size_t at;
+
+    if (frame->body.len > 0 || peer->watches)
+        return CS_ERR_PROTOCOL;
+    peer->watches = true;
+    peer->watch_id = frame->id;
+    peer->watcher.event = on_event;
+    peer->watcher.user = peer;
+    TAILQ_INSERT_TAIL(&peer->service->watchers, &peer->watcher, link);
+    at = begin(CS_MSG_WATCH, frame->id);
+    cs_msg_watching_put(&output, &m);
+    finish(peer, at, frame->id);
+    return 0;
+}
+
 static int take_request(struct cs_peer *peer, const struct cs_frame *frame)
 {
     switch (frame->type) {
@@ -324,6 +360,8 @@ static int take_request(struct cs_peer *peer, const struct cs_frame *frame)
         return take_lock(peer, frame);
     case CS_MSG_REFRESH:
         return take_refresh(peer, frame);
+    case CS_MSG_WATCH:
+        return take_watch(peer, frame);
     case CS_MSG_STATUS:
         if (frame->body.len > 0)
             return CS_ERR_PROTOCOL;
@@ -429,6 +467,8 @@ void cs_peer_close(struct cs_peer *peer)
         cs_request_cancel(pending->request);
         pending_free(pending);
     }
+    if (peer->watches)
+        TAILQ_REMOVE(&peer->service->watchers, &peer->watcher, link);
     TAILQ_REMOVE(peer->peers, peer, link);
     peer->service->clients--;
     uv_close((uv_handle_t *)&peer->hello, on_hello_closed);

@@ -3,6 +3,7 @@
 #ifndef CS_AGENT_SERVICE_H
 #define CS_AGENT_SERVICE_H
 
+#include "change.h"
 #include "digest.h"
 #include "inventory.h"
 #include "supervisor.h"
@@ -14,6 +15,8 @@ struct cs_service {
     uv_loop_t *loop;
     const struct cs_config *config;
     struct cs_inventory inventory;
+    struct cs_change change; /* what the watchers know of the inventory */
+    struct cs_watchers watchers;
     struct cs_supervisor supervisor;
     struct cs_digest digest;
     TAILQ_HEAD(cs_request_list, cs_request) requests;

@@ -34,6 +34,24 @@ static void record(const struct cs_request *request, const struct cs_identity *i
         code < 0 ? ", " : "", code < 0 ? text : "");
 }
 
+static void tell(const struct cs_request *request, const struct cs_identity *identity)
+{
+    const struct cs_scheme *scheme = cs_scheme_by_code(request->scheme);
+    char label[CS_TEXT_MAX], text[CS_TEXT_MAX * 4];
+
+    if (!identity || !scheme)
+        return;
+    cs_text_clean(identity->source->label, label, sizeof(label));
+    snprintf(text, sizeof(text), "%s signed with '%s' in %s", cs_caller_name(request->caller),
+        label, scheme->name);
+    cs_event_tell(&request->service->watchers, &(const struct cs_event){.kind = CS_EVENT_SIGNED,
+                                                   .subject = cs_bytes_of(identity->uri),
+                                                   .identity = CS_BYTES(request->id, CS_ID_SIZE),
+                                                   .text = text,
+                                                   .program = cs_caller_name(request->caller),
+                                                   .scheme = scheme->name});
+}
+
 static const struct cs_identity *identity_of(const struct cs_request *request)
 {
     return cs_inventory_identity(&request->service->inventory, CS_BYTES(request->id, CS_ID_SIZE));
@@ -154,6 +172,8 @@ static void on_answer(void *user, const struct cs_answer *answer)
     if (answer->code == 0) {
         request->service->signatures++;
         record(request, identity, 0, NULL);
+        if (!TAILQ_EMPTY(&request->service->watchers))
+            tell(request, identity);
         cs_request_finish(request, &reply);
     } else if (answer->code == CS_ERR_LOCKED && !request->logged_in && identity) {
         log_in(request, identity);

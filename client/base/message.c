@@ -285,6 +285,38 @@ int cs_msg_found_get(struct cs_bytes body, struct cs_msg_found *m)
     return cs_reader_end(&reader);
 }
 
+void cs_msg_watching_put(struct cs_buf *buf, const struct cs_msg_watching *m)
+{
+    cs_buf_put_u64(buf, m->generation);
+}
+
+int cs_msg_watching_get(struct cs_bytes body, struct cs_msg_watching *m)
+{
+    struct cs_reader reader = cs_reader_of(body);
+
+    m->generation = cs_get_u64(&reader);
+    return cs_reader_end(&reader);
+}
+
+void cs_msg_event_put(struct cs_buf *buf, const struct cs_msg_event *m)
+{
+    cs_buf_put_u64(buf, m->generation);
+    cs_buf_put_u8(buf, m->kind);
+    cs_buf_put_bytes(buf, m->subject);
+    cs_buf_put_bytes(buf, m->text);
+}
+
+int cs_msg_event_get(struct cs_bytes body, struct cs_msg_event *m)
+{
+    struct cs_reader reader = cs_reader_of(body);
+
+    m->generation = cs_get_u64(&reader);
+    m->kind = cs_get_u8(&reader);
+    m->subject = cs_get_string(&reader);
+    m->text = cs_get_string(&reader);
+    return cs_reader_end(&reader);
+}
+
 void cs_msg_sign_put(struct cs_buf *buf, const struct cs_msg_sign *m)
 {
     cs_buf_put_bytes(buf, m->id);

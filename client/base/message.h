@@ -105,6 +105,16 @@ struct cs_msg_found {
     struct cs_msg_resolved resolved;
 };
 
+struct cs_msg_watching {
+    uint64_t generation;
+};
+
+struct cs_msg_event {
+    uint64_t generation;
+    uint8_t kind; /* enum cs_event_kind */
+    struct cs_bytes subject, text;
+};
+
 struct cs_msg_sign {
     struct cs_bytes id;
     uint16_t scheme;
@@ -194,6 +204,11 @@ void cs_msg_find_put(struct cs_buf *buf, const struct cs_msg_find *m);
 int cs_msg_find_get(struct cs_bytes body, struct cs_msg_find *m);
 void cs_msg_found_put(struct cs_buf *buf, const struct cs_msg_found *m);
 int cs_msg_found_get(struct cs_bytes body, struct cs_msg_found *m);
+
+void cs_msg_watching_put(struct cs_buf *buf, const struct cs_msg_watching *m);
+int cs_msg_watching_get(struct cs_bytes body, struct cs_msg_watching *m);
+void cs_msg_event_put(struct cs_buf *buf, const struct cs_msg_event *m);
+int cs_msg_event_get(struct cs_bytes body, struct cs_msg_event *m);
 
 /* Environments travel in HELLO and in the agent's messages to its token hosts. */
 void cs_environment_put(struct cs_buf *buf, const struct cs_environment *environment);

@@ -10,6 +10,7 @@ const struct cs_verb *const cs_verbs[] = {
     &cs_verb_lock,
     &cs_verb_pem,
     &cs_verb_refresh,
+    &cs_verb_watch,
     &cs_verb_version,
     &cs_verb_help,
     NULL,

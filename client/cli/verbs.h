@@ -12,6 +12,7 @@ extern const struct cs_verb cs_verb_unlock;
 extern const struct cs_verb cs_verb_lock;
 extern const struct cs_verb cs_verb_pem;
 extern const struct cs_verb cs_verb_refresh;
+extern const struct cs_verb cs_verb_watch;
 extern const struct cs_verb cs_verb_version;
 extern const struct cs_verb cs_verb_help;
 

@@ -170,3 +170,8 @@ int cs_client_end(struct countersign_client *client, struct cs_request *request,
     *reply = (struct cs_reply){0};
     return r;
 }
+
+struct cs_connection *cs_reply_take(struct cs_reply *reply)
+{
+    return cs_steal(&reply->connection);
+}

@@ -30,6 +30,9 @@ int cs_client_ask(struct countersign_client *client, struct cs_request *request,
 int cs_client_end(struct countersign_client *client, struct cs_request *request,
     struct cs_reply *reply, int r, struct cs_fault *fault);
 
+/* The connection of a reply, which no longer goes back; for streams. */
+struct cs_connection *cs_reply_take(struct cs_reply *reply);
+
 /* The public fault as the one that cs_fail writes; it comes back empty. */
 struct cs_fault *cs_client_fault(struct countersign_fault *fault);
 

@@ -73,7 +73,7 @@ static int check_owner(int fd, const char *path, struct cs_fault *fault)
     if (peer.uid == geteuid() || peer.uid == 0)
         return 0;
     return cs_fail(fault, CS_ERR_WRONG_USER,
-        "socket %s belongs to uid %u, you are uid %u: set COUNTERSIGN_SOCKET or "
+        "the socket %s belongs to another user (uid %u, you are uid %u): set COUNTERSIGN_SOCKET or "
         "XDG_RUNTIME_DIR to your own agent's",
         path, (unsigned)peer.uid, (unsigned)geteuid());
 }
@@ -280,7 +280,18 @@ int cs_connection_ask(struct cs_connection *connection, struct cs_bytes hello,
         return cs_fail(fault, CS_ERR_PROTOCOL, "the agent answered what it was not asked");
     if (frame->id == 0)
         connection->welcome = false; /* the agent hangs up behind it */
-    if (size != buf->len)
+    if (size != buf->len && !request->stream)
         return cs_fail(fault, CS_ERR_PROTOCOL, "the agent answered more than it was asked");
     return 0;
+}
+
+int cs_connection_listen(struct cs_connection *connection, struct cs_buf *buf,
+    struct cs_frame *frame, size_t *sizep, struct cs_fault *fault)
+{
+    return receive_frame(connection->fd, buf, frame, sizep, fault);
+}
+
+int cs_connection_fd(const struct cs_connection *connection)
+{
+    return connection->fd;
 }

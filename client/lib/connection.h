@@ -14,6 +14,7 @@ struct cs_request {
     struct cs_buf frame;
     int fd;       /* a descriptor to send with it, or -1 */
     bool fd_gone; /* it has been sent: the request cannot be repeated */
+    bool stream;  /* frames may follow the reply; they stay behind it in the buffer */
 };
 
 #define CS_REPLY_MAX (CS_FRAME_HEADER + CS_FRAME_MAX)
@@ -36,5 +37,11 @@ bool cs_connection_is_idle(const struct cs_connection *connection);
  */
 int cs_connection_ask(struct cs_connection *connection, struct cs_bytes hello,
     struct cs_request *request, struct cs_buf *buf, struct cs_frame *frame, struct cs_fault *fault);
+
+/* Waits for the next frame, on a connection that a stream was asked on. It is the caller's to
+ * consume *sizep bytes of buf after use. */
+int cs_connection_listen(struct cs_connection *connection, struct cs_buf *buf,
+    struct cs_frame *frame, size_t *sizep, struct cs_fault *fault);
+int cs_connection_fd(const struct cs_connection *connection);
 
 #endif

@@ -20,6 +20,7 @@
 
 #include <countersign/error.h>
 #include <countersign/protocol.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -152,6 +153,26 @@ int countersign_list_certificates(struct countersign_client *client,
  * wrote to a token. Returns when the lists tell of them.
  */
 int countersign_refresh(struct countersign_client *client, struct countersign_fault *fault);
+
+/*
+ * Watching what happens. next waits for the next event; CS_ERR_CLOSED when the agent has ended, and
+ * a new watch is to be made. Instead of waiting in it, poll the descriptor for input and call next
+ * once, and again as long as has_more. A watch is for one thread.
+ */
+struct countersign_watch;
+struct countersign_event {
+    uint64_t generation; /* of the agent's picture after it */
+    int kind;            /* enum cs_event_kind */
+    char subject[4096];  /* URI of the token or identity, or "" */
+    char text[4096];     /* what happened, for people */
+};
+int countersign_watch_new(struct countersign_client *client, struct countersign_watch **watchp,
+    struct countersign_fault *fault);
+void countersign_watch_free(struct countersign_watch *watch);
+int countersign_watch_fd(const struct countersign_watch *watch);
+bool countersign_watch_has_more(const struct countersign_watch *watch);
+int countersign_watch_next(struct countersign_watch *watch, struct countersign_event *event,
+    struct countersign_fault *fault);
 
 size_t countersign_list_n(const struct countersign_list *list);
 void countersign_list_free(struct countersign_list *list);

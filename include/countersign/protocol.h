@@ -26,6 +26,8 @@ enum cs_message_type {
     CS_MSG_STATUS = 0x0009,
     CS_MSG_FIND = 0x000a,
     CS_MSG_REFRESH = 0x000b,
+    CS_MSG_WATCH = 0x000c,
+    CS_MSG_EVENT = 0x00f0, /* agent to client, after WATCH */
     CS_MSG_REPLY = 0x8000,
     CS_MSG_ERROR = 0xffff,
 };
@@ -67,6 +69,19 @@ enum cs_identity_flag {
     CS_IDENTITY_KEY_SEEN = 1 << 0, /* the private key itself has been seen, not only inferred */
     CS_IDENTITY_ALWAYS_AUTHENTICATE = 1
                                       << 1, /* CKA_ALWAYS_AUTHENTICATE: a PIN for each signature */
+};
+
+/* EVENT: what happened. A client that does not know a number treats it as CS_EVENT_PICTURE. */
+enum cs_event_kind {
+    CS_EVENT_PICTURE = 0, /* the lists changed: ask for them again */
+    CS_EVENT_TOKEN_ADDED = 1,
+    CS_EVENT_TOKEN_REMOVED = 2,
+    CS_EVENT_TOKEN_UNLOCKED = 3,
+    CS_EVENT_TOKEN_LOCKED = 4,
+    CS_EVENT_IDENTITY_ADDED = 5,
+    CS_EVENT_IDENTITY_REMOVED = 6,
+    CS_EVENT_SIGNED = 7,
+    CS_EVENT_EXPIRING = 8,
 };
 
 enum cs_key_type {

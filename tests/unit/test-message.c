@@ -119,6 +119,19 @@ static void sample_msg_found(struct cs_buf *buf)
                 .has_identity = true, .identity = identity, .n_chain = 2, .chain = TWO_ENTRIES}});
 }
 
+static void sample_msg_watching(struct cs_buf *buf)
+{
+    cs_msg_watching_put(buf, &(struct cs_msg_watching){.generation = 1ull << 50});
+}
+
+static void sample_msg_event(struct cs_buf *buf)
+{
+    cs_msg_event_put(buf, &(struct cs_msg_event){.generation = 1ull << 50,
+                              .kind = CS_EVENT_TOKEN_LOCKED,
+                              .subject = TEXT("pkcs11:token=corp"),
+                              .text = TEXT("token 'corp' is locked")});
+}
+
 static void sample_msg_sign(struct cs_buf *buf)
 {
     cs_msg_sign_put(
@@ -182,6 +195,8 @@ CODEC_BODY(msg_resolve, cs_msg_resolve);
 CODEC_BODY(msg_resolved, cs_msg_resolved);
 CODEC_BODY(msg_find, cs_msg_find);
 CODEC_BODY(msg_found, cs_msg_found);
+CODEC_BODY(msg_watching, cs_msg_watching);
+CODEC_BODY(msg_event, cs_msg_event);
 CODEC_BODY(msg_sign, cs_msg_sign);
 CODEC_BODY(msg_signed, cs_msg_signed);
 CODEC_BODY(msg_unlock, cs_msg_unlock);
@@ -194,9 +209,10 @@ static void test_every_body_comes_back_and_nothing_else_does(void **state)
 {
     const struct codec codecs[] = {CODEC(msg_hello), CODEC(msg_welcome), CODEC(msg_error),
         CODEC(msg_page), CODEC(msg_token), CODEC(msg_identity), CODEC(msg_certificate),
-        CODEC(msg_resolve), CODEC(msg_resolved), CODEC(msg_find), CODEC(msg_found), CODEC(msg_sign),
-        CODEC(msg_signed), CODEC(msg_unlock), CODEC(msg_lock), CODEC(msg_token_names),
-        CODEC(msg_status), CODEC(msg_module)};
+        CODEC(msg_resolve), CODEC(msg_resolved), CODEC(msg_find), CODEC(msg_found),
+        CODEC(msg_watching), CODEC(msg_event), CODEC(msg_sign), CODEC(msg_signed),
+        CODEC(msg_unlock), CODEC(msg_lock), CODEC(msg_token_names), CODEC(msg_status),
+        CODEC(msg_module)};
 
     (void)state;
     for (size_t i = 0; i < sizeof(codecs) / sizeof(codecs[0]); i++)
