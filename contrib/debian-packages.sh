@@ -7,6 +7,7 @@
 packages_build=(
     gcc libc6-dev dpkg-dev meson ninja-build pkgconf
     libssl-dev libuv1-dev libp11-dev libp11-kit-dev libinih-dev libjson-c-dev libassuan-dev
+    libdbus-1-dev
     libcmocka-dev
 )
 
@@ -17,6 +18,7 @@ packages_check=(
     "${packages_demo[@]}"
     clang clang-format libclang-rt-dev shellcheck mandoc git
     binutils gnutls-bin iproute2 pinentry-curses pinentry-tty procps
+    dbus-daemon python3-dbus python3-dbusmock
 )
 
 # install_packages PACKAGE…: installs what is missing, as root or with sudo; does nothing when
