@@ -20,32 +20,59 @@
 #include "provider/fetch.h"
 
 #include <dlfcn.h>
+#include <link.h>
 #include <pthread.h>
 #include <string.h>
 
-/* A function of the object that holds `base`. */
-static void *symbol_in(void *handle, const char *name, const void *base)
+/* A loaded object: its name, and the segment with a certain address in it. */
+struct object {
+    uintptr_t address, low, high;
+    const char *name;
+};
+
+static int holds_address(struct dl_phdr_info *info, size_t size, void *data)
+{
+    struct object *object = data;
+
+    (void)size;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        uintptr_t low = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+        uintptr_t high = low + info->dlpi_phdr[i].p_memsz;
+
+        if (info->dlpi_phdr[i].p_type != PT_LOAD || object->address < low ||
+            object->address >= high)
+            continue;
+        object->low = low;
+        object->high = high;
+        object->name = info->dlpi_name;
+        return 1;
+    }
+    return 0;
+}
+
+/* A function of the object, whose code lies in one segment; NULL for another object's. */
+static void *function_of(const struct object *object, void *handle, const char *name)
 {
     void *symbol = handle ? dlsym(handle, name) : NULL;
-    Dl_info info;
 
-    return symbol && dladdr(symbol, &info) && info.dli_fbase == base ? symbol : NULL;
+    return (uintptr_t)symbol >= object->low && (uintptr_t)symbol < object->high ? symbol : NULL;
 }
 
 static void find_functions(struct cs_provider *provider)
 {
-    void *core, *handle, *fetch, *release;
-    Dl_info info;
+    /* Any function of the core tells which object the core is. (dladdr would, too, but it looks at
+     * all symbols on the way.) */
+    struct object object = {.address = (uintptr_t)provider->get_libctx};
+    void *handle, *fetch, *release;
 
-    /* Any function of the core tells which object the core is. */
-    memcpy(&core, &provider->get_libctx, sizeof(core));
-    if (!dladdr(core, &info) || !info.dli_fname)
+    if (!dl_iterate_phdr(holds_address, &object))
         return;
-    handle = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
-    if (!handle) /* the program itself, which has no name to the loader */
+    if (object.name && *object.name)
+        handle = dlopen(object.name, RTLD_LAZY | RTLD_NOLOAD);
+    else /* the program itself */
         handle = dlopen(NULL, RTLD_LAZY);
-    fetch = symbol_in(handle, "EVP_KEYMGMT_fetch", info.dli_fbase);
-    release = symbol_in(handle, "EVP_KEYMGMT_free", info.dli_fbase);
+    fetch = function_of(&object, handle, "EVP_KEYMGMT_fetch");
+    release = function_of(&object, handle, "EVP_KEYMGMT_free");
     if (fetch && release) {
         memcpy(&provider->keymgmt_fetch, &fetch, sizeof(fetch));
         memcpy(&provider->keymgmt_free, &release, sizeof(release));
