@@ -18,6 +18,7 @@
 
 #define N_THREADS 4
 #define N_ROUNDS 25
+#define N_CHILDREN 10
 
 struct worker {
     struct guest *guest;
@@ -72,8 +73,10 @@ static void assert_child_signs(struct guest *f, EVP_PKEY *key)
     pid_t child = fork();
     int status;
 
-    if (child == 0)
+    if (child == 0) {
+        alarm(20); /* a deadlock is a failure, not a hang */
         _exit(guest_signs(f, key, keyring_find(&keyring, "rsa")) ? 0 : 1);
+    }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
@@ -87,6 +90,20 @@ static void test_a_child_signs_with_its_parents_key(void **state)
     for (int i = 0; i < 4; i++)
         assert_child_signs(f, key);
     assert_true(guest_signs(f, key, keyring_find(&keyring, "rsa")));
+    EVP_PKEY_free(key);
+}
+
+static void test_children_of_busy_threads_sign(void **state)
+{
+    struct worker workers[N_THREADS];
+    struct guest *f = *state;
+    EVP_PKEY *key = guest_load_reference(f, "rsa");
+
+    assert_true(guest_signs(f, key, keyring_find(&keyring, "rsa")));
+    start_workers(workers, f, key);
+    for (int i = 0; i < N_CHILDREN; i++)
+        assert_child_signs(f, key);
+    join_workers(workers);
     EVP_PKEY_free(key);
 }
 
@@ -152,6 +169,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         GUEST_TEST(test_threads_share_a_key),
         GUEST_TEST(test_a_child_signs_with_its_parents_key),
+        GUEST_TEST(test_children_of_busy_threads_sign),
         GUEST_TEST(test_a_locked_token_is_told_in_the_agents_words),
         GUEST_TEST(test_an_agent_that_restarts_goes_unnoticed),
         GUEST_TEST(test_without_an_agent_it_fails_at_once),
