@@ -51,13 +51,29 @@ static bool is_session_gone(CK_RV rv)
     return rv == CKR_SESSION_HANDLE_INVALID || rv == CKR_SESSION_CLOSED;
 }
 
+/* A session that lives: what a dead one answers to C_Login, such as CKR_DEVICE_ERROR, would not
+ * tell whether the PIN was looked at, so that it could not be sent again. */
+static CK_RV take_living_session(struct cs_token *token, bool fresh, CK_SESSION_HANDLE *sessionp)
+{
+    CK_SESSION_INFO info;
+    CK_RV rv = cs_session_take(&token->sessions, fresh, sessionp);
+
+    if (rv != CKR_OK || fresh)
+        return rv;
+    rv = CS_MODULE_CALL(token->module, C_GetSessionInfo(*sessionp, &info));
+    if (rv == CKR_OK)
+        return rv;
+    cs_session_give(&token->sessions, *sessionp, rv);
+    return cs_ckr_is_stale(rv) ? cs_session_take(&token->sessions, true, sessionp) : rv;
+}
+
 /* A null PIN: it is entered on the reader. */
 static CK_RV enter_once(struct cs_token *token, struct cs_secret *pin, bool fresh)
 {
     CK_UTF8CHAR *data = pin ? (CK_UTF8CHAR *)cs_secret_data(pin) : NULL;
     CK_ULONG len = pin ? cs_secret_len(pin) : 0;
     CK_SESSION_HANDLE session;
-    CK_RV rv = cs_session_take(&token->sessions, fresh, &session);
+    CK_RV rv = take_living_session(token, fresh, &session);
 
     if (rv != CKR_OK)
         return rv;

@@ -71,8 +71,8 @@ static int print_modules(const struct cs_cli *cli, const struct countersign_stat
     }
     if (countersign_status_n_modules(agent) == 0) {
         cs_field_print(cli, "Modules",
-            "none: install one that registers with p11-kit, or name it in a [module] section of "
-            "~/.config/countersign/agent.conf");
+            "none: install one that registers with p11-kit, or name it in a [module] section of a "
+            "file ~/.config/countersign/*.conf, see countersign.conf(5)");
         return 0;
     }
     fputc('\n', cli->out);

@@ -73,7 +73,7 @@ static int check_owner(int fd, const char *path, struct cs_fault *fault)
     if (peer.uid == geteuid() || peer.uid == 0)
         return 0;
     return cs_fail(fault, CS_ERR_WRONG_USER,
-        "the socket %s belongs to another user (uid %u, you are uid %u): set COUNTERSIGN_SOCKET or "
+        "socket %s belongs to uid %u, you are uid %u: set COUNTERSIGN_SOCKET or "
         "XDG_RUNTIME_DIR to your own agent's",
         path, (unsigned)peer.uid, (unsigned)geteuid());
 }

@@ -137,8 +137,8 @@ static void *accept_all(void *argument)
         assert(worker && n < FAKE_CONNECTIONS_MAX);
         *worker = (struct worker){.agent = agent, .fd = fd};
         agent->fds[n] = fd;
+        atomic_store(&agent->n_connections, n + 1); /* counted before it is answered */
         assert(pthread_create(&agent->workers[n], NULL, serve, worker) == 0);
-        atomic_store(&agent->n_connections, n + 1);
     }
     return NULL;
 }

@@ -290,7 +290,7 @@ static void test_another_users_socket_is_refused(void **state)
     fake_agent_restart(&f->agent); /* the kernel remembers who called listen */
     assert_int_equal(seteuid(0), 0);
     assert_int_equal(sign_text(f, "secret"), CS_ERR_WRONG_USER);
-    assert_non_null(strstr(f->fault.text, "another user (uid 65534, you are uid 0)"));
+    assert_non_null(strstr(f->fault.text, "belongs to uid 65534, you are uid 0"));
     assert_int_equal(f->agent.n_requests, 0);
 
     assert_int_equal(chmod(f->agent.directory, 0700), 0);
