@@ -13,6 +13,7 @@ module/script.c has the grammar of the script, module/log.c that of the log.
 """
 import os
 import pathlib
+import shutil
 import struct
 import time
 
@@ -49,7 +50,9 @@ class Fault:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(mode=0o700, exist_ok=True)
-        self.module = MODULE
+        # A copy, for an agent takes a module once, whatever it is called.
+        self.module = self.folder / MODULE.name
+        shutil.copy2(MODULE, self.module)
         self.environment = {"COUNTERSIGN_FAULT_DIR": str(self.folder),
                             "COUNTERSIGN_FAULT_MODULE": str(programs.SOFTHSM)}
         self.init_args = f"dir={self.folder}"  # for a second module beside the first
