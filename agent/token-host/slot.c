@@ -58,7 +58,7 @@ static void insert_token(struct cs_slots *slots, struct cs_token *token)
     pthread_mutex_unlock(&slots->lock);
 }
 
-static void remove_token(struct cs_slots *slots, struct cs_token *token)
+static void unlink_token(struct cs_slots *slots, struct cs_token *token)
 {
     struct cs_token **p = &slots->tokens;
 
@@ -67,27 +67,34 @@ static void remove_token(struct cs_slots *slots, struct cs_token *token)
         p = &(*p)->next;
     *p = token->next;
     pthread_mutex_unlock(&slots->lock);
+}
+
+static void remove_token(struct cs_slots *slots, struct cs_token *token)
+{
+    unlink_token(slots, token);
     cs_info("token '%s' is gone", token->name);
     cs_token_report_gone(token);
     cs_token_unref(token);
 }
 
+/* In the list before it is read: as soon as it is reported the agent may ask for it. */
 static void add_token(struct cs_slots *slots, CK_SLOT_ID slot, const CK_TOKEN_INFO *info)
 {
-    CS_AUTO(cs_token_unrefp) struct cs_token *token = NULL;
     struct cs_failure failure = {0};
+    struct cs_token *token;
     int r;
 
     r = cs_token_new(slots->module, slots->link, ++slots->last_number, slot, info, &token);
-    if (r == 0)
+    if (r == 0) {
+        token->seen = true;
+        insert_token(slots, token);
         r = cs_token_read(token, false, &failure);
-    if (r < 0) {
-        cs_warn(
-            "slot %lu is passed over: %s", (unsigned long)slot, cs_fault_text(&failure.fault, r));
-        return;
+        if (r == 0)
+            return;
+        unlink_token(slots, token);
+        cs_token_unref(token);
     }
-    token->seen = true;
-    insert_token(slots, cs_steal(&token));
+    cs_warn("slot %lu is passed over: %s", (unsigned long)slot, cs_fault_text(&failure.fault, r));
 }
 
 static void look_again(struct cs_token *token, const CK_TOKEN_INFO *info)
