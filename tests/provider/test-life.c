@@ -97,8 +97,13 @@ static void test_children_of_busy_threads_sign(void **state)
 {
     struct worker workers[N_THREADS];
     struct guest *f = *state;
-    EVP_PKEY *key = guest_load_reference(f, "rsa");
+    EVP_PKEY *key;
 
+#ifdef __SANITIZE_ADDRESS__
+    print_message("# AddressSanitizer's allocator does not survive a fork beside other threads\n");
+    skip();
+#endif
+    key = guest_load_reference(f, "rsa");
     assert_true(guest_signs(f, key, keyring_find(&keyring, "rsa")));
     start_workers(workers, f, key);
     for (int i = 0; i < N_CHILDREN; i++)
