@@ -5,6 +5,7 @@
  * reaped. Called by main.
  */
 #include "agent.h"
+#include "bus/bus.h"
 #include "login.h"
 #include "request.h"
 #include "base/log.h"
@@ -22,6 +23,7 @@ struct agent {
     uv_check_t turn;
     struct cs_service service;
     struct cs_listener listener;
+    struct cs_bus *bus; /* NULL before the start, and after the end */
     bool stopping;
 };
 
@@ -54,6 +56,8 @@ static void stop(struct agent *agent)
         return;
     agent->stopping = true;
     cs_listener_stop(&agent->listener);
+    cs_bus_free(agent->bus);
+    agent->bus = NULL;
     cs_supervisor_stop(&agent->service.supervisor);
     end_if_stopped(agent);
 }
@@ -155,6 +159,8 @@ static int serve(struct agent *agent, struct cs_fault *fault)
 
     if (r == 0)
         r = cs_supervisor_start(&agent->service.supervisor);
+    if (r == 0)
+        r = cs_bus_new(&agent->service, agent->listener.path, &agent->bus);
     if (r == 0)
         cs_info("listens at %s", agent->listener.path);
     else

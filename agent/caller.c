@@ -59,6 +59,16 @@ int cs_caller_init(struct cs_caller *caller, int socket)
     return 0;
 }
 
+int cs_caller_init_process(struct cs_caller *caller, uid_t uid, pid_t pid)
+{
+    *caller = (struct cs_caller){
+        .uid = uid, .pid = pid, .pidfd = -1, .environment = CS_BUF_INIT(CS_FRAME_MAX)};
+    if (pid > 0)
+        caller->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    read_exe(caller);
+    return 0;
+}
+
 void cs_caller_deinit(struct cs_caller *caller)
 {
     if (caller->pidfd >= 0)

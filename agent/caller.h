@@ -19,6 +19,8 @@ struct cs_caller {
 
 /* CS_ERR_SYSTEM when the kernel does not tell who it is. */
 int cs_caller_init(struct cs_caller *caller, int socket);
+/* The same of a process that someone else, such as the bus, vouches for; pid 0: not known. */
+int cs_caller_init_process(struct cs_caller *caller, uid_t uid, pid_t pid);
 void cs_caller_deinit(struct cs_caller *caller);
 /* Keeps what HELLO says: the name, and the variables that are for prompts. */
 int cs_caller_introduce(
