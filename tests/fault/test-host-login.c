@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The token host where PINs are counted, typed on a keypad, or wanted for every signature. */
+#include "rig.h"
+
+#include <countersign/error.h>
+#include <string.h>
+
+static void test_a_wrong_pin_is_sent_once(void **state)
+{
+    struct host_token *token;
+    struct host_answer answer;
+    struct host host;
+
+    (void)state;
+    token = rig_start(&host, CORP "tries=3", &rig_by_wrong_command);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(host_login_auto(&host, token, true).code, CS_ERR_PIN_INCORRECT);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(host_login(&host, token, "9999").code, CS_ERR_PIN_INCORRECT);
+    assert_int_equal(control_count("C_Login slot=0", NULL), 1);
+    assert_true(token->flags & CS_TOKEN_PIN_COUNT_LOW);
+    /* With one try left even another PIN needs a person who insists. */
+    answer = host_login(&host, token, "8888");
+    assert_int_equal(answer.code, CS_ERR_PIN_INCORRECT);
+    assert_non_null(strstr(answer.text, "one more wrong PIN blocks"));
+    assert_true(token->flags & CS_TOKEN_PIN_FINAL_TRY);
+    assert_int_equal(host_login(&host, token, "7777").code, CS_ERR_PIN_FINAL_TRY);
+    assert_int_equal(host_login(&host, token, SOFTHSM_PIN).code, CS_ERR_PIN_FINAL_TRY);
+    assert_int_equal(control_count("C_Login slot=0", NULL), 2);
+    rig_end(&host);
+}
+
+static struct host_answer insist(struct host *host, const struct host_token *token)
+{
+    struct cs_host_login_request force = {
+        .slot = token->slot, .how = CS_HOST_LOGIN_FORCE, .on_request = 1};
+
+    return host_answer(host, host_ask_login(host, &force, -1));
+}
+
+static void test_the_last_try_is_for_who_insists(void **state)
+{
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    token = rig_start(&host, CORP "tries=1", &rig_by_command);
+    assert_int_equal(host_login_auto(&host, token, true).code, CS_ERR_PIN_FINAL_TRY);
+    assert_int_equal(control_count("C_Login slot=0", NULL), 0);
+    assert_int_equal(insist(&host, token).type, CS_HOST_DONE);
+    rig_end(&host);
+
+    token = rig_start(&host, CORP "tries=1", &rig_by_wrong_command);
+    assert_int_equal(insist(&host, token).code, CS_ERR_PIN_INCORRECT);
+    assert_true(token->flags & CS_TOKEN_PIN_BLOCKED);
+    control_clear();
+    assert_int_equal(insist(&host, token).code, CS_ERR_PIN_BLOCKED);
+    assert_int_equal(host_login(&host, token, SOFTHSM_PIN).code, CS_ERR_PIN_BLOCKED);
+    assert_int_equal(control_count("C_Login slot=0", NULL), 0);
+    rig_end(&host);
+}
+
+/* The card judged the PIN, and then the reader failed: nobody knows what it said. */
+static void test_a_pin_whose_answer_was_lost_is_not_sent_again(void **state)
+{
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    token = rig_start(&host, CORP "tries=3\nfail C_Login CKR_DEVICE_ERROR after once", NULL);
+    assert_int_equal(host_login(&host, token, "9999").code, CS_ERR_TOKEN_FAILED);
+    assert_int_equal(control_count("C_Login slot=0", NULL), 1);
+    rig_end(&host);
+}
+
+static void test_the_reader_asks_for_the_pin(void **state)
+{
+    struct cs_host_login_request m = {.how = CS_HOST_LOGIN_AUTO, .on_request = 1};
+    struct host_token *token, *home;
+    struct host host;
+    uint32_t id;
+
+    (void)state;
+    token = rig_start(&host, CORP "keypad tries=3\nslot 1 token=home", &rig_by_command);
+    home = host_token(&host, "home");
+    assert_true(token->flags & CS_TOKEN_PROTECTED_PATH);
+    m.slot = token->slot;
+    id = host_ask_login(&host, &m, -1);
+    control_wait(1, "@keypad slot=0");
+    /* Others do not wait for that person. */
+    assert_int_equal(host_login_auto(&host, home, true).type, CS_HOST_DONE);
+    assert_string_equal(verify_sign(&host, home, &rig_home_key, ID).text, "");
+    control_type(0, "pin " SOFTHSM_PIN);
+    assert_int_equal(host_answer(&host, id).type, CS_HOST_DONE);
+    assert_string_equal(verify_sign(&host, token, &rig_key, ID).text, "");
+    assert_int_equal(control_count("C_Login slot=0", "pin=null", NULL), 1);
+    assert_int_equal(control_count("C_Login slot=0", NULL), 1);
+    rig_end(&host);
+}
+
+static void test_the_reader_refuses_or_is_left_alone(void **state)
+{
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    token = rig_start(&host, CORP "keypad tries=3", &rig_by_command);
+    control_type(0, "cancel");
+    assert_int_equal(host_login_auto(&host, token, true).code, CS_ERR_CANCELLED);
+    control_type(0, "pin 0000");
+    assert_int_equal(host_login_auto(&host, token, true).code, CS_ERR_PIN_INCORRECT);
+    assert_true(token->flags & CS_TOKEN_PIN_COUNT_LOW);
+    assert_int_equal(control_count("C_Login slot=0", NULL), 2);
+    rig_end(&host);
+}
+
+static void test_a_token_that_is_pulled_while_its_pin_is_typed(void **state)
+{
+    struct cs_host_login_request m = {.how = CS_HOST_LOGIN_AUTO, .on_request = 1};
+    struct host_token *token;
+    struct host host;
+    uint32_t id;
+
+    (void)state;
+    token = rig_start(&host, CORP "keypad", NULL);
+    m.slot = token->slot;
+    id = host_ask_login(&host, &m, -1);
+    control_wait(1, "@keypad");
+    control_script("slot 0 absent\n");
+    assert_int_equal(host_answer(&host, id).code, CS_ERR_TOKEN_ABSENT);
+    rig_end(&host);
+}
+
+/* The PIN of one token is not for the other, however quick the hand. */
+static void test_another_token_lies_in_the_slot(void **state)
+{
+    struct host_token *old;
+    struct host host;
+
+    (void)state;
+    old = rig_start(&host, CORP "tries=3", &rig_by_wrong_command);
+    control_script("slot 0 token=home tries=3\n");
+    assert_int_equal(host_login(&host, old, "9999").code, CS_ERR_TOKEN_ABSENT);
+    assert_int_equal(control_count("C_Login slot=0", NULL), 0);
+    assert_int_equal(host_refresh(&host).type, CS_HOST_DONE);
+    assert_true(old->gone);
+    assert_non_null(host_token(&host, "home"));
+    rig_end(&host);
+}
+
+static void test_a_key_that_asks_always_is_one_unbroken_job(void **state)
+{
+    struct host_token *token, *home;
+    struct host host;
+
+    (void)state;
+    token = rig_start_unlocked(&host, CORP "always-authenticate\nslot 1 token=home");
+    home = host_token(&host, "home");
+    assert_int_equal(host_login_auto(&host, home, true).type, CS_HOST_DONE);
+    control_clear();
+    rig_ask_signatures(&host, token, 12);
+    rig_ask_signatures(&host, home, 12);
+    host_ask(&host, CS_HOST_REFRESH);
+    rig_sign_all(&host, "", 25);
+    assert_int_equal(control_count("user=CONTEXT_SPECIFIC", NULL), 12);
+    assert_int_equal(control_count("C_Sign slot=0", "rv=CKR_OK", NULL), 12);
+    rig_end(&host);
+}
+
+static void test_a_key_that_asks_always_on_the_reader(void **state)
+{
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    token = rig_start(&host, CORP "keypad always-authenticate", NULL);
+    control_type(0, "pin " SOFTHSM_PIN);
+    assert_int_equal(host_login_auto(&host, token, true).type, CS_HOST_DONE);
+    control_type(0, "pin " SOFTHSM_PIN);
+    assert_string_equal(verify_sign(&host, token, &rig_key, ID).text, "");
+    control_type(0, "cancel");
+    assert_int_equal(verify_sign(&host, token, &rig_key, ID).code, CS_ERR_CANCELLED);
+    control_type(0, "pin " SOFTHSM_PIN);
+    assert_string_equal(verify_sign(&host, token, &rig_key, ID).text, "");
+    rig_end(&host);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_wrong_pin_is_sent_once),
+        TEST(the_last_try_is_for_who_insists),
+        TEST(a_pin_whose_answer_was_lost_is_not_sent_again),
+        TEST(the_reader_asks_for_the_pin),
+        TEST(the_reader_refuses_or_is_left_alone),
+        TEST(a_token_that_is_pulled_while_its_pin_is_typed),
+        TEST(another_token_lies_in_the_slot),
+        TEST(a_key_that_asks_always_is_one_unbroken_job),
+        TEST(a_key_that_asks_always_on_the_reader),
+    };
+
+    return cmocka_run_group_tests(tests, rig_set_up, rig_tear_down);
+}
