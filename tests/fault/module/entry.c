@@ -48,6 +48,15 @@ static CK_RV open_session(struct fault_call *call, CK_FLAGS flags, CK_VOID_PTR a
     return rv;
 }
 
+static CK_RV session_info(struct fault_call *call, CK_SESSION_INFO *info)
+{
+    CK_RV rv = fault_session_info(call->session, info);
+
+    if (rv == CKR_OK)
+        fault_call_note(call, " state=%lu", info->state);
+    return rv;
+}
+
 /* clang-format off */
 #define ROW(name, on, id, parameters, what) \
     static CK_RV entry_##name parameters \
@@ -94,7 +103,7 @@ ROW(C_CloseAllSessions, FAULT_ON_ANY_SLOT, slot, (CK_SLOT_ID slot),
     fault_session_close_all(call.slot))
 
 ROW(C_CloseSession, FAULT_ON_ANY_SESSION, session, (H), fault_session_close(call.session))
-SESSION(C_GetSessionInfo, (H, CK_SESSION_INFO *info), fault_session_info(call.session, info))
+SESSION(C_GetSessionInfo, (H, CK_SESSION_INFO *info), session_info(&call, info))
 SESSION(C_GetOperationState, (H, OUT), REAL(C_GetOperationState)(session, out, out_len))
 SESSION(C_SetOperationState, (H, IN, CK_OBJECT_HANDLE key, CK_OBJECT_HANDLE other),
     REAL(C_SetOperationState)(session, in, in_len, key, other))
