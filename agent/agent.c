@@ -8,6 +8,7 @@
 #include "bus/bus.h"
 #include "login.h"
 #include "request.h"
+#include "session/desktop.h"
 #include "base/log.h"
 #include "base/runtime.h"
 
@@ -24,6 +25,8 @@ struct agent {
     struct cs_service service;
     struct cs_listener listener;
     struct cs_bus *bus; /* NULL before the start, and after the end */
+    struct cs_desktop desktop;
+    bool has_desktop;
     bool stopping;
 };
 
@@ -58,6 +61,8 @@ static void stop(struct agent *agent)
     cs_listener_stop(&agent->listener);
     cs_bus_free(agent->bus);
     agent->bus = NULL;
+    if (agent->has_desktop)
+        cs_desktop_stop(&agent->desktop);
     cs_supervisor_stop(&agent->service.supervisor);
     end_if_stopped(agent);
 }
@@ -85,6 +90,8 @@ static void on_turn(uv_check_t *turn)
     struct agent *agent = turn->data;
 
     cs_change_look(&agent->service.change, &agent->service.inventory, &agent->service.watchers);
+    if (agent->has_desktop && !agent->stopping)
+        cs_desktop_look(&agent->desktop);
 }
 
 /* As many clients as the limit allows need a descriptor or two each. */
@@ -159,6 +166,10 @@ static int serve(struct agent *agent, struct cs_fault *fault)
 
     if (r == 0)
         r = cs_supervisor_start(&agent->service.supervisor);
+    if (r == 0) {
+        r = cs_desktop_start(&agent->desktop, &agent->service);
+        agent->has_desktop = r == 0;
+    }
     if (r == 0)
         r = cs_bus_new(&agent->service, agent->listener.path, &agent->bus);
     if (r == 0)

@@ -45,6 +45,10 @@ static int set_path(char **pathp, const struct cs_setting *at, struct cs_fault *
 
 static int set_agent(struct cs_config *config, const struct cs_setting *at, struct cs_fault *fault)
 {
+    const char *mend;
+
+    if (cs_session_setting_take(&config->session, at->name, at->value, &mend))
+        return mend ? refuse(at, fault, mend) : 0;
     if (strcmp(at->name, "prompt") == 0) {
         config->prompt = strcmp(at->value, "never") != 0;
         if (config->prompt && strcmp(at->value, "auto") != 0)
@@ -62,8 +66,7 @@ static int set_agent(struct cs_config *config, const struct cs_setting *at, stru
         config->prompt_timeout = (uint32_t)seconds;
         return 0;
     }
-    return refuse(
-        at, fault, "no such setting in [agent]: there are prompt, pinentry and prompt-timeout");
+    return refuse(at, fault, "no such setting in [agent]: countersign.conf(5) names them all");
 }
 
 static struct cs_config_module *module_of(
@@ -316,6 +319,7 @@ int cs_config_load(const char *path, struct cs_config **configp, struct cs_fault
         return CS_ERR_MEMORY;
     config->prompt = true;
     config->prompt_timeout = PROMPT_TIMEOUT;
+    cs_session_setting_init(&config->session);
     if (!path)
         r = load_usual_places(config, fault);
     else if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))

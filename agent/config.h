@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "session/setting.h"
 
 /* [module "name"] */
 struct cs_config_module {
@@ -26,6 +27,7 @@ struct cs_config {
     bool prompt; /* may ask a person */
     char *pinentry;
     uint32_t prompt_timeout; /* seconds */
+    struct cs_session_setting session;
     size_t n_modules;
     struct cs_config_module *modules;
     size_t n_tokens;

@@ -8,14 +8,17 @@
 #include <countersign/protocol.h>
 #include <sys/queue.h>
 
+struct cs_token;
+
 struct cs_event {
     enum cs_event_kind kind;
-    struct cs_bytes subject;  /* the URI of a token or identity */
-    struct cs_bytes identity; /* its id, where it is about an identity */
-    const char *text;         /* what happened, for people */
-    const char *program;      /* CS_EVENT_SIGNED: who */
-    const char *scheme;       /* CS_EVENT_SIGNED */
-    int64_t not_after;        /* CS_EVENT_EXPIRING */
+    struct cs_bytes subject;      /* the URI of a token or identity */
+    struct cs_bytes identity;     /* its id, where it is about an identity */
+    const struct cs_token *token; /* CS_EVENT_SIGNED: the key's */
+    const char *text;             /* what happened, for people */
+    const char *program;          /* CS_EVENT_SIGNED: who */
+    const char *scheme;           /* CS_EVENT_SIGNED */
+    int64_t not_after;            /* CS_EVENT_EXPIRING */
 };
 
 struct cs_watcher {

@@ -28,7 +28,8 @@ struct cs_login {
 
 static void try_next(struct cs_login *login);
 
-static struct cs_login *find(struct cs_service *service, const struct cs_host *host, uint32_t slot)
+static struct cs_login *find(
+    const struct cs_service *service, const struct cs_host *host, uint32_t slot)
 {
     struct cs_login *login;
 
@@ -219,6 +220,11 @@ void cs_login_leave(struct cs_login_waiter *waiter)
     if (login->job)
         cs_job_abandon(login->job);
     login_free(login);
+}
+
+bool cs_login_is_under_way(const struct cs_service *service, const struct cs_token *token)
+{
+    return find(service, token->host, token->slot) != NULL;
 }
 
 void cs_login_cancel(struct cs_service *service, const struct cs_token *token)

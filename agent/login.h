@@ -24,6 +24,7 @@ int cs_login_wait(
     struct cs_service *service, const struct cs_token *token, struct cs_login_waiter *waiter);
 /* The waiter gives up; a login nobody waits for is given up, too. */
 void cs_login_leave(struct cs_login_waiter *waiter);
+bool cs_login_is_under_way(const struct cs_service *service, const struct cs_token *token);
 /* The token is being locked on purpose. */
 void cs_login_cancel(struct cs_service *service, const struct cs_token *token);
 

@@ -47,6 +47,7 @@ static void tell(const struct cs_request *request, const struct cs_identity *ide
     cs_event_tell(&request->service->watchers, &(const struct cs_event){.kind = CS_EVENT_SIGNED,
                                                    .subject = cs_bytes_of(identity->uri),
                                                    .identity = CS_BYTES(request->id, CS_ID_SIZE),
+                                                   .token = identity->token,
                                                    .text = text,
                                                    .program = cs_caller_name(request->caller),
                                                    .scheme = scheme->name});

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A bus that may not be there yet, or go: connected to when it can be, again and again. */
+#ifndef CS_AGENT_SESSION_DBUS_H
+#define CS_AGENT_SESSION_DBUS_H
+
+#include "bus/loop.h"
+
+#include <stdbool.h>
+
+struct cs_dbus_events {
+    /* There is a connection; ask for signals now. */
+    void (*ready)(void *user);
+    /* A broadcast signal that was asked for. */
+    void (*signal)(void *user, DBusMessage *message);
+    /* The connection has gone. */
+    void (*lost)(void *user);
+};
+
+struct cs_dbus {
+    uv_loop_t *uv;
+    uv_timer_t retry;
+    uint64_t delay;
+    DBusBusType type; /* DBUS_BUS_SESSION or DBUS_BUS_SYSTEM */
+    DBusConnection *connection;
+    struct cs_bus_loop *loop;
+    bool ready;
+    const struct cs_dbus_events *events;
+    void *user;
+};
+
+void cs_dbus_start(struct cs_dbus *bus, uv_loop_t *uv, DBusBusType type,
+    const struct cs_dbus_events *events, void *user);
+/* The struct must live until the loop has closed its handles. No event comes any more. */
+void cs_dbus_stop(struct cs_dbus *bus);
+
+/* These do nothing while there is no connection. */
+void cs_dbus_match(struct cs_dbus *bus, const char *rule);
+/* Sends the message, and drops the reference. reply, which may be NULL, comes unless the
+ * connection goes before. */
+void cs_dbus_call(
+    struct cs_dbus *bus, DBusMessage *message, DBusPendingCallNotifyFunction reply, void *user);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The user's session, as far as the agent cares: when logins end, and what a person is told. */
+#ifndef CS_AGENT_SESSION_DESKTOP_H
+#define CS_AGENT_SESSION_DESKTOP_H
+
+#include "session/logind.h"
+#include "session/timeout.h"
+
+struct cs_desktop {
+    struct cs_service *service;
+    uint64_t generation; /* of the inventory, when it was last looked at */
+    struct cs_watcher watcher;
+    struct cs_timeouts timeouts;
+    struct cs_logind logind;
+    struct cs_dbus bus; /* the session's */
+};
+
+/* CS_ERR_SYSTEM; then there is nothing to stop. */
+int cs_desktop_start(struct cs_desktop *desktop, struct cs_service *service);
+void cs_desktop_stop(struct cs_desktop *desktop);
+/* Once a turn of the loop. */
+void cs_desktop_look(struct cs_desktop *desktop);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What logind tells: the session is locked, the machine goes to sleep. */
+#ifndef CS_AGENT_SESSION_LOGIND_H
+#define CS_AGENT_SESSION_LOGIND_H
+
+#include "session/dbus.h"
+#include "service.h"
+
+struct cs_logind {
+    struct cs_service *service;
+    struct cs_dbus bus;
+    int inhibitor; /* while it is open the machine does not sleep yet; -1 if there is none */
+    bool asked;    /* for an inhibitor */
+};
+
+void cs_logind_start(struct cs_logind *logind, struct cs_service *service);
+void cs_logind_stop(struct cs_logind *logind);
+
+#endif

@@ -1,0 +1,243 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A login ends when the screen is locked, the machine sleeps, time is up or the token is pulled.
+
+That it has ended is not the agent's word: the module saw C_Logout, and C_GetSessionInfo says so.
+"""
+import contextlib
+import os
+
+import dbus
+
+from desktop import MANAGER, SESSION, Bus, missing, wait
+from fault import Fault
+from fixture import Fixture
+from tap import Tap, skip_all
+import protocol_client as protocol
+
+CORP = "slot 0 token=corp"
+PUBLIC_SESSION = 0  # CKS_RO_PUBLIC_SESSION
+
+
+class Desk:
+    def __init__(self, f, settings=""):
+        self.f = f
+        self.token = f.token("corp")
+        self.key = self.token.generate("p256", "alice")
+        self.fault = Fault(f.path("control"))
+        self.fault.script(CORP)
+        self.system, self.session = Bus(f, "system"), Bus(f, "session")
+        self.agent = None
+        self.settings = settings
+
+    def start(self, settings=""):
+        if self.agent:
+            self.agent.stop()
+        self.fault.clear()
+        self.agent = self.f.agent(
+            modules={"fault": self.fault.module}, settings=settings,
+            environment={**self.fault.environment, **self.system.environment,
+                         **self.session.environment})
+
+    def unlock(self):
+        self.fault.clear()
+        self.agent.unlock(self.token)
+        assert self.locked() is None
+
+    def locked(self):
+        """None while it is unlocked, else why it is locked."""
+        with contextlib.closing(protocol.Client(self.agent.socket)) as client:
+            [token] = client.tokens()
+        return None if token.has("unlocked") else token.why
+
+    def sign(self):
+        with contextlib.closing(protocol.Client(self.agent.socket)) as client:
+            one, _chain = client.resolve(self.key.uri, 1)
+            return client.sign(one.id, 0x0403, b"x")
+
+    def expect_logout(self, why):
+        """The token is locked for this reason, and has really logged out."""
+        self.fault.wait("C_Logout", slot=0, rv="CKR_OK")
+        said = wait(self.locked, f"locked: {why}")
+        assert why in said, said
+        assert why in self.agent.cli("status", check=True).stdout
+        before = self.fault.count("C_GetSessionInfo")
+        self.agent.cli("refresh", check=True)
+        asked = self.fault.lines("C_GetSessionInfo")[before:]
+        assert asked and all(line.words["state"] == str(PUBLIC_SESSION) for line in asked), asked
+        assert self.fault.count("C_Logout") == 1, self.fault.tail()
+
+
+def screen_cases(tap, desk, logind, screensavers):
+    session = logind.mock("AddSession", "c1", "seat0", dbus.UInt32(os.getuid()), "somebody", True)
+    other = logind.mock("AddSession", "c2", "seat0", dbus.UInt32(os.getuid() + 1), "other", True)
+    desk.start()
+    wait(lambda: logind.listens(SESSION), "the agent listens to logind")
+    with tap.case("logind's Lock"):
+        desk.unlock()
+        logind.signal(SESSION, "Lock", "", [], path=session)
+        desk.expect_logout("the screen was locked")
+        for line in desk.fault.lines("C_Logout"):
+            tap.comment(f"{line}")
+    with tap.case("logind's LockedHint"):
+        desk.unlock()
+        changed = dbus.Dictionary({"LockedHint": True}, signature="sv")
+        logind.signal("org.freedesktop.DBus.Properties", "PropertiesChanged", "sa{sv}as",
+                      [SESSION, changed, dbus.Array([], signature="s")], path=session)
+        desk.expect_logout("the screen was locked")
+    with tap.case("another user's screen is none of ours"):
+        desk.unlock()
+        logind.signal(SESSION, "Lock", "", [], path=other)
+        wait(lambda: "another user's" in desk.agent.log(), "the agent has looked whose it is")
+        assert desk.sign() and desk.locked() is None
+    for name, mock in screensavers.items():
+        with tap.case(f"{name} is active"):
+            wait(lambda: mock.listens(name), f"the agent listens to {name}")  # pylint: disable=cell-var-from-loop
+            desk.unlock()
+            mock.signal(name, "ActiveChanged", "b", [False])
+            mock.signal(name, "ActiveChanged", "b", [True])
+            desk.expect_logout("the screen was locked")
+    with tap.case("nobody is hindered from unlocking again"):
+        desk.unlock()
+        assert desk.sign()
+
+
+def sleep_cases(tap, desk, logind):
+    def inhibitors():
+        return [one for one in logind.call(MANAGER, "ListInhibitors") if one[1] == "Countersign"]
+
+    with tap.case("sleep waits until the token is locked"):
+        desk.fault.script(CORP, "delay C_Logout 300")
+        [held] = wait(inhibitors, "the inhibitor")
+        assert held[0] == "sleep" and held[3] == "delay", held
+        desk.unlock()
+        logind.signal(MANAGER, "PrepareForSleep", "b", [True])
+        wait(lambda: not inhibitors(), "the inhibitor is let go")
+        assert desk.fault.count("C_Logout", rv="CKR_OK") == 1, desk.fault.tail()
+        desk.expect_logout("the machine went to sleep")
+    with tap.case("awake again, the next sleep is waited for, too"):
+        desk.fault.script(CORP)
+        logind.signal(MANAGER, "PrepareForSleep", "b", [False])
+        wait(inhibitors, "the inhibitor anew")
+        desk.unlock()
+        logind.signal(MANAGER, "PrepareForSleep", "b", [True])
+        wait(lambda: not inhibitors(), "the inhibitor is let go")
+        assert desk.fault.count("C_Logout", rv="CKR_OK") == 1
+        logind.signal(MANAGER, "PrepareForSleep", "b", [False])
+        wait(inhibitors, "the inhibitor anew")
+    with tap.case("with nothing to lock, sleep is not delayed"):
+        logind.signal(MANAGER, "PrepareForSleep", "b", [True])
+        wait(lambda: not inhibitors(), "the inhibitor is let go")
+        logind.signal(MANAGER, "PrepareForSleep", "b", [False])
+        wait(inhibitors, "the inhibitor anew")
+
+
+def bus_cases(tap, desk, screensavers):
+    with tap.case("a bus that vanishes does no harm, and one that returns is heard"):
+        name = "org.gnome.ScreenSaver"
+        desk.unlock()
+        desk.session.stop()
+        assert desk.sign()
+        desk.session.start()
+        mock = screensavers[name] = desk.session.mock("gnome_screensaver")
+        wait(lambda: mock.listens(name), "the agent listens again")
+        mock.signal(name, "ActiveChanged", "b", [True])
+        desk.expect_logout("the screen was locked")
+    with tap.case("no bus at all"):
+        desk.session.stop()
+        desk.system.stop()
+        desk.start()
+        desk.unlock()
+        assert desk.sign()
+
+
+def timeout_cases(tap, desk):
+    with tap.case("time is up since the PIN was entered, used or not"):
+        desk.start("pin-timeout = 1s")
+        desk.unlock()
+        while desk.locked() is None:
+            try:
+                desk.sign()
+            except protocol.AgentError:
+                break
+        desk.expect_logout("the PIN was entered 1 second ago")
+    with tap.case("time is up since the last signature"):
+        desk.start("idle-timeout = 800ms\npin-timeout = 1h")
+        desk.unlock()
+        desk.sign()
+        last = desk.fault.lines("C_Sign")[-1].time
+        desk.expect_logout("not used for 800 milliseconds")
+        assert desk.fault.lines("C_Logout")[0].time - last >= 0.75
+    with tap.case("what is used does not time out"):
+        desk.unlock()
+        begun = desk.fault.lines("C_Login")[-1].time
+        desk.sign()
+        while desk.fault.lines("C_Sign")[-1].time - begun < 2:
+            desk.sign()
+        assert desk.fault.count("C_Logout") == 0
+        desk.expect_logout("not used for 800 milliseconds")
+
+
+def other_cases(tap, desk):
+    with tap.case("the token is pulled"):
+        desk.start()
+        desk.unlock()
+        desk.fault.script("slot 0 absent")
+        try:
+            desk.sign()
+            assert False, "a signature without a token"
+        except protocol.AgentError:
+            pass
+        desk.fault.script(CORP)
+        desk.agent.cli("refresh", check=True)
+        assert desk.locked() is not None
+        desk.fault.clear()
+        desk.agent.cli("refresh", check=True)
+        assert {line.words["state"] for line in desk.fault.lines("C_GetSessionInfo")} == {"0"}
+    with tap.case("a person locks it"):
+        desk.unlock()
+        desk.agent.cli("lock", check=True)
+        desk.expect_logout("locked with 'countersign lock'")
+
+
+def unwanted_cases(tap, desk):
+    desk.system, desk.session = Bus(desk.f, "system"), Bus(desk.f, "session")
+    logind, saver = desk.system.mock("logind"), desk.session.mock("gnome_screensaver")
+    with tap.case("lock-on = never"):
+        desk.start("lock-on = never")
+        wait(lambda: logind.listens(SESSION), "the agent listens to logind")
+        wait(lambda: saver.listens("org.gnome.ScreenSaver"), "the agent listens")
+        desk.unlock()
+        saver.signal("org.gnome.ScreenSaver", "ActiveChanged", "b", [True])
+        logind.signal(MANAGER, "PrepareForSleep", "b", [True])
+        logind.signal(MANAGER, "PrepareForSleep", "b", [False])
+        # Waking up makes the agent look at its tokens, so it has read what came before, too.
+        desk.fault.wait("C_GetSessionInfo")
+        assert desk.locked() is None and desk.fault.count("C_Logout") == 0
+        assert not logind.call(MANAGER, "ListInhibitors")
+
+
+def main():
+    absent = missing()
+    if absent:
+        skip_all(f"{absent} is not installed")
+    tap = Tap()
+    with Fixture() as f:
+        desk = Desk(f)
+        tap.diagnose = lambda: f.diagnose() + desk.fault.tail()
+        logind = desk.system.mock("logind")
+        screensavers = {
+            "org.gnome.ScreenSaver": desk.session.mock("gnome_screensaver"),
+            "org.freedesktop.ScreenSaver": desk.session.mock("kde", "org.freedesktop.ScreenSaver"),
+        }
+        screen_cases(tap, desk, logind, screensavers)
+        sleep_cases(tap, desk, logind)
+        bus_cases(tap, desk, screensavers)
+        timeout_cases(tap, desk)
+        other_cases(tap, desk)
+        unwanted_cases(tap, desk)
+        desk.fault.check()
+    tap.done()
+
+
+main()
