@@ -11,6 +11,7 @@
 #include "base/log.h"
 
 #include <countersign/error.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -144,7 +145,7 @@ static struct socket *new_socket(struct cs_bus_loop *loop, int fd)
 
     if (!socket)
         return NULL;
-    socket->fd = dup(fd);
+    socket->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3); /* token hosts must not inherit it */
     socket->loop = loop;
     if (socket->fd < 0 || uv_poll_init(loop->uv, &socket->poll, socket->fd) < 0) {
         if (socket->fd >= 0)
