@@ -18,7 +18,7 @@ packages_check=(
     "${packages_demo[@]}"
     clang clang-format libclang-rt-dev shellcheck mandoc git
     binutils gnutls-bin iproute2 pinentry-curses pinentry-tty procps
-    dbus-daemon python3-dbus python3-dbusmock
+    dbus-daemon python3-dbus python3-dbusmock libglib2.0-bin systemd
 )
 
 # install_packages PACKAGE…: installs what is missing, as root or with sudo; does nothing when

@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Callers that are wrong, many, of another user, or gone, and a bus that goes: the agent is well."""
+import os
+import socket
+import struct
+import time
+
+import programs
+from fixture import Fixture
+from tap import Skip, Tap, skip_all
+
+AGENT, TOKEN, IDENTITY = (f"org.countersign.{n}1" for n in ("Agent", "Token", "Identity"))
+FLOOD = 3000
+PATIENCE = 20
+
+
+def served(agent):
+    """The socket answers, and soon."""
+    began = time.monotonic()
+    assert agent.cli("list", check=True).returncode == 0
+    return time.monotonic() - began
+
+
+def wait_for_log(agent, words, times=1):
+    deadline = time.monotonic() + PATIENCE
+    while agent.log().count(words) < times:
+        assert time.monotonic() < deadline, agent.log()[-2000:]
+        time.sleep(0.02)
+
+
+class RawClient:
+    """A connection that sends what it likes and reads nothing unless told to."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(str(path))
+        self.socket.sendall(b"\0AUTH EXTERNAL " + str(os.getuid()).encode().hex().encode() + b"\r\n")
+        assert self.socket.recv(512).startswith(b"OK")
+        self.socket.sendall(b"BEGIN\r\n")
+        self.serial = 0
+        self.call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello")
+
+    def call(self, destination, path, interface, member):
+        """A method call without arguments, by hand (D-Bus specification, Message Protocol)."""
+        self.serial += 1
+        fields = b""
+        for code, kind, value in ((1, b"o", path), (2, b"s", interface), (3, b"s", member),
+                                  (6, b"s", destination)):
+            fields += b"\0" * (-len(fields) % 8)
+            fields += struct.pack("<BB1sB", code, 1, kind, 0)
+            fields += struct.pack("<I", len(value)) + value.encode() + b"\0"
+        head = struct.pack("<BBBBIII", ord("l"), 1, 0, 1, 0, self.serial, len(fields)) + fields
+        self.socket.sendall(head + b"\0" * (-len(head) % 8))
+
+
+def call_as_nobody(f, address):
+    """What `busctl` of another user hears."""
+    return f.run(["busctl", f"--address={address}", "call", AGENT, "/org/countersign/Agent1", AGENT,
+                  "Lock"], user=65534, group=65534, extra_groups=[])
+
+
+def main():
+    absent = programs.missing("softhsm", "softhsm2-util", "pkcs11-tool", "openssl", "dbus-daemon",
+                              "busctl")
+    try:
+        import dbus  # pylint: disable=import-outside-toplevel
+        import bus
+        import client as bus_client
+    except ImportError:
+        absent = absent or "python3-dbus"
+    if absent:
+        skip_all(f"{absent} is not installed")
+    tap = Tap()
+    with Fixture() as f:
+        tap.diagnose = f.diagnose
+        ca = f.authority("Office")
+        token = f.token("corp")
+        token.identity(ca, "p256", "alice")
+        session = bus.Bus(f)
+        agent = f.agent()
+        client = bus_client.Client(session.address)
+        client.wait_for_name()
+        token_path, = client.paths(TOKEN)
+        identity_path, = client.paths(IDENTITY)
+
+        with tap.case("wrong types, members, objects and properties: the standard's errors"):
+            freedesktop = "org.freedesktop.DBus.Error."
+            for path, interface, member, arguments, error in (
+                    (identity_path, IDENTITY, "Sign", ("x",), "InvalidArgs"),
+                    (identity_path, IDENTITY, "Shout", (), "UnknownMethod"),
+                    (identity_path, TOKEN, "Lock", (), "UnknownMethod"),
+                    (bus_client.ROOT + "/token/0", TOKEN, "Lock", (), "UnknownObject"),
+                    ("/nowhere", TOKEN, "Lock", (), "UnknownObject"),
+                    (token_path, "org.freedesktop.DBus.Properties", "Get", (TOKEN, "Colour"),
+                     "UnknownProperty"),
+                    (token_path, "org.freedesktop.DBus.Properties", "Set",
+                     (TOKEN, "Locked", dbus.Boolean(False, variant_level=1)), "PropertyReadOnly"),
+                    (token_path, "org.freedesktop.DBus.Properties", "GetAll", (IDENTITY,),
+                     "UnknownInterface")):
+                name, _ = client.error(path, interface, member, *arguments)
+                assert name == freedesktop + error, (member, name)
+        with tap.case("values that make no sense: errors of the catalogue"):
+            name, _ = client.error(identity_path, IDENTITY, "Sign", "rsa", dbus.ByteArray(b"x"))
+            assert name == "org.countersign.Error.Scheme", name
+            name, _ = client.error(identity_path, IDENTITY, "SignDigest", "ecdsa_secp256r1_sha256",
+                                   dbus.ByteArray(b"not a hash"))
+            assert name == "org.countersign.Error.Invalid", name
+            name, _ = client.error(token_path, TOKEN, "Unlock",
+                                   dbus.Dictionary({"pin": "1234"}, "sv"))
+            assert name == "org.countersign.Error.Invalid", name
+        with tap.case("a message beyond the limit is refused, one far beyond ends that caller alone"):
+            name, _ = client.error(identity_path, IDENTITY, "Sign", "ecdsa_secp256r1_sha256",
+                                   dbus.ByteArray(bytes(1024 * 1024 + 1)))
+            assert name == "org.countersign.Error.TooLarge", name
+            served(agent)
+        with tap.case("a PIN that never comes blocks nobody"):
+            reader, writer = os.pipe()
+            proxy = client.connection.get_object(bus_client.NAME, token_path, introspect=False)
+            proxy.get_dbus_method("UnlockWithPin", TOKEN)(
+                dbus.types.UnixFd(reader), ignore_reply=True)
+            assert served(agent) < 5
+            other = bus_client.Client(session.address)
+            assert other.get(token_path, TOKEN, "Locked") == 1
+            os.close(writer)
+            os.close(reader)
+        with tap.case("a flood that reads no answer: the socket is served, others are too"):
+            flood = RawClient(session.path)
+            for _ in range(FLOOD):
+                flood.call(AGENT, "/org/countersign/Agent1", "org.freedesktop.DBus.Introspectable",
+                           "Introspect")
+            assert served(agent) < 10
+            assert client.get(token_path, TOKEN, "Label") == "corp"
+            flood.socket.close()
+        with tap.case("callers that go before their answer leave nothing behind"):
+            for _ in range(50):
+                gone = RawClient(session.path)
+                gone.call(AGENT, "/org/countersign/Agent1", AGENT, "Refresh")
+                gone.socket.close()
+            served(agent)
+            assert client.get(token_path, TOKEN, "Label") == "corp"
+        if os.getuid() == 0:
+            with tap.case("another user is refused"):
+                for folder in (f.folder, f.runtime):
+                    folder.chmod(0o755)
+                session.path.chmod(0o777)
+                result = call_as_nobody(f, session.address)
+                assert result.returncode != 0 and "own user alone" in result.stderr, result.stderr
+        else:
+            with tap.case("another user is refused"):
+                raise Skip("only root can become another user")
+        with tap.case("the bus goes: the socket is served; it comes back: so does the name"):
+            session.stop()
+            wait_for_log(agent, "the session bus is gone")
+            served(agent)
+            session.start()
+            client = bus_client.Client(session.address)
+            client.wait_for_name()
+            assert client.paths(TOKEN) == [token_path]
+        with tap.case("a bus that hangs holds nothing up"):
+            session.process.send_signal(19)  # SIGSTOP
+            try:
+                assert served(agent) < 5
+            finally:
+                session.process.send_signal(18)
+        with tap.case("the agent ends in order"):
+            assert agent.stop() == 0
+    tap.done()
+
+
+main()
