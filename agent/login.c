@@ -127,9 +127,11 @@ static struct cs_login_waiter *choose(struct cs_login *login)
     return TAILQ_FIRST(&login->waiters);
 }
 
+/* A person may be asked several times; on a reader, the reader says how long it waits. */
 static uint64_t time_limit(const struct cs_login *login)
 {
-    return CS_LIMIT_LOGIN_TIME + 1000u * (uint64_t)login->service->config->prompt_timeout;
+    return CS_LIMIT_LOGIN_TIME +
+           1000u * CS_HOST_ASK_MAX * (uint64_t)login->service->config->prompt_timeout;
 }
 
 static int ask(struct cs_login *login, struct cs_login_waiter *waiter)
@@ -139,6 +141,7 @@ static int ask(struct cs_login *login, struct cs_login_waiter *waiter)
         .how = (uint8_t)waiter->how,
         .on_request = waiter->on_request,
         .program = cs_bytes_of(cs_caller_name(waiter->caller)),
+        .key = cs_bytes_of(waiter->key),
     };
     const struct cs_host_question question = {
         .type = CS_HOST_LOGIN,

@@ -10,6 +10,7 @@ struct cs_login_waiter {
     TAILQ_ENTRY(cs_login_waiter) link;
     struct cs_login *login; /* NULL while it waits for none */
     const struct cs_caller *caller;
+    char key[96]; /* the label of the key that it is for, for the prompt; or empty */
     enum cs_host_login how;
     bool on_request; /* a person asked for it */
     int fd;          /* where the PIN comes from, with CS_HOST_LOGIN_FD; else -1 */

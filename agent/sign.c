@@ -155,6 +155,7 @@ static void log_in(struct cs_request *request, const struct cs_identity *identit
     request->logged_in = true;
     request->login.caller = request->caller;
     request->login.how = CS_HOST_LOGIN_AUTO;
+    cs_text_clean(identity->source->label, request->login.key, sizeof(request->login.key));
     request->login.done = on_logged_in;
     request->login.user = request;
     r = cs_login_wait(request->service, identity->token, &request->login);
@@ -189,7 +190,7 @@ static void on_answer(void *user, const struct cs_answer *answer)
 
 static int ask_host(struct cs_request *request, const struct cs_identity *identity)
 {
-    const struct cs_host_sign_request m = {
+    struct cs_host_sign_request m = {
         .slot = identity->token->slot,
         .spki = identity->key->spki,
         .cka_id = cs_identity_key_id(identity),
@@ -200,8 +201,13 @@ static int ask_host(struct cs_request *request, const struct cs_identity *identi
         .type = CS_HOST_SIGN, .sign = &m, .fd = -1, .limit = CS_LIMIT_SIGN_TIME};
 
     /* Such a key asks for its PIN each time. */
-    if (cs_identity_flags(identity) & CS_IDENTITY_ALWAYS_AUTHENTICATE)
-        question.limit += 1000u * (uint64_t)request->service->config->prompt_timeout;
+    if (cs_identity_flags(identity) & CS_IDENTITY_ALWAYS_AUTHENTICATE) {
+        m.program = cs_bytes_of(cs_caller_name(request->caller));
+        m.key = identity->source->label;
+        cs_caller_get_environment(request->caller, &m.environment);
+        question.limit +=
+            1000u * CS_HOST_ASK_MAX * (uint64_t)request->service->config->prompt_timeout;
+    }
     return cs_host_ask(identity->token->host, &question, on_answer, request, &request->job);
 }
 

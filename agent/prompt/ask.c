@@ -14,6 +14,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -218,16 +219,27 @@ static int send_request(const struct run *run, const struct cs_prompt_request *r
     return r;
 }
 
-/* Reaps the child; one that was not done is told to go, then made to. Returns its wait status. */
-static int finish(struct run *run, bool done)
+static bool ends_within(pid_t pid, int ms)
 {
-    struct pollfd end = {.fd = run->fd, .events = 0};
+    struct pollfd end = {.fd = pidfd_open(pid, 0), .events = POLLIN};
+    bool ended = end.fd >= 0 && poll(&end, 1, ms) > 0;
+
+    if (end.fd >= 0)
+        close(end.fd);
+    return ended;
+}
+
+/* Reaps the child; one that was not done is told to go, then made to. Whatever it left behind in
+ * its group goes with it, however it ended itself. Returns its wait status. */
+static int finish(const struct run *run, bool done)
+{
     int status = 0;
 
     if (!done)
         kill(run->pid, SIGTERM);
-    if (poll(&end, 1, KILL_MS) <= 0)
-        kill(-run->pid, SIGKILL);
+    ends_within(run->pid, KILL_MS);
+    /* Its number is its own until it is reaped. */
+    kill(-run->pid, SIGKILL);
     while (waitpid(run->pid, &status, 0) < 0)
         if (errno != EINTR)
             return -1;
@@ -259,6 +271,7 @@ static int explain(
     }
 }
 
+/* A null pin: there is none to come. */
 static int converse(const struct run *run, const struct cs_prompt_request *request,
     struct cs_secret *pin, char *text, size_t text_size)
 {
@@ -271,7 +284,7 @@ static int converse(const struct run *run, const struct cs_prompt_request *reque
     if (r < 0)
         return r;
     if (n == 1 && verdict == CS_PROMPT_OK)
-        return read_pin(run, pin);
+        return pin ? read_pin(run, pin) : 0;
     if (n == 1)
         r = read_text(run, text, text_size);
     if (r < 0)
@@ -286,27 +299,37 @@ static int converse(const struct run *run, const struct cs_prompt_request *reque
     return CS_ERR_LOCKED;
 }
 
-int cs_ask_pin(const char *program, const struct cs_prompt_request *request, int cancel_fd,
-    struct cs_secret *pin, struct cs_fault *fault)
+/* One run of the program; its wait status through statusp. */
+static int run_prompt(const char *program, const struct cs_prompt_request *request, int cancel_fd,
+    struct cs_secret *pin, char *text, size_t text_size, int *statusp)
 {
     uint32_t seconds = request->timeout ? request->timeout : CS_PROMPT_TIMEOUT_DEFAULT;
     struct run run = {.cancel_fd = cancel_fd, .deadline = now_ms() + 1000LL * seconds + GRACE_MS};
-    char text[800] = "";
-    int fds[2], status, r;
+    int fds[2], r;
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
-        return explain(request, CS_ERR_SYSTEM, text, fault);
+        return CS_ERR_SYSTEM;
     r = spawn(program, fds[1], &run.pid);
     close(fds[1]);
     if (r != 0) {
         close(fds[0]);
-        snprintf(text, sizeof(text), "%s does not start: %s", program, strerrordesc_np(r));
-        return explain(request, CS_ERR_LOCKED, text, fault);
+        snprintf(text, text_size, "%s does not start: %s", program, strerrordesc_np(r));
+        return CS_ERR_LOCKED;
     }
     run.fd = fds[0];
-    r = converse(&run, request, pin, text, sizeof(text));
-    status = finish(&run, r == 0);
+    r = converse(&run, request, pin, text, text_size);
+    *statusp = finish(&run, r == 0);
     close(run.fd);
+    return r;
+}
+
+int cs_ask_pin(const char *program, const struct cs_prompt_request *request, int cancel_fd,
+    struct cs_secret *pin, struct cs_fault *fault)
+{
+    char text[800] = "";
+    int status = 0;
+    int r = run_prompt(program, request, cancel_fd, pin, text, sizeof(text), &status);
+
     /* A PIN may be cut short, and a wrong one costs a try, unless the prompt says it was whole. */
     if (r == 0 && (cs_secret_len(pin) == 0 || status != 0)) {
         snprintf(text, sizeof(text), "the prompt ended before its answer was whole");
@@ -317,4 +340,14 @@ int cs_ask_pin(const char *program, const struct cs_prompt_request *request, int
     cs_wipe(cs_secret_data(pin), CS_SECRET_MAX + 1);
     cs_secret_set_len(pin, 0);
     return explain(request, r, text, fault);
+}
+
+int cs_ask_notice(const char *program, const struct cs_prompt_request *request, int cancel_fd,
+    struct cs_fault *fault)
+{
+    char text[800] = "";
+    int status = 0;
+    int r = run_prompt(program, request, cancel_fd, NULL, text, sizeof(text), &status);
+
+    return r < 0 ? cs_fail(fault, r, "%s", *text ? text : cs_error_text(r)) : 0;
 }

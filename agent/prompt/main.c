@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * countersign-prompt: one question to one person (prompt.h has the format). Started by token hosts
- * through cs_ask_pin. It ends when it is told to, when nobody waits for the answer any more, and
- * at the end of the person's time, whatever the pinentry does.
+ * countersign-prompt: one question, or notice, to one person (prompt.h has the format). Started by
+ * token hosts through cs_ask_pin. It ends when it is told to, when nobody waits for the answer any
+ * more, and at the end of the person's time, whatever the pinentry does.
  */
 #include "base/log.h"
 #include "base/secret.h"
 #include "harden.h"
+#include "prompt/notification.h"
 #include "prompt/pinentry.h"
 #include "prompt/prompt.h"
 
@@ -16,6 +17,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 static int read_request(struct cs_buf *buf, struct cs_prompt_request *request)
 {
@@ -70,7 +72,11 @@ static bool ask(const struct cs_prompt_request *request)
 
     if (watch.signals < 0 || cs_secret_new(&pin) < 0)
         return false;
-    verdict = cs_pinentry_ask(request, &watch, pin, &fault);
+    verdict = CS_PROMPT_IMPOSSIBLE;
+    if (request->kind == CS_PROMPT_KEYPAD)
+        verdict = cs_notification_show(request, &watch);
+    if (verdict == CS_PROMPT_IMPOSSIBLE)
+        verdict = cs_pinentry_ask(request, &watch, pin, &fault);
     if (verdict == CS_PROMPT_OK)
         return answer(verdict, cs_secret_data(pin), cs_secret_len(pin));
     return answer(verdict, fault.text, strlen(fault.text));
@@ -101,6 +107,8 @@ int main(int argc, char **argv)
     }
     if (argc > 1)
         return tell(argv[1]);
+    /* Leads its group, as it does when a token host starts it: it ends all of it. */
+    setpgid(0, 0);
     r = read_request(&buf, &request);
     if (r < 0)
         cs_log_r(CS_LOG_ERROR, r, "this is no request");

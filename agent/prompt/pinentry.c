@@ -28,7 +28,8 @@ struct talk {
     struct cs_process process;
     struct cs_watch watch;
     long long deadline;
-    int stopped; /* why a wait was given up, CS_ERR_* */
+    int stopped;   /* why a wait was given up, CS_ERR_* */
+    bool repeated; /* the pinentry saw to it that the PIN was entered twice */
     char path[PATH_MAX];
 };
 
@@ -143,9 +144,16 @@ static gpg_error_t prepare(struct talk *talk, const struct cs_surroundings *s,
         error = tell(talk, "SETTITLE", "Countersign");
     if (!error)
         error = tell(talk, "SETDESC", words->description);
-    if (!error)
-        error = tell(talk, "SETPROMPT", "PIN:");
     return error;
+}
+
+static gpg_error_t take_status(void *arg, const char *line)
+{
+    struct talk *talk = arg;
+
+    if (strcmp(line, "PIN_REPEATED") == 0)
+        talk->repeated = true;
+    return 0;
 }
 
 static gpg_error_t take_data(void *arg, const void *data, size_t len)
@@ -161,21 +169,79 @@ static gpg_error_t take_data(void *arg, const void *data, size_t len)
     return 0;
 }
 
-static gpg_error_t get_pin(struct talk *talk, const struct cs_words *words, struct cs_secret *pin)
+static gpg_error_t get_pin(
+    struct talk *talk, const char *prompt, const char *what, struct cs_secret *pin)
 {
-    const char *what = words->error;
     gpg_error_t error = 0;
 
+    cs_secret_set_len(pin, 0);
     for (int i = 0; i < ASK_MAX && !error && cs_secret_len(pin) == 0; i++) {
         if (*what)
             error = tell(talk, "SETERROR", what);
         if (!error)
-            error = assuan_transact(talk->assuan, "GETPIN", take_data, pin, NULL, NULL, NULL, NULL);
+            error = tell(talk, "SETPROMPT", prompt);
+        if (!error)
+            error = assuan_transact(
+                talk->assuan, "GETPIN", take_data, pin, NULL, NULL, take_status, talk);
         what = "No PIN was entered.";
     }
     if (!error && cs_secret_len(pin) == 0)
         return gpg_err_make(GPG_ERR_SOURCE_PINENTRY, GPG_ERR_CANCELED);
     return error;
+}
+
+static bool is_same(struct cs_secret *a, struct cs_secret *b)
+{
+    return cs_secret_len(a) == cs_secret_len(b) &&
+           memcmp(cs_secret_data(a), cs_secret_data(b), cs_secret_len(a)) == 0;
+}
+
+/* Twice, in one dialog if the pinentry has it, else in two. */
+static gpg_error_t get_new_pin(struct talk *talk, const char *what, struct cs_secret *pin)
+{
+    CS_AUTO(cs_secret_freep) struct cs_secret *again = NULL;
+    gpg_error_t error = 0;
+
+    if (cs_secret_new(&again) < 0)
+        return gpg_err_make(OUR_ERRORS, GPG_ERR_ENOMEM);
+    for (int i = 0; i < ASK_MAX && !error; i++) {
+        talk->repeated = false;
+        error = tell(talk, "SETREPEAT", "Repeat it:");
+        if (!error)
+            error = tell(talk, "SETREPEATERROR", "The two are not the same.");
+        if (!error)
+            error = get_pin(talk, "New PIN:", what, pin);
+        if (!error && !talk->repeated)
+            error = get_pin(talk, "Repeat the new PIN:", "", again);
+        if (!error && (talk->repeated || is_same(pin, again)))
+            return 0;
+        what = "The two are not the same.";
+    }
+    return error ? error : gpg_err_make(GPG_ERR_SOURCE_PINENTRY, GPG_ERR_CANCELED);
+}
+
+/* A dialog with one button, which says no; it is taken away when the PIN has been entered. */
+static gpg_error_t show_notice(struct talk *talk)
+{
+    gpg_error_t error = tell(talk, "SETOK", "Cancel");
+
+    if (!error)
+        error = assuan_transact(
+            talk->assuan, "CONFIRM --one-button", NULL, NULL, NULL, NULL, NULL, NULL);
+    return error ? error : gpg_err_make(GPG_ERR_SOURCE_PINENTRY, GPG_ERR_CANCELED);
+}
+
+static gpg_error_t ask(struct talk *talk, const struct cs_prompt_request *request,
+    const struct cs_words *words, struct cs_secret *pin)
+{
+    switch (request->kind) {
+    case CS_PROMPT_KEYPAD:
+        return show_notice(talk);
+    case CS_PROMPT_NEW_PIN:
+        return get_new_pin(talk, words->error, pin);
+    default:
+        return get_pin(talk, "PIN:", words->error, pin);
+    }
 }
 
 /* What a pinentry answers when it cannot open the terminal or display it was told of. */
@@ -237,12 +303,12 @@ static enum cs_prompt_verdict converse(struct talk *talk, const struct cs_prompt
     gpg_error_t error;
 
     talk->deadline = now_ms() + 1000LL * seconds + GRACE_MS;
-    cs_words_for_pin(&words, request);
+    cs_words_for(&words, request);
     error = connect_assuan(talk);
     if (!error)
         error = prepare(talk, surroundings, &words, seconds);
     if (!error)
-        error = get_pin(talk, &words, pin);
+        error = ask(talk, request, &words, pin);
     /* Says BYE and closes the socket, whether or not the two ever met. */
     if (talk->assuan)
         assuan_release(talk->assuan);

@@ -14,7 +14,8 @@ struct cs_watch {
 };
 
 /*
- * Asks once; again while the person enters nothing. OK fills pin. FAILED and IMPOSSIBLE come with
+ * Asks once; again while the person enters nothing, or a new PIN not twice the same. OK fills pin.
+ * For CS_PROMPT_KEYPAD it shows the notice with a button to cancel. FAILED and IMPOSSIBLE come with
  * a sentence.
  */
 enum cs_prompt_verdict cs_pinentry_ask(const struct cs_prompt_request *request,

@@ -57,7 +57,6 @@ child(const char *path, char **environment, int fd, int report, pid_t parent)
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
-    setpgid(0, 0);
     if (getppid() != parent)
         _exit(127);
     if (dup2(fd, STDIN_FILENO) >= 0 && dup2(fd, STDOUT_FILENO) >= 0 &&
@@ -85,7 +84,6 @@ static int fork_child(
     }
     if (process->pid == 0)
         child(path, environment, fd, report[1], parent);
-    setpgid(process->pid, process->pid);
     close(report[1]);
     do
         n = read(report[0], &error, sizeof(error));
@@ -146,11 +144,11 @@ void cs_process_end(struct cs_process *process, bool kindly, char *ended, size_t
     bool itself = gone_within(pidfd, kindly ? END_MS : 0);
     int status = 0;
 
-    /* A wrapper script may be gone while its dialog is still there: the group is told in any case.
-     */
-    kill(-process->pid, SIGTERM);
+    /* A wrapper script may be gone while its dialog is still there: all of our group is told in any
+     * case. We have the signal blocked, and read it no more. */
+    kill(0, SIGTERM);
     if (!itself && !gone_within(pidfd, END_MS))
-        kill(-process->pid, SIGKILL);
+        kill(process->pid, SIGKILL);
     while (waitpid(process->pid, &status, 0) < 0 && errno == EINTR)
         ;
     if (pidfd >= 0)

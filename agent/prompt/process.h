@@ -18,7 +18,7 @@ struct cs_process {
  * CS_ERR_NOT_FOUND. */
 int cs_process_find(char *path, size_t size, const char *name, struct cs_fault *fault);
 
-/* Starts it with exactly this environment, in a group of its own that dies with us. */
+/* Starts it with exactly this environment, in our group: who started us can end all of it. */
 int cs_process_start(
     struct cs_process *process, const char *path, char **environment, struct cs_fault *fault);
 

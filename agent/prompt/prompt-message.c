@@ -10,6 +10,8 @@ void cs_prompt_request_put(struct cs_buf *buf, const struct cs_prompt_request *m
     cs_buf_put_u8(buf, m->kind);
     cs_buf_put_u32(buf, m->flags);
     cs_buf_put_u32(buf, m->timeout);
+    cs_buf_put_u32(buf, m->min_len);
+    cs_buf_put_u32(buf, m->max_len);
     cs_buf_put_bytes(buf, m->pinentry);
     cs_buf_put_bytes(buf, m->token);
     cs_buf_put_bytes(buf, m->program);
@@ -25,13 +27,16 @@ int cs_prompt_request_get(struct cs_bytes body, struct cs_prompt_request *m)
     m->kind = cs_get_u8(&reader);
     m->flags = cs_get_u32(&reader);
     m->timeout = cs_get_u32(&reader);
+    m->min_len = cs_get_u32(&reader);
+    m->max_len = cs_get_u32(&reader);
     m->pinentry = cs_get_string(&reader);
     m->token = cs_get_bytes(&reader);
     m->program = cs_get_bytes(&reader);
     m->key = cs_get_bytes(&reader);
     m->error = cs_get_bytes(&reader);
     cs_environment_read(&reader, &m->environment);
-    if (!reader.error && (m->kind != CS_PROMPT_PIN || m->timeout > CS_PROMPT_TIMEOUT_MAX))
+    if (!reader.error && (m->kind < CS_PROMPT_PIN || m->kind > CS_PROMPT_NEW_PIN ||
+                             m->timeout > CS_PROMPT_TIMEOUT_MAX))
         return CS_ERR_PROTOCOL;
     return cs_reader_end(&reader);
 }

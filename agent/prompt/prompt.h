@@ -15,12 +15,18 @@
 #define CS_PROMPT_TIMEOUT_MAX 86400
 
 enum cs_prompt_kind {
-    CS_PROMPT_PIN = 1, /* the PIN of a token */
+    CS_PROMPT_PIN = 1,     /* the PIN of a token */
+    CS_PROMPT_KEYPAD = 2,  /* a notice that the PIN is to be entered on the reader. It stays until
+                              it is taken away; OK without a PIN when the person puts it away */
+    CS_PROMPT_NEW_PIN = 3, /* a new PIN for it, entered twice */
 };
 
 enum cs_prompt_flag {
     CS_PROMPT_COUNT_LOW = 1 << 0, /* a wrong PIN has been entered since the last right one */
     CS_PROMPT_FINAL_TRY = 1 << 1, /* one more wrong PIN blocks the token */
+    /* What for, if not to unlock the token: */
+    CS_PROMPT_FOR_SIGNATURE = 1 << 2, /* one signature with a key that asks each time */
+    CS_PROMPT_FOR_CHANGE = 1 << 3,    /* to change it */
 };
 
 enum cs_prompt_verdict {
@@ -33,9 +39,11 @@ enum cs_prompt_verdict {
 
 /* Texts may hold any bytes: they are made harmless before they are shown. */
 struct cs_prompt_request {
-    uint8_t kind;             /* enum cs_prompt_kind */
-    uint32_t flags;           /* enum cs_prompt_flag */
-    uint32_t timeout;         /* seconds for the person */
+    uint8_t kind;     /* enum cs_prompt_kind */
+    uint32_t flags;   /* enum cs_prompt_flag */
+    uint32_t timeout; /* seconds for the person */
+    uint32_t min_len; /* of a new PIN; 0: not known */
+    uint32_t max_len;
     struct cs_bytes pinentry; /* string: its path; empty: the usual one */
     struct cs_bytes token;    /* the token's label */
     struct cs_bytes program;  /* who asks; empty: not known */

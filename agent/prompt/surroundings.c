@@ -32,6 +32,12 @@ static bool is_terminal(const char *path)
     return strncmp(path, "/dev/", 5) == 0 && stat(path, &st) == 0 && S_ISCHR(st.st_mode);
 }
 
+/* One address of a socket; there are others that name a program to start. */
+static bool is_socket(const char *address)
+{
+    return strncmp(address, "unix:", 5) == 0 && !strchr(address, ';');
+}
+
 static bool usable(const char *name, const char *value)
 {
     if (!among(cs_runtime_prompt_variables, name) || !*value)
@@ -39,6 +45,8 @@ static bool usable(const char *name, const char *value)
     for (const char *c = value; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             return false;
+    if (strcmp(name, "DBUS_SESSION_BUS_ADDRESS") == 0)
+        return is_socket(value);
     return strcmp(name, "GPG_TTY") != 0 || is_terminal(value);
 }
 
@@ -116,6 +124,23 @@ int cs_surroundings_init(struct cs_surroundings *s, const struct cs_prompt_reque
     if (r < 0)
         cs_surroundings_deinit(s);
     return r;
+}
+
+char *cs_surroundings_bus(const struct cs_prompt_request *request)
+{
+    static const char name[] = "DBUS_SESSION_BUS_ADDRESS";
+
+    for (uint32_t i = 0; i < request->environment.n; i++) {
+        char *value;
+
+        if (!cs_bytes_equal(request->environment.entries[i].name, cs_bytes_of(name)))
+            continue;
+        value = cs_bytes_dup(request->environment.entries[i].value);
+        if (value && usable(name, value))
+            return value;
+        free(value);
+    }
+    return NULL;
 }
 
 void cs_surroundings_deinit(struct cs_surroundings *s)

@@ -11,6 +11,9 @@ struct cs_surroundings {
     const char *tty, *term, *display, *wayland, *lc_ctype, *lc_messages;
 };
 
+/* The address of the client's session bus, if it is one to connect to: a socket. NULL, or owned. */
+char *cs_surroundings_bus(const struct cs_prompt_request *request);
+
 /* CS_ERR_LOCKED: neither a terminal nor a display. CS_ERR_MEMORY. */
 int cs_surroundings_init(
     struct cs_surroundings *surroundings, const struct cs_prompt_request *request);

@@ -52,22 +52,49 @@ void cs_words_clean(char *line, size_t size, struct cs_bytes text)
     line[len] = '\0';
 }
 
-void cs_words_for_pin(struct cs_words *words, const struct cs_prompt_request *request)
+/* The first line: what to do. */
+static void say_task(
+    char *line, size_t size, const char *token, const struct cs_prompt_request *request)
 {
-    char token[72], key[96], program[128];
+    bool change = request->flags & CS_PROMPT_FOR_CHANGE;
+
+    if (request->kind == CS_PROMPT_NEW_PIN && request->max_len)
+        snprintf(line, size, "Choose a new PIN of %u to %u characters for token '%s'.",
+            request->min_len, request->max_len, token);
+    else if (request->kind == CS_PROMPT_NEW_PIN)
+        snprintf(line, size, "Choose a new PIN for token '%s'.", token);
+    else if (request->kind == CS_PROMPT_KEYPAD && change)
+        snprintf(line, size,
+            "Change the PIN of token '%s' on the keypad of its reader: the present PIN first, then "
+            "the new one.",
+            token);
+    else if (request->kind == CS_PROMPT_KEYPAD)
+        snprintf(line, size, "Enter the PIN of token '%s' on the keypad of its reader.", token);
+    else if (change)
+        snprintf(line, size, "Enter the present PIN of token '%s', to change it.", token);
+    else if (request->flags & CS_PROMPT_FOR_SIGNATURE)
+        snprintf(line, size,
+            "Enter the PIN of token '%s' to sign once: this key asks for it each time.", token);
+    else
+        snprintf(line, size, "Enter the PIN of token '%s'.", token);
+}
+
+void cs_words_for(struct cs_words *words, const struct cs_prompt_request *request)
+{
+    char token[72], key[96], program[128], task[240];
     const char *warning = "";
 
     cs_words_clean(token, sizeof(token), request->token);
     cs_words_clean(key, sizeof(key), request->key);
     cs_words_clean(program, sizeof(program), request->program);
     cs_words_clean(words->error, sizeof(words->error), request->error);
+    say_task(task, sizeof(task), token, request);
     if (request->flags & CS_PROMPT_FINAL_TRY)
         warning = "\n\nThis is the last try: one more wrong PIN blocks the token.";
     else if (request->flags & CS_PROMPT_COUNT_LOW)
         warning = "\n\nA wrong PIN was entered before. Further wrong PINs block the token.";
-    snprintf(words->description, sizeof(words->description),
-        "Enter the PIN of token '%s'.%s%s%s%s%s", token, *key ? "\nKey: " : "", key,
-        *program ? "\nAsked by: " : "", program, warning);
+    snprintf(words->description, sizeof(words->description), "%s%s%s%s%s%s", task,
+        *key ? "\nKey: " : "", key, *program ? "\nAsked by: " : "", program, warning);
 }
 
 void cs_words_line(char *line, size_t size, const char *command, const char *text)

@@ -15,7 +15,7 @@ struct cs_words {
  * ends in "...". */
 void cs_words_clean(char *line, size_t size, struct cs_bytes text);
 
-void cs_words_for_pin(struct cs_words *words, const struct cs_prompt_request *request);
+void cs_words_for(struct cs_words *words, const struct cs_prompt_request *request);
 
 /* "command text" as an Assuan line of at most size - 1 bytes: percent, controls escaped; cut
  * between characters when it is too long. */

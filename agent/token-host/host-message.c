@@ -41,6 +41,7 @@ void cs_host_login_put(struct cs_buf *buf, const struct cs_host_login_request *m
     cs_buf_put_u8(buf, m->how);
     cs_buf_put_u8(buf, m->on_request);
     cs_buf_put_bytes(buf, m->program);
+    cs_buf_put_bytes(buf, m->key);
     cs_environment_put(buf, &m->environment);
 }
 
@@ -52,6 +53,7 @@ int cs_host_login_get(struct cs_bytes body, struct cs_host_login_request *m)
     m->how = cs_get_u8(&reader);
     m->on_request = cs_get_u8(&reader);
     m->program = cs_get_string(&reader);
+    m->key = cs_get_bytes(&reader);
     cs_environment_read(&reader, &m->environment);
     if (!reader.error && (m->how > CS_HOST_LOGIN_FORCE || m->on_request > 1))
         return CS_ERR_PROTOCOL;
@@ -84,6 +86,9 @@ void cs_host_sign_put(struct cs_buf *buf, const struct cs_host_sign_request *m)
     cs_buf_put_bytes(buf, m->cka_id);
     cs_buf_put_u16(buf, m->scheme);
     cs_buf_put_bytes(buf, m->data);
+    cs_buf_put_bytes(buf, m->program);
+    cs_buf_put_bytes(buf, m->key);
+    cs_environment_put(buf, &m->environment);
 }
 
 int cs_host_sign_get(struct cs_bytes body, struct cs_host_sign_request *m)
@@ -95,6 +100,9 @@ int cs_host_sign_get(struct cs_bytes body, struct cs_host_sign_request *m)
     m->cka_id = cs_get_bytes(&reader);
     m->scheme = cs_get_u16(&reader);
     m->data = cs_get_bytes(&reader);
+    m->program = cs_get_string(&reader);
+    m->key = cs_get_bytes(&reader);
+    cs_environment_read(&reader, &m->environment);
     return cs_reader_end(&reader);
 }
 

@@ -56,6 +56,10 @@ struct cs_host_configure {
     struct cs_host_pin_source sources[CS_HOST_PIN_SOURCES_MAX];
 };
 
+/* How often a person is asked for one login, or one signature, before it fails: each question takes
+ * the prompt's time. */
+#define CS_HOST_ASK_MAX 3
+
 enum cs_host_login {
     CS_HOST_LOGIN_AUTO = 0, /* the configured source, else a prompt if the environment allows one */
     CS_HOST_LOGIN_FD = 1,   /* the descriptor that comes with the message */
@@ -67,6 +71,7 @@ struct cs_host_login_request {
     uint8_t how;             /* enum cs_host_login */
     uint8_t on_request;      /* a person asked for it: ends CS_TOKEN_HELD */
     struct cs_bytes program; /* who asks, for the prompt */
+    struct cs_bytes key;     /* the label of the key that it is for; empty: none in particular */
     struct cs_environment environment;
 };
 
@@ -85,6 +90,9 @@ struct cs_host_sign_request {
     struct cs_bytes cka_id;
     uint16_t scheme;
     struct cs_bytes data; /* the digest, or the message for Ed25519 and Ed448 */
+    /* For the prompt, as in a login; empty if the key is not known to want its PIN each time. */
+    struct cs_bytes program, key;
+    struct cs_environment environment;
 };
 
 struct cs_host_failed {

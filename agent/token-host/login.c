@@ -4,11 +4,12 @@
  * asks, and whoever wants the same waits for it. A PIN that came by descriptor does not wait: if
  * it opens the token first, the open question is withdrawn and all are served.
  *
- * C_Login is called here and not through libp11, which copies the PIN to the heap. One success is
- * for all sessions of the process, as long as one stays open: see session.c.
+ * One success is for all sessions of the process, as long as one stays open: see session.c.
  */
 #include "token-host/login.h"
 #include "base/log.h"
+#include "token-host/entry.h"
+#include "token-host/keypad.h"
 #include "token-host/pin.h"
 
 #include <countersign/error.h>
@@ -46,98 +47,6 @@ static void login_free(struct cs_login *login)
 }
 CS_DEFINE_CLEANUP(struct cs_login *, login_free);
 
-static bool is_session_gone(CK_RV rv)
-{
-    return rv == CKR_SESSION_HANDLE_INVALID || rv == CKR_SESSION_CLOSED;
-}
-
-/* A session that lives: what a dead one answers to C_Login, such as CKR_DEVICE_ERROR, would not
- * tell whether the PIN was looked at, so that it could not be sent again. */
-static CK_RV take_living_session(struct cs_token *token, bool fresh, CK_SESSION_HANDLE *sessionp)
-{
-    CK_SESSION_INFO info;
-    CK_RV rv = cs_session_take(&token->sessions, fresh, sessionp);
-
-    if (rv != CKR_OK || fresh)
-        return rv;
-    rv = CS_MODULE_CALL(token->module, C_GetSessionInfo(*sessionp, &info));
-    if (rv == CKR_OK)
-        return rv;
-    cs_session_give(&token->sessions, *sessionp, rv);
-    return cs_ckr_is_stale(rv) ? cs_session_take(&token->sessions, true, sessionp) : rv;
-}
-
-/* A null PIN: it is entered on the reader. */
-static CK_RV enter_once(struct cs_token *token, struct cs_secret *pin, bool fresh)
-{
-    CK_UTF8CHAR *data = pin ? (CK_UTF8CHAR *)cs_secret_data(pin) : NULL;
-    CK_ULONG len = pin ? cs_secret_len(pin) : 0;
-    CK_SESSION_HANDLE session;
-    CK_RV rv = take_living_session(token, fresh, &session);
-
-    if (rv != CKR_OK)
-        return rv;
-    pthread_rwlock_rdlock(&token->calls);
-    rv = CS_MODULE_CALL(token->module, C_Login(session, CKU_USER, data, len));
-    pthread_rwlock_unlock(&token->calls);
-    cs_session_give(&token->sessions, session, rv);
-    return rv == CKR_USER_ALREADY_LOGGED_IN ? CKR_OK : rv;
-}
-
-/* A dead session cannot have judged the PIN, so only then is it sent through another. A logout
- * fires the cancel before it waits for `entering`, so no login slips in behind it. */
-static CK_RV enter(struct cs_login *login, struct cs_secret *pin)
-{
-    struct cs_token *token = login->token;
-    CK_RV rv = CKR_OK;
-
-    pthread_mutex_lock(&token->entering);
-    if (cs_cancel_fired(&login->cancel)) {
-        rv = CKR_FUNCTION_CANCELED;
-    } else if (cs_token_wants_login(token)) {
-        rv = enter_once(token, pin, false);
-        if (is_session_gone(rv))
-            rv = enter_once(token, pin, true);
-        if (rv == CKR_OK)
-            cs_token_set_unlocked(token);
-    }
-    pthread_mutex_unlock(&token->entering);
-    return rv;
-}
-
-static int explain_refusal(
-    struct cs_token *token, CK_RV rv, const char *origin, struct cs_failure *failure)
-{
-    CK_FLAGS flags = 0;
-    const char *warning = "";
-
-    cs_token_refresh_info(token, &flags);
-    if (flags & CKF_USER_PIN_LOCKED)
-        warning = "; the PIN is now blocked";
-    else if (flags & CKF_USER_PIN_FINAL_TRY)
-        warning = "; one more wrong PIN blocks the token";
-    failure->rv = rv;
-    return cs_fail(&failure->fault, CS_ERR_PIN_INCORRECT, "token '%s': %s was refused (%s)%s",
-        token->name, origin, cs_ckr_name(rv), warning);
-}
-
-static int check_flags(
-    const struct cs_login *login, CK_FLAGS flags, bool force, struct cs_failure *failure)
-{
-    const char *name = login->token->name;
-
-    if (flags & CKF_USER_PIN_LOCKED)
-        return cs_fail(&failure->fault, CS_ERR_PIN_BLOCKED,
-            "token '%s': the PIN is blocked: unblock it with the PUK or ask the token's "
-            "administrator",
-            name);
-    if ((flags & CKF_USER_PIN_FINAL_TRY) && !force)
-        return cs_fail(&failure->fault, CS_ERR_PIN_FINAL_TRY,
-            "token '%s': one more wrong PIN blocks it: run '%s --force' if you are sure", name,
-            login->token->unlock);
-    return 0;
-}
-
 static int get_pin(struct cs_login *login, struct cs_pin_request *request, struct cs_secret *pin,
     struct cs_failure *failure)
 {
@@ -150,6 +59,7 @@ static int get_pin(struct cs_login *login, struct cs_pin_request *request, struc
     return r;
 }
 
+/* A person who enters a wrong one is told so and asked again. */
 static int log_in_with_pin(
     struct cs_login *login, CK_FLAGS flags, bool force, bool automatic, struct cs_failure *failure)
 {
@@ -160,33 +70,67 @@ static int log_in_with_pin(
         .flags = flags,
         .automatic = automatic,
         .force = force,
+        .resend = force,
         .cancel_fd = login->cancel.fd};
     CK_RV rv;
     int r = cs_secret_new(&pin);
 
-    if (r == 0)
-        r = get_pin(login, &request, pin, failure);
     if (r < 0)
         return r;
-    rv = enter(login, pin);
-    if (rv == CKR_OK)
-        return 0;
-    if (!cs_ckr_is_refused(rv))
-        return cs_ckr_fail(failure, rv, login->token->name);
-    cs_pin_refused(login->token, pin);
-    return explain_refusal(login->token, rv, request.origin, failure);
+    do {
+        r = get_pin(login, &request, pin, failure);
+        if (r < 0)
+            return r;
+        rv = cs_entry_send(login->token, pin, &login->cancel);
+        if (rv == CKR_OK)
+            return 0;
+        if (!cs_ckr_is_refused(rv))
+            return cs_ckr_fail(failure, rv, login->token->name);
+        cs_pin_refused(login->token, pin);
+        r = cs_entry_explain(login->token, rv, request.origin, failure);
+    } while (cs_pin_may_ask_again(&request, rv));
+    return r;
+}
+
+/* The reader goes on waiting, but nobody waits for it. */
+static void give_up_reader(void *arg)
+{
+    struct cs_login *login = arg;
+    uint32_t waiters[WAITERS_MAX];
+    struct cs_failure failure = {0};
+    size_t n;
+
+    pthread_mutex_lock(&login->token->lock);
+    n = login->n_waiters;
+    memcpy(waiters, login->waiters, n * sizeof(waiters[0]));
+    login->n_waiters = 0;
+    cs_cancel_fire(&login->cancel);
+    pthread_mutex_unlock(&login->token->lock);
+    cs_fail(&failure.fault, CS_ERR_CANCELLED, "PIN entry for token '%s' was cancelled",
+        login->token->name);
+    for (size_t i = 0; i < n; i++)
+        cs_link_failed(&login->host->link, waiters[i], CS_ERR_CANCELLED, &failure);
 }
 
 static int log_in_at_reader(struct cs_login *login, struct cs_failure *failure)
 {
+    struct cs_keypad keypad = {.configuration = &login->host->configuration,
+        .token = login->token,
+        .program = login->asker.program,
+        .key = login->asker.key,
+        .environment = &login->asker.environment,
+        .cancel_fd = login->cancel.fd,
+        .cancelled = give_up_reader,
+        .arg = login};
     CK_RV rv;
 
-    cs_notice("token '%s': enter the PIN on the reader", login->token->name);
-    rv = enter(login, NULL);
+    cs_keypad_begin(&keypad);
+    rv = cs_entry_send(login->token, NULL, &login->cancel);
+    cs_keypad_end(&keypad);
     if (rv == CKR_OK)
         return 0;
     if (cs_ckr_is_refused(rv))
-        return explain_refusal(login->token, rv, "the PIN", failure);
+        return cs_entry_explain(login->token, rv, "the PIN", failure);
     return cs_ckr_fail(failure, rv, login->token->name);
 }
 
@@ -210,7 +154,7 @@ static int log_in(struct cs_login *login, bool force, bool on_request, struct cs
         cs_token_set_unlocked(token);
         return 0;
     }
-    r = check_flags(login, flags, force, failure);
+    r = cs_entry_check(token, flags, force, failure);
     if (r < 0)
         return r;
     if (flags & CKF_PROTECTED_AUTHENTICATION_PATH)

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "prompt/ask.h"
 #include "token-host/child.h"
+#include "token-host/entry.h"
 
 #include <countersign/error.h>
 #include <errno.h>
@@ -28,7 +29,7 @@ static int check_pin(
     if (cs_secret_len(pin) == 0)
         return cs_fail(&failure->fault, CS_ERR_LOCKED, "token '%s': %s is empty",
             request->token->name, request->origin);
-    if (request->force)
+    if (request->resend)
         return 0;
     pthread_mutex_lock(&request->token->lock);
     refused = cs_refused_has(&request->token->refused, pin);
@@ -183,18 +184,20 @@ static int from_sources(
     return r;
 }
 
-static int from_person(
+static int ask_person(
     struct cs_pin_request *request, struct cs_secret *pin, struct cs_failure *failure)
 {
     const struct cs_host_configure *configuration = &request->configuration->m;
     CS_AUTO(cs_freep) char *program = cs_bytes_dup(configuration->prompt_program);
     struct cs_prompt_request question = {.kind = CS_PROMPT_PIN,
+        .flags = request->purpose,
         .timeout = configuration->prompt_timeout,
         .pinentry = configuration->pinentry,
         .token = cs_bytes_of(request->token->name),
         .program = request->asker->program,
+        .key = request->asker->key,
+        .error = cs_bytes_of(request->error),
         .environment = request->asker->environment};
-    int r;
 
     if (!program)
         return CS_ERR_MEMORY;
@@ -202,9 +205,48 @@ static int from_person(
         question.flags |= CS_PROMPT_COUNT_LOW;
     if (request->flags & CKF_USER_PIN_FINAL_TRY)
         question.flags |= CS_PROMPT_FINAL_TRY;
+    request->asked++;
+    return cs_ask_pin(program, &question, request->cancel_fd, pin, &failure->fault);
+}
+
+/* Who enters what was refused before is told so, and the token is not bothered. */
+static int from_person(
+    struct cs_pin_request *request, struct cs_secret *pin, struct cs_failure *failure)
+{
+    int r = cs_entry_begin_asking(request->token, request->cancel_fd);
+
+    if (r < 0)
+        return r;
     snprintf(request->origin, sizeof(request->origin), "the PIN");
-    r = cs_ask_pin(program, &question, request->cancel_fd, pin, &failure->fault);
-    return r < 0 ? r : check_pin(request, pin, failure);
+    do {
+        r = ask_person(request, pin, failure);
+        if (r == 0)
+            r = check_pin(request, pin, failure);
+        snprintf(request->error, sizeof(request->error),
+            "This PIN was refused before and is not sent again.");
+    } while (r == CS_ERR_PIN_INCORRECT && request->asked < CS_HOST_ASK_MAX);
+    cs_entry_end_asking(request->token);
+    return r;
+}
+
+bool cs_pin_may_ask_again(struct cs_pin_request *request, CK_RV rv)
+{
+    struct cs_token *token = request->token;
+
+    if (request->asked == 0 || request->asked >= CS_HOST_ASK_MAX)
+        return false;
+    pthread_mutex_lock(&token->lock);
+    request->flags = token->info.flags;
+    pthread_mutex_unlock(&token->lock);
+    if (request->flags & CKF_USER_PIN_LOCKED)
+        return false;
+    if ((request->flags & CKF_USER_PIN_FINAL_TRY) && !request->force)
+        return false;
+    /* What was configured was tried, and who was just told is not to send it again. */
+    request->automatic = false;
+    request->resend = false;
+    snprintf(request->error, sizeof(request->error), "The token refused it: %s.", cs_ckr_text(rv));
+    return true;
 }
 
 int cs_pin_get(struct cs_pin_request *request, struct cs_secret *pin, struct cs_failure *failure)

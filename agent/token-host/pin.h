@@ -12,8 +12,12 @@ struct cs_pin_request {
     const struct cs_host_login_request *asker; /* whom to ask; NULL: nobody */
     CK_FLAGS flags;                            /* of the token */
     bool automatic;                            /* a command or credential will do */
-    bool force;                                /* a PIN that was refused may be sent again */
+    bool force;                                /* the last try may be used */
+    bool resend;                               /* a PIN that was refused may be sent again */
+    uint32_t purpose;                          /* CS_PROMPT_FOR_... */
     int cancel_fd;
+    unsigned asked;   /* how often a person was asked */
+    char error[120];  /* what was wrong with what they entered */
     char origin[160]; /* out: "the PIN from ...", for sentences */
 };
 
@@ -23,6 +27,9 @@ struct cs_pin_request {
  * refused one; CS_ERR_CANCELLED, CS_ERR_TIMEOUT.
  */
 int cs_pin_get(struct cs_pin_request *request, struct cs_secret *pin, struct cs_failure *failure);
+/* After the token refused the PIN with rv: whether it came from a person, and they may try again.
+ * If so the request is ready for it. */
+bool cs_pin_may_ask_again(struct cs_pin_request *request, CK_RV rv);
 /* The same from a descriptor. */
 int cs_pin_read(
     struct cs_pin_request *request, int fd, struct cs_secret *pin, struct cs_failure *failure);

@@ -10,9 +10,10 @@
  */
 #include "token-host/sign.h"
 #include "base/log.h"
+#include "token-host/keypad.h"
 #include "token-host/mechanism.h"
-#include "token-host/pin.h"
 #include "token-host/public-key.h"
+#include "token-host/sign-pin.h"
 
 #include <countersign/error.h>
 
@@ -26,8 +27,9 @@ struct signing {
     struct cs_host_sign_request m; /* borrows from body */
     const struct cs_scheme *scheme;
     struct cs_token *token;
-    struct cs_secret *pin; /* for a key that wants it every time; NULL until it was got */
-    bool may_wait;         /* on a thread of its own */
+    struct cs_sign_pin pin; /* for a key that wants it every time */
+    bool may_wait;          /* on a thread of its own */
+    unsigned answered;      /* the person gave up; the reader goes on waiting */
     struct cs_cancel cancel;
     bool begun; /* C_SignInit went well */
     CK_RV rv;   /* the module's last code; CKR_OK if a failure is not its doing */
@@ -44,7 +46,7 @@ static void signing_free(struct signing *signing)
         return;
     if (signing->cancel.fd >= 0)
         cs_cancel_end(&signing->host->cancels, &signing->cancel);
-    cs_secret_free(signing->pin);
+    cs_sign_pin_deinit(&signing->pin);
     cs_token_unref(signing->token);
     cs_buf_deinit(&signing->body);
     free(signing);
@@ -54,7 +56,7 @@ CS_DEFINE_CLEANUP(struct signing *, signing_free);
 /* Between SignInit and Sign. A null PIN: it is entered on the reader. */
 static CK_RV authenticate(struct signing *signing, CK_SESSION_HANDLE session)
 {
-    struct cs_secret *pin = signing->pin;
+    struct cs_secret *pin = signing->pin.secret;
     CK_UTF8CHAR *data = pin ? (CK_UTF8CHAR *)cs_secret_data(pin) : NULL;
 
     return CS_MODULE_CALL(signing->token->module,
@@ -81,16 +83,43 @@ static CK_RV sign_in_session(struct signing *signing, CK_SESSION_HANDLE session,
     return login != CKR_OK ? login : rv;
 }
 
+static void give_up_reader(void *arg)
+{
+    struct signing *signing = arg;
+    struct cs_failure failure = {0};
+
+    if (__atomic_exchange_n(&signing->answered, 1, __ATOMIC_ACQ_REL))
+        return;
+    cs_fail(&failure.fault, CS_ERR_CANCELLED, "PIN entry for token '%s' was cancelled",
+        signing->token->name);
+    cs_link_failed(&signing->host->link, signing->id, CS_ERR_CANCELLED, &failure);
+}
+
 /* One unbroken job: no other thread calls for this token, if the key wants its PIN in between. */
 static CK_RV sign_alone(struct signing *signing, CK_SESSION_HANDLE session,
     const struct cs_key *key, struct cs_mechanism *mechanism)
 {
     struct cs_token *token = signing->token;
-    CK_RV rv;
+    struct cs_keypad keypad = {.configuration = &signing->host->configuration,
+        .token = token,
+        .purpose = CS_PROMPT_FOR_SIGNATURE,
+        .program = signing->pin.asker.program,
+        .key = signing->pin.asker.key,
+        .environment = &signing->pin.asker.environment,
+        .cancel_fd = signing->cancel.fd,
+        .cancelled = give_up_reader,
+        .arg = signing};
+    CK_RV rv = CKR_FUNCTION_CANCELED;
 
     pthread_rwlock_wrlock(&token->calls);
     cs_module_enter(token->module);
-    rv = sign_in_session(signing, session, key, mechanism);
+    if (!signing->pin.at_reader) {
+        rv = sign_in_session(signing, session, key, mechanism);
+    } else if (!cs_cancel_fired(&signing->cancel)) {
+        cs_keypad_begin(&keypad);
+        rv = sign_in_session(signing, session, key, mechanism);
+        cs_keypad_end(&keypad);
+    }
     cs_module_leave(token->module);
     pthread_rwlock_unlock(&token->calls);
     return rv;
@@ -117,9 +146,9 @@ static int explain(struct signing *signing, CK_RV rv, struct cs_failure *failure
         cs_token_set_locked(token, false, cs_bytes_of("the token ended the login"));
         return cs_token_check_unlocked(token, failure);
     }
-    if (cs_ckr_is_refused(rv) && signing->pin)
-        cs_pin_refused(token, signing->pin);
-    return cs_ckr_fail(failure, rv, token->name);
+    if (!cs_ckr_is_refused(rv))
+        return cs_ckr_fail(failure, rv, token->name);
+    return cs_sign_pin_refused(&signing->pin, token, rv, failure);
 }
 
 /* One signature with one key. */
@@ -163,44 +192,6 @@ static int check_scheme(
         cs_key_type_name((enum cs_key_type)key->type), (unsigned)key->bits, signing->scheme->name);
 }
 
-/* Whom to ask: who asked for the login. */
-static int get_asker(struct signing *signing, struct cs_buf *body, struct cs_host_login_request *m)
-{
-    struct cs_token *token = signing->token;
-
-    pthread_mutex_lock(&token->lock);
-    cs_buf_put(body, token->asker.data, token->asker.len);
-    pthread_mutex_unlock(&token->lock);
-    return body->error ? body->error : cs_host_login_get(cs_buf_bytes(body), m);
-}
-
-static int get_pin(struct signing *signing, struct cs_failure *failure)
-{
-    CS_AUTO(cs_buf_deinit) struct cs_buf body = CS_BUF_INIT(64 * 1024);
-    CS_AUTO(cs_secret_freep) struct cs_secret *pin = NULL;
-    struct cs_host_login_request asker;
-    struct cs_pin_request request = {.configuration = &signing->host->configuration,
-        .token = signing->token,
-        .automatic = true,
-        .cancel_fd = signing->cancel.fd};
-    CK_RV rv = cs_token_refresh_info(signing->token, &request.flags);
-    int r;
-
-    if (rv != CKR_OK)
-        return cs_ckr_fail(failure, rv, signing->token->name);
-    /* Entered on the reader, when the module asks. */
-    if (request.flags & CKF_PROTECTED_AUTHENTICATION_PATH)
-        return 0;
-    if (get_asker(signing, &body, &asker) == 0)
-        request.asker = &asker;
-    r = cs_secret_new(&pin);
-    if (r == 0)
-        r = cs_pin_get(&request, pin, failure);
-    if (r == 0)
-        signing->pin = cs_steal(&pin);
-    return r;
-}
-
 static void run_signing(struct cs_job *job);
 
 /* Sees to the PIN of a key that wants it for every signature. */
@@ -209,7 +200,7 @@ static int prepare_key(
 {
     int r = check_scheme(signing, key, failure);
 
-    if (r < 0 || !key->always_authenticate || signing->pin)
+    if (r < 0 || !key->always_authenticate || signing->pin.ready)
         return r;
     if (!signing->may_wait) {
         r = cs_cancel_begin(&signing->host->cancels, &signing->cancel, signing->id);
@@ -219,7 +210,8 @@ static int prepare_key(
         r = cs_workers_run_long(&signing->host->workers, &signing->job);
         return r < 0 ? r : MOVED;
     }
-    return get_pin(signing, failure);
+    return cs_sign_pin_get(
+        &signing->pin, signing->host, signing->token, &signing->m, signing->cancel.fd, failure);
 }
 
 static int verify(struct signing *signing, EVP_PKEY *public, struct cs_failure *failure)
@@ -248,7 +240,7 @@ static bool ends_the_search(const struct signing *signing, int r)
 {
     return r == 0 || r == MOVED || r == CS_ERR_LOCKED || r == CS_ERR_CANCELLED ||
            r == CS_ERR_TIMEOUT || r == CS_ERR_PIN_INCORRECT || r == CS_ERR_PIN_BLOCKED ||
-           cs_ckr_is_stale(signing->rv);
+           r == CS_ERR_PIN_FINAL_TRY || cs_ckr_is_stale(signing->rv);
 }
 
 /* Tries keys until one proves to be the right one. */
@@ -303,7 +295,7 @@ static int sign_cold(struct signing *signing, bool fresh, struct cs_failure *fai
     return sign_with_first(signing, keys, n, fresh, failure);
 }
 
-static int sign_once(struct signing *signing, bool fresh, struct cs_failure *failure)
+static int try_to_sign(struct signing *signing, bool fresh, struct cs_failure *failure)
 {
     struct cs_token *token = signing->token;
     struct cs_key key;
@@ -321,6 +313,16 @@ static int sign_once(struct signing *signing, bool fresh, struct cs_failure *fai
         return sign_cold(signing, fresh, failure);
     r = prepare_key(signing, &key, failure);
     return r != 0 ? r : sign_with(signing, &key, fresh, failure);
+}
+
+static int sign_once(struct signing *signing, bool fresh, struct cs_failure *failure)
+{
+    int r;
+
+    do
+        r = try_to_sign(signing, fresh, failure);
+    while (r == CS_ERR_PIN_INCORRECT && cs_sign_pin_may_ask_again(&signing->pin));
+    return r;
 }
 
 /* A key that is not there may have come since the token was read. */
@@ -356,6 +358,8 @@ static void run_signing(struct cs_job *job)
         cs_steal(&signing);
         return;
     }
+    if (__atomic_exchange_n(&signing->answered, 1, __ATOMIC_ACQ_REL))
+        return;
     if (r < 0) {
         cs_info("no signature: %s", cs_fault_text(&failure.fault, r));
         cs_link_failed(&signing->host->link, signing->id, r, &failure);

@@ -12,7 +12,9 @@
 #include <countersign/error.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #define PICTURE_MAX (256u * 1024u * 1024u)
 
@@ -42,6 +44,11 @@ int cs_token_new(struct cs_module *module, struct cs_link *link, uint32_t number
 
     if (!token)
         return CS_ERR_MEMORY;
+    token->asking = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
+    if (token->asking < 0) {
+        free(token);
+        return CS_ERR_SYSTEM;
+    }
     token->number = number;
     token->slot = slot;
     token->module = module;
@@ -80,6 +87,7 @@ void cs_token_unref(struct cs_token *token)
     cs_pairs_clear(&token->pairs);
     cs_refused_clear(&token->refused);
     cs_buf_deinit(&token->asker);
+    close(token->asking);
     pthread_rwlock_destroy(&token->calls);
     pthread_mutex_destroy(&token->lock);
     pthread_mutex_destroy(&token->reading);

@@ -30,6 +30,7 @@ struct cs_token {
     pthread_rwlock_t calls;
     pthread_mutex_t reading;  /* one reads the objects at a time */
     pthread_mutex_t entering; /* one logs in at a time */
+    int asking;               /* a semaphore that can be polled: one asks for a PIN at a time */
 
     /* Guarded by lock. */
     pthread_mutex_t lock;

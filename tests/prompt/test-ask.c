@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -244,6 +245,28 @@ static void test_a_prompt_that_lies_gives_no_pin(void **state)
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
+/* The prompt is killed; what it started, behind a shell, has not heard of it. */
+static void test_nothing_of_a_killed_prompt_stays(void **state)
+{
+    struct question q;
+    char script[192], content[32] = "", path[64];
+    int pid;
+
+    (void)state;
+    snprintf(script, sizeof(script),
+        "sh -c 'sleep 600 & echo $! >%s/sleeper; wait' </dev/null >/dev/null 2>&1 & sleep 0.3; "
+        "kill -9 $$",
+        dir);
+    assert_int_equal(ask_liar(&q, script), CS_ERR_LOCKED);
+    assert_true(exists("sleeper", content, sizeof(content)));
+    assert_int_equal(sscanf(content, "%d", &pid), 1);
+    snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+    for (int i = 0; i < 1000 && access(path, F_OK) == 0; i++)
+        poll(NULL, 0, 10);
+    assert_int_equal(access(path, F_OK), -1);
+    cs_secret_free(q.pin);
+}
+
 static void test_a_missing_prompt_is_named(void **state)
 {
     struct question q;
@@ -312,6 +335,7 @@ int main(void)
         cmocka_unit_test(test_cancelling_ends_prompt_and_pinentry),
         cmocka_unit_test(test_threads_get_their_own_answers),
         cmocka_unit_test(test_a_prompt_that_lies_gives_no_pin),
+        cmocka_unit_test(test_nothing_of_a_killed_prompt_stays),
         cmocka_unit_test(test_a_missing_prompt_is_named),
         cmocka_unit_test(test_requests_round_trip_and_are_read_strictly),
     };

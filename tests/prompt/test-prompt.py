@@ -16,7 +16,8 @@ import traceback
 PROGRAM = sys.argv[1]
 FAKE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fake-pinentry")
 OK, CANCELLED, FAILED, TIMED_OUT, IMPOSSIBLE = range(5)
-COUNT_LOW, FINAL_TRY = 1, 2
+COUNT_LOW, FINAL_TRY, FOR_SIGNATURE, FOR_CHANGE = 1, 2, 4, 8
+PIN, KEYPAD, NEW_PIN = 1, 2, 3
 CLEAN = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/nonexistent"}
 
 
@@ -29,9 +30,10 @@ def field(data):
     return struct.pack(">I", len(data)) + data
 
 
-def request(pinentry=FAKE, token="corp", program="", key="", error="", flags=0, timeout=20, env=None):
+def request(pinentry=FAKE, token="corp", program="", key="", error="", flags=0, timeout=20, env=None,
+            kind=PIN, lengths=(0, 0)):
     env = {"DISPLAY": ":0"} if env is None else env
-    body = struct.pack(">BII", 1, flags, timeout)
+    body = struct.pack(">BIIII", kind, flags, timeout, *lengths)
     body += b"".join(field(x) for x in (pinentry, token, program, key, error))
     body += struct.pack(">I", len(env))
     return body + b"".join(field(k) + field(v) for k, v in env.items())
@@ -249,6 +251,58 @@ def test_warnings():
     assert any("SETDESC" in l and "last try" in l for l in lines), lines
 
 
+def test_what_it_is_for_is_said():
+    _, _, lines = ask_fake("pin=1", flags=FOR_SIGNATURE)
+    assert any("SETDESC" in l and "to sign once" in l for l in lines), lines
+    _, _, lines = ask_fake("pin=1", flags=FOR_CHANGE)
+    assert any("SETDESC" in l and "to change it" in l for l in lines), lines
+
+
+def test_a_new_pin_twice_in_one_dialog():
+    verdict, pin, lines = ask_fake("repeated,pin=4321", kind=NEW_PIN, lengths=(4, 8))
+    assert (verdict, pin) == (OK, b"4321"), (verdict, pin)
+    assert "SETREPEAT Repeat it:" in lines and "SETPROMPT New PIN:" in lines, lines
+    assert any("4 to 8 characters" in l for l in lines) and lines.count("GETPIN") == 1, lines
+
+
+def test_a_new_pin_twice_in_two_dialogs():
+    verdict, pin, lines = ask_fake("pin=4321&pin=4321", kind=NEW_PIN)
+    assert (verdict, pin) == (OK, b"4321") and lines.count("GETPIN") == 2, (verdict, pin, lines)
+    verdict, pin, lines = ask_fake("pin=4321&pin=43210&pin=77&pin=77", kind=NEW_PIN)
+    assert (verdict, pin) == (OK, b"77"), (verdict, pin)
+    assert "SETERROR The two are not the same." in lines, lines
+    verdict, pin, _ = ask_fake("pin=1&pin=2&pin=1&pin=2&pin=1&pin=2", kind=NEW_PIN)
+    assert (verdict, pin) == (CANCELLED, b""), (verdict, pin)
+    assert ask_fake("pin=1&cancel", kind=NEW_PIN)[:2] == (CANCELLED, b"")
+
+
+def test_a_notice_has_one_button_that_says_no():
+    verdict, rest, lines = ask_fake("empty", kind=KEYPAD, program="curl")
+    assert (verdict, rest) == (CANCELLED, b""), (verdict, rest)
+    assert "CONFIRM --one-button" in lines and "SETOK Cancel" in lines, lines
+    assert any("keypad of its reader" in l and "curl" in l for l in lines), lines
+    assert "GETPIN" not in lines, lines
+
+
+def test_a_notice_is_taken_away():
+    with Fake("hang") as fake:
+        process = start(request(kind=KEYPAD, env=fake.env))
+        pid = fake.wait_for("CONFIRM")
+        process.terminate()
+        assert finish(process) == (CANCELLED, b"")
+        assert not alive(pid)
+
+
+def test_an_address_that_starts_a_program_is_no_bus():
+    with Fake("empty") as fake:
+        evil = os.path.join(fake.dir, "evil")
+        for address in ("unixexec:path=/usr/bin/touch,argv1=" + evil, "unix:path=/nonexistent"):
+            env = dict(fake.env, DBUS_SESSION_BUS_ADDRESS=address)
+            assert ask(request(kind=KEYPAD, env=env))[0] == CANCELLED
+            assert any(l.startswith("CONFIRM") for l in fake.lines()), fake.lines()
+        assert not os.path.exists(evil)
+
+
 def test_labels_cannot_speak_for_us():
     token = b"evil'.\nAsked by: nobody\r\x1b[2J %0A \xff\xfe \xe2\x80\xae \xc3\xa9"
     _, _, lines = ask_fake("pin=1", token=token, program="a\nGETPIN", key="k\x85" + "z" * 5000)
@@ -383,7 +437,7 @@ def test_hygiene():
             core = [l for l in file if l.startswith("Max core file size")][0].split()
         assert "NoNewPrivs:\t1" in status, status
         assert core[4:6] == ["0", "0"], core
-        assert os.getsid(process.pid) != os.getsid(0) or os.getpgid(process.pid) == os.getpgid(0)
+        assert os.getpgid(process.pid) == process.pid, "it ends its group, which must not be ours"
         process.terminate()
         finish(process)
 

@@ -23,6 +23,7 @@ static void sample_host_login(struct cs_buf *buf)
         .how = CS_HOST_LOGIN_FORCE,
         .on_request = 1,
         .program = TEXT("curl"),
+        .key = TEXT("alice\xff"),
         .environment = {.n = 1, .entries = {{TEXT("TERM"), TEXT("xterm")}}}};
 
     cs_host_login_put(buf, &m);
@@ -40,7 +41,10 @@ static void sample_host_sign(struct cs_buf *buf)
         .spki = TEXT("\x30\0"),
         .cka_id = TEXT("\1"),
         .scheme = 0x0403,
-        .data = TEXT("digest\0")};
+        .data = TEXT("digest\0"),
+        .program = TEXT("curl"),
+        .key = TEXT("alice"),
+        .environment = {.n = 1, .entries = {{TEXT("DISPLAY"), TEXT(":0")}}}};
 
     cs_host_sign_put(buf, &m);
 }

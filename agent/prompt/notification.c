@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One notification, over org.freedesktop.Notifications on the client's session bus, for as long as
+ * a reader waits for its PIN. Called by the prompt's main. Invariant: the notification is closed
+ * when the prompt ends by itself.
+ */
+#include "prompt/notification.h"
+#include "prompt/surroundings.h"
+#include "prompt/words.h"
+
+#include <dbus/dbus.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NAME "org.freedesktop.Notifications"
+#define PATH "/org/freedesktop/Notifications"
+#define CALL_MS 3000
+
+struct show {
+    DBusConnection *bus;
+    const struct cs_watch *watch;
+    dbus_uint32_t id;
+    enum cs_prompt_verdict verdict;
+    bool over;
+};
+
+static DBusConnection *connect_bus(const struct cs_prompt_request *request)
+{
+    CS_AUTO(cs_freep) char *address = cs_surroundings_bus(request);
+    DBusConnection *bus = address ? dbus_connection_open_private(address, NULL) : NULL;
+
+    if (!bus)
+        return NULL;
+    dbus_connection_set_exit_on_disconnect(bus, FALSE);
+    if (dbus_bus_register(bus, NULL))
+        return bus;
+    dbus_connection_close(bus);
+    dbus_connection_unref(bus);
+    return NULL;
+}
+
+/* Bodies are markup, where a server has it. */
+static void escape(const char *text, char *out, size_t size)
+{
+    size_t len = 0;
+
+    for (; *text && len + 6 < size; text++) {
+        const char *entity = *text == '&' ? "&amp;" : *text == '<' ? "&lt;" : NULL;
+
+        if (entity)
+            len += (size_t)snprintf(out + len, size - len, "%s", entity);
+        else
+            out[len++] = *text;
+    }
+    out[len] = '\0';
+}
+
+static bool put_strings(DBusMessageIter *iter, const char *const *strings, size_t n)
+{
+    DBusMessageIter array;
+    bool ok = dbus_message_iter_open_container(iter, DBUS_TYPE_ARRAY, "s", &array);
+
+    for (size_t i = 0; i < n && ok; i++)
+        ok = dbus_message_iter_append_basic(&array, DBUS_TYPE_STRING, &strings[i]);
+    return ok && dbus_message_iter_close_container(iter, &array);
+}
+
+/* It stays until it is acted on. */
+static bool put_hints(DBusMessageIter *iter)
+{
+    const char *name = "urgency";
+    const unsigned char critical = 2;
+    DBusMessageIter hints, entry, value;
+
+    return dbus_message_iter_open_container(iter, DBUS_TYPE_ARRAY, "{sv}", &hints) &&
+           dbus_message_iter_open_container(&hints, DBUS_TYPE_DICT_ENTRY, NULL, &entry) &&
+           dbus_message_iter_append_basic(&entry, DBUS_TYPE_STRING, &name) &&
+           dbus_message_iter_open_container(&entry, DBUS_TYPE_VARIANT, "y", &value) &&
+           dbus_message_iter_append_basic(&value, DBUS_TYPE_BYTE, &critical) &&
+           dbus_message_iter_close_container(&entry, &value) &&
+           dbus_message_iter_close_container(&hints, &entry) &&
+           dbus_message_iter_close_container(iter, &hints);
+}
+
+static bool put_notice(DBusMessage *call, const char *summary, const char *body)
+{
+    static const char *const actions[] = {"cancel", "Cancel"};
+    const char *program = "Countersign", *icon = "dialog-password";
+    const dbus_uint32_t replaces = 0;
+    const dbus_int32_t never = 0;
+    DBusMessageIter iter;
+
+    dbus_message_iter_init_append(call, &iter);
+    return dbus_message_iter_append_basic(&iter, DBUS_TYPE_STRING, &program) &&
+           dbus_message_iter_append_basic(&iter, DBUS_TYPE_UINT32, &replaces) &&
+           dbus_message_iter_append_basic(&iter, DBUS_TYPE_STRING, &icon) &&
+           dbus_message_iter_append_basic(&iter, DBUS_TYPE_STRING, &summary) &&
+           dbus_message_iter_append_basic(&iter, DBUS_TYPE_STRING, &body) &&
+           put_strings(&iter, actions, 2) && put_hints(&iter) &&
+           dbus_message_iter_append_basic(&iter, DBUS_TYPE_INT32, &never);
+}
+
+static bool notify(struct show *show, const char *body)
+{
+    DBusMessage *call = dbus_message_new_method_call(NAME, PATH, NAME, "Notify");
+    DBusMessage *reply = NULL;
+    bool ok = false;
+
+    if (call && put_notice(call, "Enter the PIN on the reader", body))
+        reply = dbus_connection_send_with_reply_and_block(show->bus, call, CALL_MS, NULL);
+    if (reply)
+        ok = dbus_message_get_args(reply, NULL, DBUS_TYPE_UINT32, &show->id, DBUS_TYPE_INVALID);
+    if (call)
+        dbus_message_unref(call);
+    if (reply)
+        dbus_message_unref(reply);
+    return ok;
+}
+
+static void take_away(struct show *show)
+{
+    DBusMessage *call = dbus_message_new_method_call(NAME, PATH, NAME, "CloseNotification");
+
+    if (!call)
+        return;
+    dbus_message_set_no_reply(call, TRUE);
+    if (dbus_message_append_args(call, DBUS_TYPE_UINT32, &show->id, DBUS_TYPE_INVALID) &&
+        dbus_connection_send(show->bus, call, NULL))
+        dbus_connection_flush(show->bus);
+    dbus_message_unref(call);
+}
+
+static void end(struct show *show, enum cs_prompt_verdict verdict)
+{
+    show->verdict = verdict;
+    show->over = true;
+}
+
+static void take_signal(struct show *show, DBusMessage *message)
+{
+    dbus_uint32_t id = 0, reason = 0;
+    const char *action = "";
+
+    if (dbus_message_is_signal(message, DBUS_INTERFACE_LOCAL, "Disconnected"))
+        end(show, CS_PROMPT_OK);
+    else if (dbus_message_is_signal(message, NAME, "ActionInvoked") &&
+             dbus_message_get_args(message, NULL, DBUS_TYPE_UINT32, &id, DBUS_TYPE_STRING, &action,
+                 DBUS_TYPE_INVALID) &&
+             id == show->id && strcmp(action, "cancel") == 0)
+        end(show, CS_PROMPT_CANCELLED);
+    else if (dbus_message_is_signal(message, NAME, "NotificationClosed") &&
+             dbus_message_get_args(message, NULL, DBUS_TYPE_UINT32, &id, DBUS_TYPE_UINT32, &reason,
+                 DBUS_TYPE_INVALID) &&
+             id == show->id)
+        end(show, CS_PROMPT_OK);
+}
+
+static void wait_for_end(struct show *show)
+{
+    int fd = -1;
+
+    dbus_connection_get_unix_fd(show->bus, &fd);
+    while (!show->over) {
+        struct pollfd fds[] = {{.fd = fd, .events = POLLIN},
+            {.fd = show->watch->signals, .events = POLLIN}, {.fd = show->watch->answer}};
+        DBusMessage *message;
+
+        while ((message = dbus_connection_pop_message(show->bus))) {
+            take_signal(show, message);
+            dbus_message_unref(message);
+        }
+        if (show->over || poll(fds, 3, -1) < 0)
+            continue;
+        if (fds[1].revents || fds[2].revents)
+            end(show, CS_PROMPT_CANCELLED);
+        else
+            dbus_connection_read_write(show->bus, 0);
+    }
+}
+
+enum cs_prompt_verdict cs_notification_show(
+    const struct cs_prompt_request *request, const struct cs_watch *watch)
+{
+    struct show show = {.bus = connect_bus(request), .watch = watch};
+    struct cs_words words;
+    char body[1200];
+
+    if (!show.bus)
+        return CS_PROMPT_IMPOSSIBLE;
+    show.verdict = CS_PROMPT_IMPOSSIBLE;
+    cs_words_for(&words, request);
+    escape(words.description, body, sizeof(body));
+    dbus_bus_add_match(
+        show.bus, "type='signal',sender='" NAME "',interface='" NAME "',path='" PATH "'", NULL);
+    if (notify(&show, body)) {
+        wait_for_end(&show);
+        take_away(&show);
+    }
+    dbus_connection_close(show.bus);
+    dbus_connection_unref(show.bus);
+    return show.verdict;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is the same wherever a token gets a PIN: at logins (login.c), at keys that want it for each
+ * signature (sign.c) and at its change (pin-change.c). The counters are the token's own flags,
+ * asked for right before and after a PIN goes to it.
+ *
+ * C_Login is called here and not through libp11, which copies the PIN to the heap.
+ */
+#include "token-host/entry.h"
+
+#include <countersign/error.h>
+#include <errno.h>
+#include <poll.h>
+
+int cs_entry_check(
+    const struct cs_token *token, CK_FLAGS flags, bool force, struct cs_failure *failure)
+{
+    if (flags & CKF_USER_PIN_LOCKED)
+        return cs_fail(&failure->fault, CS_ERR_PIN_BLOCKED,
+            "token '%s': the PIN is blocked: unblock it with the PUK or ask the token's "
+            "administrator",
+            token->name);
+    if ((flags & CKF_USER_PIN_FINAL_TRY) && !force)
+        return cs_fail(&failure->fault, CS_ERR_PIN_FINAL_TRY,
+            "token '%s': one more wrong PIN blocks it: run '%s --force' if you are sure",
+            token->name, token->unlock);
+    return 0;
+}
+
+int cs_entry_explain(
+    struct cs_token *token, CK_RV rv, const char *origin, struct cs_failure *failure)
+{
+    CK_FLAGS flags = 0;
+    const char *warning = "";
+
+    cs_token_refresh_info(token, &flags);
+    if (flags & CKF_USER_PIN_LOCKED)
+        warning = "; the PIN is now blocked";
+    else if (flags & CKF_USER_PIN_FINAL_TRY)
+        warning = "; one more wrong PIN blocks the token";
+    failure->rv = rv;
+    return cs_fail(&failure->fault, CS_ERR_PIN_INCORRECT, "token '%s': %s was refused (%s)%s",
+        token->name, origin, cs_ckr_name(rv), warning);
+}
+
+static bool is_session_gone(CK_RV rv)
+{
+    return rv == CKR_SESSION_HANDLE_INVALID || rv == CKR_SESSION_CLOSED;
+}
+
+/* A session that lives: what a dead one answers to C_Login, such as CKR_DEVICE_ERROR, would not
+ * tell whether the PIN was looked at, so that it could not be sent again. */
+static CK_RV take_living_session(struct cs_token *token, bool fresh, CK_SESSION_HANDLE *sessionp)
+{
+    CK_SESSION_INFO info;
+    CK_RV rv = cs_session_take(&token->sessions, fresh, sessionp);
+
+    if (rv != CKR_OK || fresh)
+        return rv;
+    rv = CS_MODULE_CALL(token->module, C_GetSessionInfo(*sessionp, &info));
+    if (rv == CKR_OK)
+        return rv;
+    cs_session_give(&token->sessions, *sessionp, rv);
+    return cs_ckr_is_stale(rv) ? cs_session_take(&token->sessions, true, sessionp) : rv;
+}
+
+/* A null PIN: it is entered on the reader. */
+static CK_RV enter_once(struct cs_token *token, struct cs_secret *pin, bool fresh)
+{
+    CK_UTF8CHAR *data = pin ? (CK_UTF8CHAR *)cs_secret_data(pin) : NULL;
+    CK_ULONG len = pin ? cs_secret_len(pin) : 0;
+    CK_SESSION_HANDLE session;
+    CK_RV rv = take_living_session(token, fresh, &session);
+
+    if (rv != CKR_OK)
+        return rv;
+    pthread_rwlock_rdlock(&token->calls);
+    rv = CS_MODULE_CALL(token->module, C_Login(session, CKU_USER, data, len));
+    pthread_rwlock_unlock(&token->calls);
+    cs_session_give(&token->sessions, session, rv);
+    return rv == CKR_USER_ALREADY_LOGGED_IN ? CKR_OK : rv;
+}
+
+/* A dead session cannot have judged the PIN, so only then is it sent through another. A logout
+ * fires the cancel before it waits for `entering`, so no login slips in behind it. */
+CK_RV cs_entry_send(struct cs_token *token, struct cs_secret *pin, const struct cs_cancel *cancel)
+{
+    CK_RV rv = CKR_OK;
+
+    pthread_mutex_lock(&token->entering);
+    if (cs_cancel_fired(cancel)) {
+        rv = CKR_FUNCTION_CANCELED;
+    } else if (cs_token_wants_login(token)) {
+        rv = enter_once(token, pin, false);
+        if (is_session_gone(rv))
+            rv = enter_once(token, pin, true);
+        if (rv == CKR_OK)
+            cs_token_set_unlocked(token);
+    }
+    pthread_mutex_unlock(&token->entering);
+    return rv;
+}
+
+int cs_entry_begin_asking(struct cs_token *token, int cancel_fd)
+{
+    struct pollfd fds[] = {
+        {.fd = token->asking, .events = POLLIN}, {.fd = cancel_fd, .events = POLLIN}};
+    uint64_t turn;
+
+    for (;;) {
+        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+            return CS_ERR_SYSTEM;
+        if (fds[1].revents)
+            return CS_ERR_CANCELLED;
+        if (read(token->asking, &turn, sizeof(turn)) == sizeof(turn))
+            return 0;
+    }
+}
+
+void cs_entry_end_asking(struct cs_token *token)
+{
+    uint64_t turn = 1;
+    ssize_t n = write(token->asking, &turn, sizeof(turn));
+
+    (void)n;
+}
