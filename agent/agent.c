@@ -7,6 +7,7 @@
 #include "agent.h"
 #include "bus/bus.h"
 #include "login.h"
+#include "notify.h"
 #include "request.h"
 #include "session/desktop.h"
 #include "base/log.h"
@@ -27,6 +28,7 @@ struct agent {
     struct cs_bus *bus; /* NULL before the start, and after the end */
     struct cs_desktop desktop;
     bool has_desktop;
+    struct cs_notify notify;
     bool stopping;
 };
 
@@ -58,6 +60,7 @@ static void stop(struct agent *agent)
     if (agent->stopping)
         return;
     agent->stopping = true;
+    cs_notify_say(&agent->notify, "STOPPING=1");
     cs_listener_stop(&agent->listener);
     cs_bus_free(agent->bus);
     agent->bus = NULL;
@@ -71,6 +74,15 @@ static void on_signal(uv_signal_t *signal, int number)
 {
     cs_info("stops: %s", number == SIGINT ? "interrupted" : "told to");
     stop(signal->data);
+}
+
+/* An agent that programs cannot reach is of no use, and a token it left open is open to nobody. */
+static void on_place_lost(void *user)
+{
+    struct agent *agent = user;
+
+    cs_info("stops: the socket %s is gone, or is another's now", agent->listener.place.path);
+    stop(agent);
 }
 
 /* Somebody put a key or a certificate on a token, and no module tells of that. */
@@ -171,11 +183,14 @@ static int serve(struct agent *agent, struct cs_fault *fault)
         agent->has_desktop = r == 0;
     }
     if (r == 0)
-        r = cs_bus_new(&agent->service, agent->listener.path, &agent->bus);
-    if (r == 0)
-        cs_info("listens at %s", agent->listener.path);
-    else
+        r = cs_bus_new(&agent->service, agent->listener.place.path, &agent->bus);
+    if (r == 0) {
+        cs_info("listens at %s", agent->listener.place.path);
+        cs_notify_say(&agent->notify, "READY=1");
+        cs_place_watch(&agent->listener.place, &agent->loop, on_place_lost, agent);
+    } else {
         stop(agent);
+    }
     uv_run(&agent->loop, UV_RUN_DEFAULT);
     return r;
 }
@@ -211,7 +226,12 @@ int cs_agent_run(const struct cs_agent_options *options, struct cs_fault *fault)
     if (r < 0)
         return r;
     raise_descriptors();
+    cs_notify_init(&agent.notify);
     r = cs_listener_init(&agent.listener, options->socket ? options->socket : path, fault);
+    if (r == CS_ERR_BUSY && options->unless_running) {
+        cs_info("leaves %s to who listens there already", agent.listener.place.path);
+        return 0;
+    }
     if (r < 0)
         return r;
     if (uv_loop_init(&agent.loop) < 0) {

@@ -6,13 +6,15 @@
 #include "listener.h"
 
 struct cs_agent_options {
-    const char *config; /* a file or directory in place of the usual ones, or NULL */
-    const char *socket; /* or NULL for the usual one */
+    const char *config;  /* a file or directory in place of the usual ones, or NULL */
+    const char *socket;  /* or NULL for the usual one */
+    bool unless_running; /* another agent at the socket is as good */
     const char *token_host;
     const char *prompt;
 };
 
-/* Serves until SIGTERM or SIGINT; then ends every host, and removes the socket. */
+/* Serves until SIGTERM or SIGINT, or until the socket is replaced; then ends every host, and
+ * removes what is its own. */
 int cs_agent_run(const struct cs_agent_options *options, struct cs_fault *fault);
 
 #endif

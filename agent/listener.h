@@ -4,14 +4,14 @@
 #define CS_AGENT_LISTENER_H
 
 #include "peer.h"
+#include "place.h"
 
 struct cs_listener {
     uv_poll_t poll;
     uv_timer_t pause; /* when no descriptors are left */
     int fd;
-    int lock; /* held while the agent serves this path; -1 */
-    bool made_socket, made_directory, open;
-    char path[108];
+    bool open;
+    struct cs_place place;
     struct cs_service *service;
     struct cs_peers peers;
 };

@@ -16,6 +16,7 @@ static const char usage[] =
     "  --config PATH      a file, or a directory of *.conf files, in place of\n"
     "                     /etc/countersign and ~/.config/countersign\n"
     "  --socket PATH      the socket, in place of $XDG_RUNTIME_DIR/countersign/agent.sock\n"
+    "  --unless-running   if another agent serves the socket, end well\n"
     "  --token-host PATH  the program that runs a module (for tests)\n"
     "  --prompt PATH      the program that asks for a PIN (for tests)\n"
     "  --verbose          log more\n"
@@ -28,6 +29,7 @@ static const char usage[] =
 enum option_code {
     OPTION_CONFIG = 256,
     OPTION_SOCKET,
+    OPTION_UNLESS_RUNNING,
     OPTION_TOKEN_HOST,
     OPTION_PROMPT,
     OPTION_VERBOSE,
@@ -38,6 +40,7 @@ enum option_code {
 static const struct option long_options[] = {
     {"config", required_argument, NULL, OPTION_CONFIG},
     {"socket", required_argument, NULL, OPTION_SOCKET},
+    {"unless-running", no_argument, NULL, OPTION_UNLESS_RUNNING},
     {"token-host", required_argument, NULL, OPTION_TOKEN_HOST},
     {"prompt", required_argument, NULL, OPTION_PROMPT},
     {"verbose", no_argument, NULL, OPTION_VERBOSE},
@@ -58,6 +61,9 @@ static int parse(int argc, char **argv, struct cs_agent_options *options, bool *
             break;
         case OPTION_SOCKET:
             options->socket = optarg;
+            break;
+        case OPTION_UNLESS_RUNNING:
+            options->unless_running = true;
             break;
         case OPTION_TOKEN_HOST:
             options->token_host = optarg;
