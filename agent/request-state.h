@@ -5,6 +5,7 @@
 
 #include "choice.h"
 #include "login.h"
+#include "proof/proof.h"
 #include "request.h"
 
 /* What one host does of a request. */
@@ -26,7 +27,7 @@ struct cs_request {
     struct cs_login_waiter login;
     /* of RESOLVE, UNLOCK and LOCK */
     char *name;
-    uint8_t how;
+    uint8_t how; /* of SIGN, too: its enum cs_input */
     int fd;
     struct cs_buf labels; /* of the tokens concerned, as they travel */
     uint32_t n_labels;
@@ -37,6 +38,8 @@ struct cs_request {
     struct cs_criteria criteria;
     /* of SIGN */
     uint8_t id[CS_ID_SIZE];
+    enum cs_proof_kind proof;
+    char host[CS_TEXT_MAX]; /* the server, if the proof tells; else "" */
     uint16_t scheme;
     bool logged_in; /* a login was made for it; another would not help */
     struct cs_buf data;

@@ -4,11 +4,12 @@
  * let the token's host sign, answer. The message is hashed at the start, because waiting for a
  * person must not hold a megabyte.
  *
- * Policy has its place in decide(): it is called once for each signature, with all facts at hand,
- * before a PIN is asked for. What the bytes prove must be found out in take_input(), where the
- * message is still whole; consent is one more thing to wait for, as a login is.
+ * What the bytes prove is found out in begin(), where the message is still whole, and is in the
+ * log. Policy has its place in decide(): it is called once for each signature, with all facts at
+ * hand, before a PIN is asked for; consent is one more thing to wait for, as a login is.
  */
 #include "request-state.h"
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "text.h"
 
@@ -28,10 +29,11 @@ static void record(const struct cs_request *request, const struct cs_identity *i
     cs_text_hex(request->id, 8, id);
     if (identity)
         cs_text_clean(identity->source->label, label, sizeof(label));
-    cs_info("%s (pid %d) signs with %s '%s' on '%s', %s: %s%s%s", cs_caller_name(request->caller),
-        (int)request->caller->pid, id, label, identity ? identity->token->name : "",
-        scheme ? scheme->name : "unknown scheme", code < 0 ? "failed" : "allowed",
-        code < 0 ? ", " : "", code < 0 ? text : "");
+    cs_info("%s (pid %d) signs with %s '%s' on '%s', %s, %s%s%s: %s%s%s",
+        cs_caller_name(request->caller), (int)request->caller->pid, id, label,
+        identity ? identity->token->name : "", scheme ? scheme->name : "unknown scheme",
+        cs_proof_name(request->proof), request->host[0] ? " to " : "", request->host,
+        code < 0 ? "failed" : "allowed", code < 0 ? ", " : "", code < 0 ? text : "");
 }
 
 static void tell(const struct cs_request *request, const struct cs_identity *identity)
@@ -64,31 +66,56 @@ static void fail(struct cs_request *request, int code, const struct cs_fault *fa
     cs_request_fail(request, code, fault);
 }
 
-/* What is to be signed: the digest, or the message where the scheme wants it itself. */
-static int take_input(
-    struct cs_request *request, const struct cs_msg_sign *m, struct cs_fault *fault)
+static bool owns(const void *context, struct cs_bytes certificate)
 {
-    const struct cs_scheme *scheme = cs_scheme_by_code(m->scheme);
+    const struct cs_identity *identity = context;
+
+    for (size_t i = 0; i < identity->n_certificates; i++)
+        if (cs_bytes_equal(identity->certificates[i]->value, certificate))
+            return true;
+    return false;
+}
+
+/* What the bytes can be established to be. */
+static void examine(
+    struct cs_request *request, const struct cs_identity *identity, struct cs_bytes input)
+{
+    const struct cs_proof_key key = {.spki = identity ? identity->key->spki : (struct cs_bytes){0},
+        .scheme = request->scheme,
+        .owns = owns,
+        .context = identity};
+    struct cs_proof proof = {.kind = CS_PROOF_DIGEST};
+
+    if (request->how == CS_INPUT_MESSAGE)
+        proof = identity ? cs_proof_of_message(input, &key) : (struct cs_proof){0};
+    request->proof = proof.kind;
+    cs_text_clean(proof.server_name, request->host, sizeof(request->host));
+}
+
+/* What is to be signed: the digest, or the message where the scheme wants it itself. */
+static int take_input(struct cs_request *request, struct cs_bytes input, struct cs_fault *fault)
+{
+    const struct cs_scheme *scheme = cs_scheme_by_code(request->scheme);
     size_t size = scheme ? cs_hash_size(scheme->hash) : 0;
     uint8_t *out;
 
     if (!scheme)
-        return cs_fail(
-            fault, CS_ERR_SCHEME, "no key here signs in the scheme %#06x", (unsigned)m->scheme);
-    if (m->input == CS_INPUT_DIGEST && size == 0)
+        return cs_fail(fault, CS_ERR_SCHEME, "no key here signs in the scheme %#06x",
+            (unsigned)request->scheme);
+    if (request->how == CS_INPUT_DIGEST && size == 0)
         return cs_fail(
             fault, CS_ERR_INVALID, "%s signs the message itself, not a digest", scheme->name);
-    if (m->input == CS_INPUT_DIGEST && m->data.len != size)
+    if (request->how == CS_INPUT_DIGEST && input.len != size)
         return cs_fail(fault, CS_ERR_INVALID, "a digest for %s has %zu bytes, not %zu",
-            scheme->name, size, m->data.len);
-    if (m->input == CS_INPUT_DIGEST || size == 0) {
-        cs_buf_put(&request->data, m->data.data, m->data.len);
+            scheme->name, size, input.len);
+    if (request->how == CS_INPUT_DIGEST || size == 0) {
+        cs_buf_put(&request->data, input.data, input.len);
         return request->data.error;
     }
     out = cs_buf_extend(&request->data, size);
     if (!out)
         return request->data.error;
-    return cs_digest_make(&request->service->digest, scheme->hash, m->data, out);
+    return cs_digest_make(&request->service->digest, scheme->hash, input, out);
 }
 
 static int check_scheme(
@@ -240,18 +267,40 @@ static void advance(struct cs_request *request)
         fail(request, r, NULL);
 }
 
-void cs_request_sign(struct cs_request *request, const struct cs_msg_sign *m)
+static void begin(struct cs_request *request, struct cs_bytes input)
 {
     struct cs_fault fault = {0};
     int r;
 
-    memcpy(request->id, m->id.data, CS_ID_SIZE);
-    request->scheme = m->scheme;
-    r = take_input(request, m, &fault);
+    examine(request, identity_of(request), input);
+    r = take_input(request, input, &fault);
     if (r < 0)
         fail(request, r, &fault);
-    else if (identity_of(request))
-        advance(request);
     else
-        cs_request_when_settled(request, advance);
+        advance(request);
+}
+
+/* With the bytes that were kept until the tokens are known. */
+static void begin_late(struct cs_request *request)
+{
+    CS_AUTO(cs_buf_deinit) struct cs_buf kept = request->data;
+
+    request->data = CS_BUF_INIT(CS_FRAME_MAX);
+    begin(request, cs_buf_bytes(&kept));
+}
+
+void cs_request_sign(struct cs_request *request, const struct cs_msg_sign *m)
+{
+    memcpy(request->id, m->id.data, CS_ID_SIZE);
+    request->scheme = m->scheme;
+    request->how = m->input;
+    if (identity_of(request)) {
+        begin(request, m->data);
+        return;
+    }
+    cs_buf_put(&request->data, m->data.data, m->data.len);
+    if (request->data.error)
+        cs_request_fail(request, request->data.error, NULL);
+    else
+        cs_request_when_settled(request, begin_late);
 }

@@ -64,7 +64,7 @@ def main():
     declared, methods, properties, signals, texts = rows(root)
     with open(output, "w", encoding="utf-8") as f:
         f.write("/* Generated from %s. */\n" % definition.rsplit("/", 1)[-1])
-        f.write("#ifndef CS_BUS_ROWS\n" + "\n".join(declared) + "\n#else\n")
+        f.write("\n".join(declared) + "\n\n#ifdef CS_BUS_ROWS\n")
         for kind, table in (("method", methods), ("property", properties), ("signal", signals),
                             ("interface", texts)):
             plural = kind[:-1] + "ies" if kind.endswith("y") else kind + "s"

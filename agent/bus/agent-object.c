@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "bus-definition.h" /* generated: the handlers */
+
 #define CHOICES_MAX 64
 
 static void dbus_freep(char **memory)

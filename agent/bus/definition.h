@@ -30,8 +30,6 @@ struct cs_bus_interface {
     const char *name, *xml;
 };
 
-#include "bus-definition.h" /* generated: the handlers */
-
 /* NULL when there is none. */
 const struct cs_bus_method *cs_bus_method_find(const char *interface, const char *member);
 const struct cs_bus_property *cs_bus_property_find(const char *interface, const char *name);

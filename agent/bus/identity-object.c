@@ -10,6 +10,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "bus-definition.h" /* generated: the handlers */
+
 #define GETTER(name)                                                                               \
     void cs_bus_identity_get_##name(const struct cs_bus_object *object,                            \
         const struct cs_bus_place *place, DBusMessageIter *value)

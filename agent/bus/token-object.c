@@ -6,6 +6,8 @@
 #include <countersign/error.h>
 #include <string.h>
 
+#include "bus-definition.h" /* generated: the handlers */
+
 #define GETTER(name)                                                                               \
     void cs_bus_token_get_##name(const struct cs_bus_object *object,                               \
         const struct cs_bus_place *place, DBusMessageIter *value)

@@ -48,6 +48,11 @@ def main():
             seen = watch.until("signed")
             assert "curl" in seen["text"] and "alice" in seen["text"], seen
             assert "object=alice" in seen["subject"], seen
+        with tap.case("the log says what the bytes proved, and to which server where that shows"):
+            assert "ecdsa_secp256r1_sha256, tls13-client: allowed" in agent.log(), agent.log()
+            f.s_client(server, "-tls1_2", "-cert", reference, "-key", reference)
+            watch.until("signed")
+            assert "tls12-client to localhost: allowed" in agent.log(), agent.log()
         with tap.case("an identity that comes, once the agent has looked"):
             token.identity(ca, "p256", "bob")
             agent.cli("refresh", check=True)
