@@ -32,17 +32,22 @@ struct agent {
     bool stopping;
 };
 
+static void close_handles(struct agent *agent)
+{
+    if (uv_is_closing((uv_handle_t *)&agent->terminate))
+        return;
+    uv_close((uv_handle_t *)&agent->terminate, NULL);
+    uv_close((uv_handle_t *)&agent->interrupt, NULL);
+    uv_close((uv_handle_t *)&agent->hangup, NULL);
+    uv_close((uv_handle_t *)&agent->turn, NULL);
+}
+
 static void end_if_stopped(struct agent *agent)
 {
     if (!agent->stopping || !cs_supervisor_is_stopped(&agent->service.supervisor))
         return;
     cs_supervisor_deinit(&agent->service.supervisor);
-    if (!uv_is_closing((uv_handle_t *)&agent->terminate)) {
-        uv_close((uv_handle_t *)&agent->terminate, NULL);
-        uv_close((uv_handle_t *)&agent->interrupt, NULL);
-        uv_close((uv_handle_t *)&agent->hangup, NULL);
-        uv_close((uv_handle_t *)&agent->turn, NULL);
-    }
+    close_handles(agent);
 }
 
 static void on_hosts_changed(void *user)
@@ -200,15 +205,18 @@ static int run(struct agent *agent, const struct cs_agent_options *options,
 {
     int r = init_service(agent, options, config, fault);
 
-    if (r == 0) {
-        init_signals(agent);
-        init_turn(agent);
+    if (r == 0)
         r = serve(agent, fault);
-    }
     cs_change_deinit(&agent->service.change);
     cs_inventory_deinit(&agent->service.inventory);
     cs_digest_deinit(&agent->service.digest);
     return r;
+}
+
+static int leave(const struct agent *agent)
+{
+    cs_info("leaves %s to who listens there already", agent->listener.place.path);
+    return 0;
 }
 
 int cs_agent_run(const struct cs_agent_options *options, struct cs_fault *fault)
@@ -227,18 +235,18 @@ int cs_agent_run(const struct cs_agent_options *options, struct cs_fault *fault)
         return r;
     raise_descriptors();
     cs_notify_init(&agent.notify);
-    r = cs_listener_init(&agent.listener, options->socket ? options->socket : path, fault);
-    if (r == CS_ERR_BUSY && options->unless_running) {
-        cs_info("leaves %s to who listens there already", agent.listener.place.path);
-        return 0;
-    }
-    if (r < 0)
-        return r;
-    if (uv_loop_init(&agent.loop) < 0) {
-        cs_listener_deinit(&agent.listener);
+    if (uv_loop_init(&agent.loop) < 0)
         return CS_ERR_SYSTEM;
-    }
-    r = run(&agent, options, config, fault);
+    /* Signals first: from here on there may be a socket to be removed. */
+    init_signals(&agent);
+    init_turn(&agent);
+    r = cs_listener_init(&agent.listener, options->socket ? options->socket : path, fault);
+    if (r == 0)
+        r = run(&agent, options, config, fault);
+    else if (r == CS_ERR_BUSY && options->unless_running)
+        r = leave(&agent);
+    close_handles(&agent);
+    uv_run(&agent.loop, UV_RUN_DEFAULT);
     cs_listener_deinit(&agent.listener);
     if (uv_loop_close(&agent.loop) < 0)
         cs_warn("the loop ends with something left in it");

@@ -319,8 +319,10 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct cs_channel *channel = (struct cs_channel *)poll;
 
-    if (status < 0)
-        events = UV_READABLE; /* the socket itself says what is wrong */
+    if (status < 0) { /* libuv has stopped; the socket says what is wrong, behind what it holds */
+        channel->events = 0;
+        events = UV_READABLE;
+    }
     if (events & UV_WRITABLE)
         flush(channel);
     if (!channel->closing && channel->in.len > 0 && holds_frame(channel))

@@ -33,7 +33,7 @@ struct cs_host {
     bool process_open;  /* its handle is */
     struct cs_channel channel;
     bool channel_open;
-    uv_timer_t restart; /* also: kill a host that does not stop */
+    uv_timer_t restart; /* or, while the process lives, its end */
     uv_timer_t tick;
     struct cs_jobs jobs;
     struct cs_reports reports;
@@ -68,7 +68,7 @@ static void on_restart(uv_timer_t *timer)
 {
     struct cs_host *host = timer->data;
 
-    if (host->stopping)
+    if (host->process_alive)
         kill_group(host);
     else
         start(host);
@@ -269,11 +269,13 @@ static void on_end(void *user, int code)
 {
     struct cs_host *host = user;
 
-    /* The exit status says more, and it is about to come. */
-    if (code == 0 || code == CS_ERR_CLOSED)
-        cs_channel_close(&host->channel);
-    else
+    if (code < 0 && code != CS_ERR_CLOSED) {
         fail(host, "its host broke the framing");
+        return;
+    }
+    /* The exit status says more, and is about to come; if not, the host is of no use and killed. */
+    cs_channel_close(&host->channel);
+    uv_timer_start(&host->restart, on_restart, CS_LIMIT_HOST_EXIT_TIME, 0);
 }
 
 static void on_channel_closed(void *user)
@@ -281,8 +283,6 @@ static void on_channel_closed(void *user)
     struct cs_host *host = user;
 
     host->channel_open = false;
-    /* A host that closed its socket and lives on is of no use. */
-    kill_group(host);
     go_on(host);
 }
 

@@ -149,11 +149,9 @@ int cs_inventory_put(struct cs_inventory *inventory, struct cs_token *token)
     return make_rows(inventory);
 }
 
-int cs_inventory_update(struct cs_inventory *inventory, struct cs_token *token)
+void cs_inventory_touch(struct cs_inventory *inventory)
 {
-    int r = cs_token_complete(token);
-
-    return r < 0 ? r : make_rows(inventory);
+    inventory->generation++;
 }
 
 void cs_inventory_remove(struct cs_inventory *inventory, const struct cs_host *host, uint32_t slot)

@@ -29,8 +29,9 @@ void cs_inventory_deinit(struct cs_inventory *inventory);
 int cs_inventory_put(struct cs_inventory *inventory, struct cs_token *token);
 struct cs_token *cs_inventory_token(
     const struct cs_inventory *inventory, const struct cs_host *host, uint32_t slot);
-/* After a token's state was set. */
-int cs_inventory_update(struct cs_inventory *inventory, struct cs_token *token);
+/* After a token's state was set. Its identities stay until its objects are reported anew: a key
+ * that was inferred must not vanish between the login and that report. */
+void cs_inventory_touch(struct cs_inventory *inventory);
 void cs_inventory_remove(struct cs_inventory *inventory, const struct cs_host *host, uint32_t slot);
 void cs_inventory_remove_host(struct cs_inventory *inventory, const struct cs_host *host);
 

@@ -33,7 +33,7 @@ CS_DEFINE_CLEANUP(struct cs_token *, cs_token_free);
 
 /* Adds an object; one that is of no use is left out. CS_ERR_TOO_LARGE over the limits. */
 int cs_token_add(struct cs_token *token, const struct cs_host_object *report);
-/* After the last object, and when the flags changed: puts the identities together anew. */
+/* After the last object: puts the identities together. */
 int cs_token_complete(struct cs_token *token);
 void cs_token_set_state(struct cs_token *token, const struct cs_host_token_state *report);
 

@@ -1,0 +1,240 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Answers come when they are ready, logins are shared, and nobody waits for who has gone."""
+import os
+import struct
+
+import protocol_client as protocol
+from stage import ECDSA_SHA256, Later, Stage, Tap, error_of, wait_for
+
+# A locked token; logins wait until there is a file, then end as it says.
+LOCKED = """
+import threading
+host.ready()
+host.token(spki=SPKI, flags=LOGIN_REQUIRED | INITIALIZED, private=False)
+host.scanned()
+waiting = {}
+
+def answer(request):
+    verdict = ''
+    while not verdict and request.id in waiting:
+        time.sleep(0.01)
+        if request.fds:
+            verdict = os.read(request.fds[0], 100).decode()
+        elif os.path.exists(host.play + '.verdict'):
+            verdict = open(host.play + '.verdict').read()
+    if request.id not in waiting:
+        return
+    del waiting[request.id]
+    if verdict == 'right':
+        host.state(1, LOGIN_REQUIRED | INITIALIZED | UNLOCKED)
+        host.done(request)
+    elif verdict == 'locked':
+        host.failed(request, LOCKED_CODE, 'nobody can be asked')
+    else:
+        host.failed(request, PIN_INCORRECT, 'the token refused the PIN')
+
+def handle(request):
+    if request.kind == SIGN:
+        host.note('sign')
+        host.signed(request)
+    elif request.kind == LOGIN:
+        how, on_request, program = request.login()
+        host.note(f'login {how} {on_request}')
+        waiting[request.id] = True
+        threading.Thread(target=answer, args=[request], daemon=True).start()
+    elif request.kind == CANCEL:
+        host.note('cancel')
+        number = struct.unpack('>I', request.body)[0]
+        if waiting.pop(number, None):
+            host.send(FAILED, number, struct.pack('>HI', CANCELLED, 0) + blob('cancelled'))
+    else:
+        host.note('logout')
+        host.state(1, LOGIN_REQUIRED | INITIALIZED | HELD)
+        host.done(request)
+
+host.serve(handle)
+"""
+
+BACKWARDS = """
+host.ready()
+host.token(spki=SPKI)
+host.scanned()
+kept = []
+
+def handle(request):
+    kept.append(request)
+    while len(kept) == 3:
+        for one in reversed(kept):
+            host.signed(one, one.data())
+        kept.clear()
+
+host.serve(handle)
+"""
+
+SLOW = """
+host.ready()
+while not os.path.exists(host.play + '.go'):
+    time.sleep(0.01)
+host.token(spki=SPKI)
+host.scanned()
+host.sign_all()
+"""
+
+
+def sign(client, identity):
+    return client.sign(identity.id, ECDSA_SHA256, b"message")
+
+
+def decide(stage, verdict):
+    path = stage.path("slow.play.verdict")
+    scratch = stage.path("verdict")
+    scratch.write_text(verdict)
+    scratch.rename(path)
+
+
+def begin(stage, play=LOCKED):
+    stage.path("slow.play.verdict").unlink(missing_ok=True)
+    stage.play(slow=play)
+    client = stage.client()
+    return client, client.identities()[0]
+
+
+def logins(stage):
+    return [line for line in stage.record("slow") if line.startswith("login")]
+
+
+def main():
+    tap = Tap()
+    with Stage() as stage:
+        tap.diagnose = stage.diagnose
+
+        with tap.case("the first question waits until the hosts have reported"):
+            stage.play(slow=SLOW)
+            asked = Later(lambda: stage.client().identities())
+            assert stage.client().status().modules[0].state == "starting"
+            assert asked.is_alive()
+            stage.path("slow.play.go").touch()
+            assert len(asked.result()) == 1
+
+        with tap.case("replies come in the order in which the host gives them"):
+            client, key = begin(stage, BACKWARDS)
+            bodies = [bytes([number]) * 32 for number in range(3)]
+            ids = [client.post(protocol.SIGN, protocol.blob(key.id) + protocol.u16(ECDSA_SHA256) +
+                               protocol.u8(1) + protocol.blob(body)) for body in bodies]
+            replies = [client.receive() for _ in ids]
+            assert [reply[1] for reply in replies] == ids[::-1]
+            assert [reply[2][4:] for reply in replies] == bodies[::-1]
+
+        with tap.case("more than 64 requests under way: BUSY, and the rest is answered"):
+            client, key = begin(stage)
+            body = (protocol.blob(key.id) + protocol.u16(ECDSA_SHA256) + protocol.u8(0) +
+                    protocol.blob(b"x"))
+            ids = [client.post(protocol.SIGN, body) for _ in range(70)]
+            refused = [client.receive() for _ in range(6)]
+            assert [reply[1] for reply in refused] == ids[64:]
+            assert all(struct.unpack(">H", reply[2][:2])[0] == 8 for reply in refused)
+            decide(stage, "right")
+            assert sorted(client.receive()[1] for _ in range(64)) == ids[:64]
+            assert logins(stage) == ["login 0 0"]
+
+        with tap.case("five programs want a locked token: one login, then five signatures"):
+            client, key = begin(stage)
+            signers = [Later(sign, stage.client(), key) for _ in range(5)]
+            wait_for(lambda: logins(stage), "a login")
+            decide(stage, "right")
+            assert [signer.result() for signer in signers] == [b"signature"] * 5
+            assert logins(stage) == ["login 0 0"] and stage.record("slow").count("sign") == 5
+
+        with tap.case("nobody can be asked: LOCKED, and how to unlock"):
+            client, key = begin(stage)
+            decide(stage, "locked")
+            name, text = error_of(sign, client, key)
+            assert name == "LOCKED" and "token 'corp' is locked: run 'countersign unlock corp'" in text
+            name, text = error_of(client.unlock, "corp")
+            assert name == "LOCKED" and "nobody can be asked" in text
+            assert logins(stage) == ["login 0 0", "login 0 1"]
+
+        with tap.case("all who wait hear of a wrong PIN"):
+            client, key = begin(stage)
+            signers = [Later(error_of, sign, stage.client(), key) for _ in range(3)]
+            wait_for(lambda: logins(stage), "a login")
+            decide(stage, "wrong")
+            assert all(signer.result()[0] == "PIN_INCORRECT" for signer in signers)
+            assert logins(stage) == ["login 0 0"]
+
+        with tap.case("the last one who waits for a login goes: it is cancelled"):
+            client, key = begin(stage)
+            one, two = stage.client(), stage.client()
+            for waiter in (one, two):
+                waiter.post(protocol.SIGN, protocol.blob(key.id) + protocol.u16(ECDSA_SHA256) +
+                            protocol.u8(0) + protocol.blob(b"x"))
+            wait_for(lambda: logins(stage), "a login")
+            one.close()
+            stage.client().status()
+            assert "cancel" not in stage.record("slow")
+            two.close()
+            wait_for(lambda: "cancel" in stage.record("slow"), "the cancellation")
+
+        with tap.case("a PIN that is handed over takes the place of a dialog"):
+            client, key = begin(stage)
+            signer = Later(sign, stage.client(), key)
+            wait_for(lambda: logins(stage), "a login")
+            assert client.unlock_with("corp", "right") == ["corp"]
+            assert signer.result() == b"signature"
+            assert logins(stage) == ["login 0 0", "login 1 1"]
+
+        with tap.case("a wrong one does not end the dialog for the others"):
+            client, key = begin(stage)
+            signer = Later(sign, stage.client(), key)
+            wait_for(lambda: logins(stage), "a login")
+            name, _ = error_of(client.unlock_with, "corp", "wrong")
+            assert name == "PIN_INCORRECT"
+            wait_for(lambda: len(logins(stage)) == 3, "the dialog again")
+            decide(stage, "right")
+            assert signer.result() == b"signature"
+
+        with tap.case("a person who unlocks is asked although a program came first"):
+            client, key = begin(stage)
+            signer = Later(error_of, sign, stage.client(), key)
+            wait_for(lambda: logins(stage), "a login")
+            unlocker = Later(error_of, client.unlock, "corp")
+            stage.client().status()
+            decide(stage, "locked")
+            assert signer.result()[0] == "LOCKED" and unlocker.result()[0] == "LOCKED"
+            assert logins(stage) == ["login 0 0", "login 0 1"]
+
+        with tap.case("LOCK ends a login under way"):
+            client, key = begin(stage)
+            signer = Later(error_of, sign, stage.client(), key)
+            wait_for(lambda: logins(stage), "a login")
+            assert client.lock() == ["corp"]
+            assert signer.result()[0] == "CANCELLED"
+            assert client.tokens()[0].flags & 128
+
+        with tap.case("a token that is unlocked already needs no login"):
+            client, key = begin(stage)
+            decide(stage, "right")
+            assert client.unlock() == ["corp"] and client.unlock("corp") == ["corp"]
+            assert client.unlock() == []
+            assert logins(stage) == ["login 0 1"]
+
+        with tap.case("a host that dies during a login fails all who wait"):
+            client, key = begin(stage)
+            signers = [Later(error_of, sign, stage.client(), key) for _ in range(3)]
+            wait_for(lambda: logins(stage), "a login")
+            os.kill(stage.module("slow").pid, 9)
+            assert all(signer.result()[0] == "MODULE_FAILED" for signer in signers)
+
+        with tap.case("clients that go away with requests under way leave nothing behind"):
+            client, key = begin(stage, BACKWARDS)
+            for _ in range(20):
+                stage.client().post(protocol.SIGN, protocol.blob(key.id) +
+                                    protocol.u16(ECDSA_SHA256) + protocol.u8(0) + protocol.blob(b"x"))
+            wait_for(lambda: client.status().clients == 1, "the clients' end")
+            assert stage.stop_agent() == 0
+            assert "left in it" not in stage.log()
+    tap.done()
+
+
+main()

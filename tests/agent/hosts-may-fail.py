@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A token host may die, lie or hang: it is started anew, and others go on."""
+from stage import ECDSA_SHA256, Stage, Tap, error_of, is_alive, wait_for
+
+GOOD = """
+host.ready()
+host.token(spki=SPKI, label="good", serial="2")
+host.scanned()
+host.sign_all()
+"""
+
+# What the first life of a host does wrong after it was ready; the second is well.
+BREACHES = {
+    "an unknown message": "host.send(0x0199, 0)",
+    "a request of the agent's": "host.send(SIGN, 0)",
+    "an answer to nothing": "host.send(SIGNED, 4711, blob(b''))",
+    "a report with an id": "host.send(TOKEN_END, 7, u32(1))",
+    "a token that ends before it begins": "host.end(9)",
+    "a token that begins twice": "host.begin(9, 'x', 0); host.begin(9, 'x', 0)",
+    "an object of no token": "host.object(9, CERTIFICATE, 'x', b'', b'')",
+    "an object of no class": "host.begin(9, 'x', 0); host.object(9, 77, 'x', b'', b'')",
+    "the state of no token": "host.state(9, 0)",
+    "the end of no token": "host.send(TOKEN_GONE, 0, u32(9))",
+    "a body that is too short": "host.send(TOKEN_BEGIN, 0, b'\\0\\0')",
+    "a body with a byte left over": "host.send(READY, 0, blob('') + blob('') + b'x')",
+    "a second end of the first scan": "host.scanned()",
+    "a frame over the limit": "host.raw(b'\\xff\\xff\\xff\\xff' + bytes(8))",
+    "flags in a frame": "host.raw(bytes(4) + b'\\1\\x93\\0\\1' + bytes(4))",
+    "a token of 257": "[host.begin(100 + i, 'x', 0) for i in range(257)]",
+    "a label of a megabyte": "host.begin(9, 'x' * 1000000, 0)",
+}
+
+
+def breach(what):
+    return f"""
+host.ready()
+host.token(spki=SPKI)
+host.scanned()
+if host.starts == 1:
+    {what}
+host.sign_all()
+"""
+
+
+def sign(client, identity):
+    return client.sign(identity.id, ECDSA_SHA256, b"message")
+
+
+def main():
+    tap = Tap()
+    with Stage() as stage:
+        tap.diagnose = stage.diagnose
+
+        with tap.case("one that ends at once is started anew; another module's token is served"):
+            stage.play(bad="sys.exit(3)", good=GOOD)
+            client = stage.client()
+            only, = client.identities()
+            assert sign(client, only) == b"signature"
+            wait_for(lambda: stage.module("bad").restarts >= 2, "two restarts")
+            assert "status 3" in stage.module("bad").error
+            assert stage.module("good").restarts == 0
+
+        with tap.case("why it gives up is shown"):
+            stage.play(bad="host.send(FAILED, 0, struct.pack('>HI', 22, 0) + blob('no such card'))\n"
+                           "sys.exit(1)")
+            wait_for(lambda: stage.module("bad").error == "no such card", "the reason")
+
+        with tap.case("one that dies of a signature: MODULE_FAILED, then back again"):
+            stage.play(bad="""
+host.ready()
+host.token(spki=SPKI)
+host.scanned()
+if host.starts == 1:
+    host.serve(lambda request: os.abort())
+host.sign_all()
+""", good=GOOD.replace("spki=SPKI, ", ""))
+            client = stage.client()
+            first, = client.identities()
+            name, text = error_of(sign, client, first)
+            assert name == "MODULE_FAILED" and "countersign status" in text, (name, text)
+            assert sign(client, first) == b"signature"
+            assert len(client.tokens()) == 2
+
+        for what, action in BREACHES.items():
+            with tap.case(f"broken rules: {what}"):
+                stage.play(bad=breach(action))
+                wait_for(lambda: stage.record("bad").count("start") == 2, "a new start")
+                client = stage.client()
+                assert sign(client, client.identities()[0]) == b"signature"
+                assert "its host broke" in stage.log()
+
+        with tap.case("one that closes its socket and lives on is killed"):
+            stage.play(bad="""
+host.ready()
+host.token(spki=SPKI)
+host.scanned()
+if host.starts == 1:
+    host.note(f"pid {os.getpid()}")
+    host.socket.close()
+    host.hang()
+host.sign_all()
+""")
+            wait_for(lambda: stage.record("bad").count("start") == 2, "a new start")
+            pid = int(next(line for line in stage.record("bad") if line.startswith("pid")).split()[1])
+            wait_for(lambda: not is_alive(pid), "its end")
+
+        with tap.case("what it started dies with it"):
+            stage.play(bad="""
+host.ready()
+host.scanned()
+if host.starts == 1:
+    child = os.fork()
+    if child == 0:
+        host.socket.close()
+        host.hang()
+    host.note(f"pid {child}")
+    os._exit(1)
+host.sign_all()
+""")
+            wait_for(lambda: stage.record("bad").count("start") == 2, "a new start")
+            pid = int(next(line for line in stage.record("bad") if line.startswith("pid")).split()[1])
+            wait_for(lambda: not is_alive(pid), "the child's end")
+
+        with tap.case("a host program that is not there"):
+            stage.stop_agent()
+            stage.write({"any": ""})
+            argv = stage.argv()
+            argv[argv.index("--token-host") + 1] = "/nonexistent/host"
+            stage.process = stage.start(argv, log=stage.log_path)
+            wait_for(stage.answers, "the agent listens")
+            assert stage.client().identities() == []
+            assert "/nonexistent/host" in stage.module("any").error
+            assert stage.stop_agent() == 0
+    tap.done()
+
+
+main()
