@@ -92,9 +92,11 @@ void cs_words_for(struct cs_words *words, const struct cs_prompt_request *reques
     if (request->flags & CS_PROMPT_FINAL_TRY)
         warning = "\n\nThis is the last try: one more wrong PIN blocks the token.";
     else if (request->flags & CS_PROMPT_COUNT_LOW)
-        warning = "\n\nA wrong PIN was entered before. Further wrong PINs block the token.";
-    snprintf(words->description, sizeof(words->description), "%s%s%s%s%s%s", task,
-        *key ? "\nKey: " : "", key, *program ? "\nAsked by: " : "", program, warning);
+        warning = "\n\nA wrong PIN was entered before. Few tries are left: more wrong ones block "
+                  "the token.";
+    snprintf(words->description, sizeof(words->description), "%s%s%s%s%s%s%s", task,
+        *key || *program ? "\n" : "", *key ? "\nKey: " : "", key, *program ? "\nAsked by: " : "",
+        program, warning);
 }
 
 void cs_words_line(char *line, size_t size, const char *command, const char *text)

@@ -245,7 +245,11 @@ bool cs_pin_may_ask_again(struct cs_pin_request *request, CK_RV rv)
     /* What was configured was tried, and who was just told is not to send it again. */
     request->automatic = false;
     request->resend = false;
-    snprintf(request->error, sizeof(request->error), "The token refused it: %s.", cs_ckr_text(rv));
+    if (rv == CKR_PIN_INCORRECT)
+        snprintf(request->error, sizeof(request->error), "The PIN was wrong. Try again.");
+    else
+        snprintf(
+            request->error, sizeof(request->error), "The token refused it: %s.", cs_ckr_text(rv));
     return true;
 }
 

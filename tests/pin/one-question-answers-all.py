@@ -102,7 +102,7 @@ def wrong(tap, f, fault):
             Scene(f, fault, ["slot 0 token=corp tries=5"], "pin:0000", "pin:1234") as s:
         assert results(s.signers(8)) == {"signed"}
         assert s.pinentry.questions() == 2 and s.logins() == 2
-        assert any("the PIN is wrong" in error for error in told(s.pinentry, "SETERROR"))
+        assert any("The PIN was wrong" in error for error in told(s.pinentry, "SETERROR"))
         first, second = told(s.pinentry, "SETDESC")
         assert "wrong PIN was entered before" not in first and "wrong PIN" in second, second
     with tap.case("the same wrong PIN is not sent twice"), \

@@ -116,7 +116,7 @@ def ask_fake(answers, greeting="", **fields):
 def test_a_pin_comes_back():
     verdict, pin, lines = ask_fake("pin=123456", program="curl", key="alice", timeout=77)
     assert (verdict, pin) == (OK, b"123456"), (verdict, pin)
-    assert "SETDESC Enter the PIN of token 'corp'.%0AKey: alice%0AAsked by: curl" in lines, lines
+    assert "SETDESC Enter the PIN of token 'corp'.%0A%0AKey: alice%0AAsked by: curl" in lines, lines
     assert "SETTIMEOUT 77" in lines and "SETPROMPT PIN:" in lines and "BYE" in lines, lines
     assert not any(l.startswith("SETERROR") for l in lines), lines
 
@@ -310,7 +310,7 @@ def test_labels_cannot_speak_for_us():
     expected = "token 'evil'.?Asked by: nobody??[2J %250A ?? ? é'."
     assert len(desc) == 1 and expected in desc[0], desc
     assert lines.count("GETPIN") == 1 and "a?GETPIN" in desc[0] and "zzz..." in desc[0], lines
-    assert desc[0].count("%0A") == 2, desc
+    assert desc[0].count("%0A") == 3, desc
 
 
 def test_only_what_is_for_prompts_reaches_the_pinentry():

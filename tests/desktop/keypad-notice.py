@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A reader with a keypad: no dialog for a PIN, but a notice as long as the reader waits."""
+import threading
+
+import desktop
+import protocol_client as protocol
+from desktop import wait
+from fault import Fault
+from fixture import Fixture
+from tap import Tap, skip_all
+
+SCHEME = 0x0403  # ecdsa_secp256r1_sha256
+NOTIFICATIONS = "org.freedesktop.Notifications"
+KEYPAD = "slot 0 token=corp tries=3 keypad"
+ALWAYS = KEYPAD + " always-authenticate"
+
+
+class Signer(threading.Thread):
+    def __init__(self, agent, environment):
+        super().__init__(daemon=True)
+        self.client = protocol.Client(agent.socket, environment=list(environment.items()))
+        self.client.socket.settimeout(60)
+        self.alice, _ = self.client.resolve("alice", 1)
+        self.result = None
+        self.start()
+
+    def run(self):
+        try:
+            self.client.sign(self.alice.id, SCHEME, b"x")
+            self.result = "signed"
+        except protocol.AgentError as why:
+            self.result = why.name
+
+    def end(self):
+        self.join(60)
+        assert not self.is_alive(), "nobody answered"
+        return self.result
+
+
+class Scene:
+    def __init__(self, f, fault, environment, script=KEYPAD, answers=("cancel",)):
+        fault.forgive()
+        fault.clear()
+        fault.script(script)
+        self.fault, self.environment = fault, environment
+        self.pinentry = f.pinentry(*answers)
+        self.agent = f.agent(modules={"fault": fault.module}, environment=fault.environment,
+                             pinentry=self.pinentry)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.agent.stop()
+        self.fault.check()
+
+    def sign(self, n=1):
+        return [Signer(self.agent, self.environment) for _ in range(n)]
+
+    def waits(self, n=1):
+        self.fault.wait("@keypad", n)
+
+
+class Desktop:
+    """What the notification daemon was told."""
+
+    def __init__(self, f):
+        self.bus = desktop.Bus(f, "session")
+        self.daemon = self.bus.mock("notification_daemon")
+        self.shown, self.closed = 0, 0
+
+    def notice(self):
+        """Waits for the next notice: (its text, its actions)."""
+        self.shown += 1
+        calls = wait(lambda: len(self.daemon.calls("Notify")) >= self.shown and
+                     self.daemon.calls("Notify"), "a notice")
+        assert len(calls) == self.shown, calls
+        _program, _id, _icon, summary, body, actions, _hints, _expires = calls[-1]
+        return f"{summary}\n{body}", list(actions)
+
+    def wait_closed(self):
+        self.closed += 1
+        wait(lambda: len(self.daemon.calls("CloseNotification")) >= self.closed, "its end")
+
+    def press(self, action):
+        """On the notice that was shown last."""
+        import dbus
+        last = self.daemon.connection.get_object(self.daemon.name, self.daemon.path, introspect=False)
+        last.get_dbus_method("EmitSignal", "org.freedesktop.DBus.Mock")(
+            NOTIFICATIONS, "ActionInvoked", "us",
+            dbus.Array([dbus.UInt32(self.shown), action], signature="v"), signature="sssav")
+
+
+def notified(tap, f, fault, d):
+    environment = {**d.bus.environment, "DISPLAY": ":99"}
+    with tap.case("a notice names token, key and program, and goes when the PIN was typed"), \
+            Scene(f, fault, environment) as s:
+        signers = s.sign(5)
+        s.waits()
+        text, actions = d.notice()
+        assert "on the reader" in text and "token 'corp'" in text and "Key: alice" in text, text
+        assert "python" in text and "cancel" in actions, (text, actions)
+        fault.type(0, "1234")
+        assert {signer.end() for signer in signers} == {"signed"}
+        d.wait_closed()
+        assert fault.count("C_Login", pin="null") == 1 and fault.count("C_Login") == 1, fault.tail()
+        assert s.pinentry.asked() == "", "a pinentry was started"
+    with tap.case("its button cancels for all who wait, though the reader still does"), \
+            Scene(f, fault, environment) as s:
+        signers = s.sign(5)
+        s.waits()
+        d.notice()
+        d.press("cancel")
+        assert {signer.end() for signer in signers} == {"CANCELLED"}
+        d.wait_closed()
+        fault.cancel(0)
+        wait(lambda: fault.count("C_Login", rv="CKR_FUNCTION_CANCELED"), "the reader's end")
+    with tap.case("it goes with the last who waits"), Scene(f, fault, environment) as s:
+        signer, = s.sign()
+        s.waits()
+        d.notice()
+        signer.client.socket.shutdown(2)
+        d.wait_closed()
+        fault.cancel(0)
+        wait(lambda: fault.count("C_Login", rv="CKR_FUNCTION_CANCELED"), "the reader's end")
+    with tap.case("the reader's cancel key, and a wrong PIN"), Scene(f, fault, environment) as s:
+        signer, = s.sign()
+        s.waits()
+        d.notice()
+        fault.cancel(0)
+        assert signer.end() == "CANCELLED"
+        d.wait_closed()
+        signer, = s.sign()
+        s.waits(2)
+        d.notice()
+        fault.type(0, "0000")
+        assert signer.end() == "PIN_INCORRECT"
+        d.wait_closed()
+
+
+def each_time(tap, f, fault, d):
+    with tap.case("a key that asks each time: a notice for each signature"), \
+            Scene(f, fault, {**d.bus.environment}, script=ALWAYS) as s:
+        signer, = s.sign()
+        s.waits()
+        d.notice()
+        fault.type(0, "1234")
+        s.waits(2)
+        d.wait_closed()
+        text, _ = d.notice()
+        assert "token 'corp'" in text and "Key: alice" in text, text
+        fault.type(0, "1234")
+        assert signer.end() == "signed"
+        d.wait_closed()
+        assert fault.count("C_Login", user="CONTEXT_SPECIFIC", pin="null") == 1, fault.tail()
+    with tap.case("its button gives that signature up"), \
+            Scene(f, fault, {**d.bus.environment}, script=ALWAYS) as s:
+        signer, = s.sign()
+        s.waits()
+        d.notice()
+        fault.type(0, "1234")
+        s.waits(2)
+        d.wait_closed()
+        d.notice()
+        d.press("cancel")
+        assert signer.end() == "CANCELLED"
+        d.wait_closed()
+        fault.cancel(0)
+        signer, = s.sign()
+        s.waits(3)
+        d.notice()
+        fault.type(0, "1234")
+        assert signer.end() == "signed"
+        d.wait_closed()
+
+
+def without(tap, f, fault):
+    with tap.case("no bus: the pinentry shows it"), \
+            Scene(f, fault, {"DISPLAY": ":99"}, answers=("hang",)) as s:
+        signer, = s.sign()
+        s.waits()
+        wait(lambda: "CONFIRM --one-button" in s.pinentry.asked(), "the notice")
+        assert "keypad of its reader" in s.pinentry.asked()
+        fault.type(0, "1234")
+        assert signer.end() == "signed" and "GETPIN" not in s.pinentry.asked()
+    with tap.case("its button cancels"), Scene(f, fault, {"DISPLAY": ":99"}, answers=("ok",)) as s:
+        signer, = s.sign()
+        assert signer.end() == "CANCELLED"
+        fault.cancel(0)
+    with tap.case("no notification daemon: the pinentry shows it"), \
+            Scene(f, fault, {**desktop.Bus(f, "session").environment, "DISPLAY": ":99"},
+                  answers=("hang",)) as s:
+        signer, = s.sign()
+        wait(lambda: "CONFIRM --one-button" in s.pinentry.asked(), "the notice")
+        fault.type(0, "1234")
+        assert signer.end() == "signed"
+    with tap.case("nowhere to show it: the log has it, and the reader is enough"), \
+            Scene(f, fault, {}) as s:
+        signer, = s.sign()
+        s.waits()
+        fault.type(0, "1234")
+        assert signer.end() == "signed" and "entered on the reader" in s.agent.log()
+
+
+def main():
+    absent = desktop.missing()
+    if absent:
+        skip_all(f"{absent} is not installed")
+    tap = Tap()
+    with Fixture() as f:
+        fault = Fault(f.path("control"))
+        tap.diagnose = lambda: f.diagnose() + fault.tail()
+        f.token("corp").identity(f.authority("Office"), "p256", "alice")
+        d = Desktop(f)
+        notified(tap, f, fault, d)
+        each_time(tap, f, fault, d)
+        d.bus.stop()
+        without(tap, f, fault)
+    tap.done()
+
+
+main()

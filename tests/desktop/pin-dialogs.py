@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The dialogs people see: each pinentry with windows under Xvfb, with a PIN typed into it.
+
+Pictures of them are left in the build folder: tests/desktop/dialog-*.png.
+"""
+import pathlib
+import threading
+import types
+
+import desktop
+import programs
+import protocol_client as protocol
+from display import PROGRAMS, Display
+from fault import Fault
+from fixture import Fixture
+from tap import Skip, Tap, skip_all
+
+SCHEME = 0x0403  # ecdsa_secp256r1_sha256
+KINDS = ("gtk-2", "qt", "gnome3")
+PICTURES = programs.BUILD / "tests/desktop"
+
+
+class Signer(threading.Thread):
+    def __init__(self, agent, environment):
+        super().__init__(daemon=True)
+        self.client = protocol.Client(agent.socket, environment=list(environment.items()))
+        self.client.socket.settimeout(90)
+        self.result = None
+        self.start()
+
+    def run(self):
+        try:
+            alice, _ = self.client.resolve("alice", 1)
+            self.client.sign(alice.id, SCHEME, b"x")
+            self.result = "signed"
+        except protocol.AgentError as why:
+            self.result = why.name
+
+    def end(self):
+        self.join(90)
+        assert not self.is_alive(), "nobody answered"
+        return self.result
+
+
+class Desk:
+    """A person before a display, with a token that counts PINs."""
+
+    def __init__(self, f, fault, screen, bus, kind):
+        if not pathlib.Path(f"/usr/bin/pinentry-{kind}").exists():
+            raise Skip(f"pinentry-{kind} is not installed")
+        fault.forgive()
+        fault.clear()
+        fault.script("slot 0 token=corp tries=4")
+        self.f, self.fault, self.screen, self.kind = f, fault, screen, kind
+        self.environment = {**screen.environment, **bus.environment}
+        self.agent = f.agent(modules={"fault": fault.module}, environment=fault.environment,
+                             pinentry=types.SimpleNamespace(program=f"/usr/bin/pinentry-{kind}"))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.agent.stop()
+        self.screen.wait_gone()
+
+    def sign(self):
+        return Signer(self.agent, self.environment)
+
+    def picture(self, what):
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        self.screen.picture(PICTURES / f"dialog-{self.kind}-{what}.png")
+
+
+def dialog_cases(tap, f, fault, screen, bus, kind):
+    with tap.case(f"{kind}: a wrong PIN is told, a right one signs"), Desk(f, fault, screen, bus, kind) as d:
+        signer = d.sign()
+        first = screen.window()
+        d.picture("first")
+        screen.type(first, "0000")
+        screen.press(first)
+        fault.wait("C_Login", rv="CKR_PIN_INCORRECT")
+        screen.wait_gone(first)
+        second = screen.window()
+        d.picture("again")
+        screen.type(second, "1234")
+        screen.press(second)
+        assert signer.end() == "signed"
+        assert fault.count("C_Login") == 2, fault.tail()
+    with tap.case(f"{kind}: a cancel is a cancel"), Desk(f, fault, screen, bus, kind) as d:
+        signer = d.sign()
+        screen.press(screen.window(), "Escape")
+        assert signer.end() == "CANCELLED", signer.result
+        assert fault.count("C_Login") == 0, fault.tail()
+    with tap.case(f"{kind}: it goes when somebody else unlocks"), Desk(f, fault, screen, bus, kind) as d:
+        signer = d.sign()
+        screen.window()
+        d.agent.unlock_with("corp", "1234")
+        assert signer.end() == "signed"
+        screen.wait_gone()
+
+
+def main():
+    absent = desktop.missing() or programs.missing(*PROGRAMS)
+    if absent:
+        skip_all(f"{absent} is not installed")
+    tap = Tap()
+    with Fixture() as f:
+        screen = Display(f)
+        f.environment.update(screen.environment)
+        bus = desktop.Bus(f, "session")
+        fault = Fault(f.path("control"))
+        tap.diagnose = lambda: f.diagnose() + fault.tail()
+        f.token("corp").identity(f.authority("Office"), "p256", "alice")
+        for kind in KINDS:
+            dialog_cases(tap, f, fault, screen, bus, kind)
+    tap.done()
+
+
+main()
