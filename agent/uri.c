@@ -79,8 +79,7 @@ int cs_uri_parse(const char *text, P11KitUri **urip, struct cs_fault *fault)
     if (!uri)
         return CS_ERR_MEMORY;
     r = p11_kit_uri_parse(text, P11_KIT_URI_FOR_ANY, uri);
-    if (r == P11_KIT_URI_UNEXPECTED)
-        return CS_ERR_MEMORY;
+    /* P11_KIT_URI_UNEXPECTED is lack of memory, but also an attribute's name that is not ASCII. */
     if (r != P11_KIT_URI_OK)
         return cs_fail(fault, CS_ERR_INVALID,
             "this is no pkcs11: URI as RFC 7512 wants it (%s): 'countersign list' shows those "

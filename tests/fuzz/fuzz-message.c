@@ -70,6 +70,10 @@ ROUND_TRIP(cs_host_object, cs_host_object)
 ROUND_TRIP(cs_host_token_state, cs_host_token_state)
 ROUND_TRIP_NUMBER(cs_host_number)
 ROUND_TRIP(cs_prompt_request, cs_prompt_request)
+ROUND_TRIP(cs_msg_find, cs_msg_find)
+ROUND_TRIP(cs_msg_found, cs_msg_found)
+ROUND_TRIP(cs_msg_watching, cs_msg_watching)
+ROUND_TRIP(cs_msg_event, cs_msg_event)
 
 /* STATUS: its head, then its modules. */
 static int cs_msg_status(struct cs_bytes body, struct cs_buf *out)
@@ -116,6 +120,10 @@ static int (*const messages[])(struct cs_bytes body, struct cs_buf *out) = {
     cs_host_token_state,
     cs_host_number,
     cs_prompt_request,
+    cs_msg_find,
+    cs_msg_found,
+    cs_msg_watching,
+    cs_msg_event,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -65,6 +65,8 @@ _, ED25519 = key("-algorithm", "ED25519")
 CERTIFICATE = openssl("req", "-x509", "-key", "/dev/stdin", "-subj", "/CN=alice", "-outform", "DER", stdin=EC_KEY)
 CSR = openssl("req", "-new", "-key", "/dev/stdin", "-subj", "/CN=alice", "-outform", "DER", stdin=EC_KEY)
 
+ISSUER = bytes.fromhex("3010310e300c06035504030c05616c696365")  # CN=alice
+
 ID = bytes(range(32))
 TOKEN_URI = "pkcs11:model=SoftHSM%20v2;manufacturer=SoftHSM%20project;serial=0123;token=corp"
 URI = "pkcs11:token=corp;id=%01;object=alice;type=private"
@@ -108,6 +110,42 @@ MESSAGES = {
     "host-number": u32(1),
     "prompt-request": (u8(1) + u32(2) + u32(120) + octets("/usr/bin/pinentry") + octets("corp") + octets("curl") +
                        octets("alice") + octets("that PIN was wrong") + ENVIRONMENT),
+    "find": octets("api.corp.example") + many(octets(ISSUER)) + octets(u16(0x0403) + u16(0x0804)),
+    "found": (octets("the only one this server trusts") + u8(1) + IDENTITY + many(octets(CERTIFICATE))),
+    "watching": u64(7),
+    "event": u64(8) + u8(1) + octets(TOKEN_URI) + octets("token 'corp' is unlocked"),
+}
+
+CONFIGURATIONS = {
+    "whole": """[agent]
+prompt = auto   ; or never
+pinentry = /usr/bin/pinentry
+prompt-timeout = 90
+[module "softhsm"]
+path = /usr/lib/softhsm/libsofthsm2.so
+init-args = key='value'
+[token "corp"]
+pin-command = /usr/bin/get-pin "two words" corp
+pin-credential = corp.pin
+""",
+    "sessions": """[agent]
+pin-timeout = 8h
+idle-timeout = none
+lock-on = screen-lock, sleep
+""",
+    "wrong-line": "[agent]\nprompt = perhaps\n",
+    "no-section": "path = /x\n",
+}
+
+NAMES = {
+    "uri": URI,
+    "token": TOKEN_URI,
+    "escapes": "pkcs11:id=%00%ff%2F;object=a%20b;type=cert?module-name=x&pin-source=file:/y",
+    "broken": "pkcs11:id=%0;;object",
+    "attribute-not-ascii": "pkcs11:object=a?é=b",
+    "duration": "15m",
+    "long-duration": "9000d",
+    "no-duration": "none",
 }
 
 
@@ -141,6 +179,10 @@ def main():
     write("reference", "pkcs11-provider", reference("PKCS#11 Provider URI v1.0", URI))
     for name, spki in {"ec": EC, "rsa": RSA, "ed25519": ED25519}.items():
         write("public-key", name, spki)
+    for name, configuration in CONFIGURATIONS.items():
+        write("config", name, configuration.encode())
+    for name, what in NAMES.items():
+        write("name", name, what.encode())
     tls13 = b" " * 64 + b"TLS 1.3, client CertificateVerify\0"
     write("proof", "tls13-sha256", u16(0x0403) + octets(EC) + tls13 + bytes(32))
     write("proof", "tls13-sha384", u16(0x0503) + octets(EC) + tls13 + bytes(48))

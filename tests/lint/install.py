@@ -35,6 +35,7 @@ EXPECTED = [
     f"{WHERE.datadir}/countersign/openssl.cnf",
     f"{WHERE.mandir}/man1/countersign.1",
     f"{WHERE.mandir}/man1/countersign-agent.1",
+    f"{WHERE.mandir}/man5/countersign.conf.5",
 ]
 
 

@@ -10,6 +10,7 @@ import subprocess
 import tap
 
 SOURCE = pathlib.Path(os.environ["CS_SOURCE"])
+BUILD = pathlib.Path(os.environ["CS_BUILD"])
 CC = shlex.split(os.environ["CS_CC"])
 CLANG_FORMAT = "14"  # other releases set some lines in another way
 LINES_MAX = 800
@@ -89,11 +90,12 @@ def headers_compile_alone():
     packages = [name for name in ("p11-kit-1", "libcrypto", "libp11", "libuv", "json-c", "libassuan", "dbus-1")
                 if subprocess.run(["pkg-config", "--exists", name], check=False).returncode == 0]
     flags = run("pkg-config", "--cflags", *packages).split()
+    generated = {f"-I{path.parent}" for path in BUILD.rglob("*.h") if "meson-private" not in path.parts}
     bad = []
     for header in HEADERS:
         try:
             run(*CC, "-std=gnu11", "-D_GNU_SOURCE", '-DCS_VERSION=""', "-Wall", "-Wextra", "-Werror", *flags,
-                "-Iinclude", "-Iclient", "-Iagent", "-fsyntax-only", "-x", "c", "-",
+                "-Iinclude", "-Iclient", "-Iagent", *generated, "-fsyntax-only", "-x", "c", "-",
                 stdin=f'#include "{SOURCE / header}"\nint only_so_that_there_is_something;\n')
         except AssertionError as error:
             bad.append(f"{header}: {error}")
