@@ -67,6 +67,7 @@ static void stop(struct agent *agent)
     agent->stopping = true;
     cs_notify_say(&agent->notify, "STOPPING=1");
     cs_listener_stop(&agent->listener);
+    cs_absent_stop(&agent->service.absent);
     cs_bus_free(agent->bus);
     agent->bus = NULL;
     if (agent->has_desktop)
@@ -107,6 +108,7 @@ static void on_turn(uv_check_t *turn)
     struct agent *agent = turn->data;
 
     cs_change_look(&agent->service.change, &agent->service.inventory, &agent->service.watchers);
+    cs_absent_look(&agent->service.absent, &agent->service.inventory);
     if (agent->has_desktop && !agent->stopping)
         cs_desktop_look(&agent->desktop);
 }
@@ -144,6 +146,7 @@ static int init_service(struct agent *agent, const struct cs_agent_options *opti
     TAILQ_INIT(&service->logins);
     TAILQ_INIT(&service->watchers);
     cs_inventory_init(&service->inventory);
+    cs_absent_init(&service->absent, &agent->loop);
     r = cs_digest_init(&service->digest);
     if (r == 0)
         r = cs_modules_find(config, &modules, fault);
@@ -208,6 +211,7 @@ static int run(struct agent *agent, const struct cs_agent_options *options,
     if (r == 0)
         r = serve(agent, fault);
     cs_change_deinit(&agent->service.change);
+    cs_absent_deinit(&agent->service.absent);
     cs_inventory_deinit(&agent->service.inventory);
     cs_digest_deinit(&agent->service.digest);
     return r;

@@ -5,6 +5,7 @@
  * an error that names file and line. main loads it once, before anything else runs.
  */
 #include "config.h"
+#include "duration.h"
 #include "limit.h"
 #include "settings.h"
 #include "base/wire.h"
@@ -16,6 +17,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define HOT_PLUG_MAX 3600000
+#define HOT_PLUG "2000"
 #define PROMPT_TIMEOUT 120
 #define PROMPT_TIMEOUT_MAX 3600
 
@@ -43,6 +46,21 @@ static int set_path(char **pathp, const struct cs_setting *at, struct cs_fault *
     return set_string(pathp, at->value);
 }
 
+/* Kept as a token host takes it: wait, never or milliseconds. */
+static int set_hot_plug(char **hot_plugp, const struct cs_setting *at, struct cs_fault *fault)
+{
+    uint64_t milliseconds = 0;
+    char number[32];
+
+    if (strcmp(at->value, "wait") == 0 || strcmp(at->value, "never") == 0)
+        return set_string(hot_plugp, at->value);
+    if (cs_duration_parse(at->value, &milliseconds) < 0 || milliseconds < 100 ||
+        milliseconds > HOT_PLUG_MAX)
+        return refuse(at, fault, "write a time from 100ms to 1h, wait, or never");
+    snprintf(number, sizeof(number), "%u", (unsigned)milliseconds);
+    return set_string(hot_plugp, number);
+}
+
 static int set_agent(struct cs_config *config, const struct cs_setting *at, struct cs_fault *fault)
 {
     const char *mend;
@@ -57,6 +75,8 @@ static int set_agent(struct cs_config *config, const struct cs_setting *at, stru
     }
     if (strcmp(at->name, "pinentry") == 0)
         return set_path(&config->pinentry, at, fault);
+    if (strcmp(at->name, "hot-plug") == 0)
+        return set_hot_plug(&config->hot_plug, at, fault);
     if (strcmp(at->name, "prompt-timeout") == 0) {
         char *end;
         unsigned long seconds = strtoul(at->value, &end, 10);
@@ -102,7 +122,9 @@ static int set_module(
         return set_path(&module->path, at, fault);
     if (strcmp(at->name, "init-args") == 0)
         return set_string(&module->init_args, at->value);
-    return refuse(at, fault, "no such setting in [module]: there are path and init-args");
+    if (strcmp(at->name, "hot-plug") == 0)
+        return set_hot_plug(&module->hot_plug, at, fault);
+    return refuse(at, fault, "no such setting in [module]: there are path, init-args and hot-plug");
 }
 
 static struct cs_config_token *token_of(struct cs_config *config, const char *name)
@@ -354,6 +376,14 @@ int cs_config_put(const struct cs_config *config, const char *prompt_program, st
     return cs_frame_end(buf, at);
 }
 
+const char *cs_config_hot_plug(const struct cs_config *config, const char *module)
+{
+    for (size_t i = 0; i < config->n_modules; i++)
+        if (strcmp(config->modules[i].name, module) == 0 && config->modules[i].hot_plug)
+            return config->modules[i].hot_plug;
+    return config->hot_plug ? config->hot_plug : HOT_PLUG;
+}
+
 void cs_config_free(struct cs_config *config)
 {
     if (!config)
@@ -362,6 +392,7 @@ void cs_config_free(struct cs_config *config)
         free(config->modules[i].name);
         free(config->modules[i].path);
         free(config->modules[i].init_args);
+        free(config->modules[i].hot_plug);
         free(config->modules[i].where);
     }
     for (size_t i = 0; i < config->n_tokens; i++) {
@@ -372,5 +403,6 @@ void cs_config_free(struct cs_config *config)
     free(config->modules);
     free(config->tokens);
     free(config->pinentry);
+    free(config->hot_plug);
     free(config);
 }

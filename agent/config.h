@@ -13,6 +13,7 @@ struct cs_config_module {
     char *name;
     char *path;
     char *init_args; /* or NULL */
+    char *hot_plug;  /* or NULL: as [agent] says */
     char *where;     /* file:line of its first setting */
 };
 
@@ -27,6 +28,7 @@ struct cs_config {
     bool prompt; /* may ask a person */
     char *pinentry;
     uint32_t prompt_timeout; /* seconds */
+    char *hot_plug;          /* or NULL: the default */
     struct cs_session_setting session;
     size_t n_modules;
     struct cs_config_module *modules;
@@ -39,6 +41,8 @@ struct cs_config {
 int cs_config_load(const char *path, struct cs_config **configp, struct cs_fault *fault);
 /* Writes the frame CONFIGURE for a token host. */
 int cs_config_put(const struct cs_config *config, const char *prompt_program, struct cs_buf *buf);
+/* How a module's slots are watched, as its token host wants to be told. */
+const char *cs_config_hot_plug(const struct cs_config *config, const char *module);
 void cs_config_free(struct cs_config *config);
 CS_DEFINE_CLEANUP(struct cs_config *, cs_config_free);
 

@@ -324,8 +324,9 @@ static void configure(struct cs_host *host)
 
 static int spawn(struct cs_host *host, int fd)
 {
-    char *argv[8] = {(char *)host->setting->program, (char *)"--name", host->module->name,
-        (char *)"--module", host->module->path, NULL};
+    char *argv[] = {(char *)host->setting->program, (char *)"--name", host->module->name,
+        (char *)"--module", host->module->path, (char *)"--hot-plug",
+        (char *)cs_config_hot_plug(host->setting->config, host->module->name), NULL, NULL, NULL};
     uv_stdio_container_t stdio[HOST_FD + 1] = {
         {.flags = UV_IGNORE},
         {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
@@ -344,8 +345,8 @@ static int spawn(struct cs_host *host, int fd)
     int r;
 
     if (host->module->init_args) {
-        argv[5] = (char *)"--init-args";
-        argv[6] = host->module->init_args;
+        argv[7] = (char *)"--init-args";
+        argv[8] = host->module->init_args;
     }
     r = uv_spawn(host->setting->loop, &host->process, &options);
     host->process.data = host;

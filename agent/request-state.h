@@ -3,6 +3,7 @@
 #ifndef CS_AGENT_REQUEST_STATE_H
 #define CS_AGENT_REQUEST_STATE_H
 
+#include "absent.h"
 #include "choice.h"
 #include "login.h"
 #include "proof/proof.h"
@@ -43,6 +44,9 @@ struct cs_request {
     uint16_t scheme;
     bool logged_in; /* a login was made for it; another would not help */
     struct cs_buf data;
+    struct cs_absent_waiter absent;
+    uint32_t asked;    /* the slot of the token that was asked last */
+    uint64_t patience; /* waits for the token until then, on the loop's clock; 0: has not waited */
 };
 
 /* Ends it with the reply; the request is gone after it. */

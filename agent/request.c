@@ -51,6 +51,7 @@ static void request_free(struct cs_request *request)
 void cs_request_cancel(struct cs_request *request)
 {
     cs_login_leave(&request->login);
+    cs_absent_leave(&request->service->absent, &request->absent);
     if (request->job)
         cs_job_abandon(request->job);
     cs_request_leave_parts(request);

@@ -3,6 +3,7 @@
 #ifndef CS_AGENT_SERVICE_H
 #define CS_AGENT_SERVICE_H
 
+#include "absent.h"
 #include "change.h"
 #include "digest.h"
 #include "inventory.h"
@@ -17,6 +18,7 @@ struct cs_service {
     struct cs_inventory inventory;
     struct cs_change change; /* what the watchers know of the inventory */
     struct cs_watchers watchers;
+    struct cs_absent absent;
     struct cs_supervisor supervisor;
     struct cs_digest digest;
     TAILQ_HEAD(cs_request_list, cs_request) requests;

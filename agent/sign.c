@@ -17,6 +17,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define ASK_AGAIN 1000 /* milliseconds, for a token that is there and says that it is not */
+
 static void advance(struct cs_request *request);
 
 /* The one line about each signature. Never the bytes. */
@@ -147,6 +149,12 @@ static int decide(
     return 0;
 }
 
+static const struct cs_fault *say_absent(const char *token, struct cs_fault *fault)
+{
+    cs_fail(fault, CS_ERR_TOKEN_ABSENT, "insert token '%s'", token);
+    return fault;
+}
+
 static void say_unknown(const struct cs_request *request, struct cs_fault *fault)
 {
     const char *failed = cs_supervisor_failed(&request->service->supervisor);
@@ -162,17 +170,89 @@ static void say_unknown(const struct cs_request *request, struct cs_fault *fault
             "no token here has the key %s: insert its token, or see 'countersign list'", id);
 }
 
-static void on_logged_in(struct cs_login_waiter *waiter, int code, const char *text)
+static void on_returned(struct cs_absent_waiter *waiter, bool there)
 {
     struct cs_request *request = waiter->user;
     struct cs_fault fault = {0};
 
-    if (code == 0) {
+    if (there || uv_now(request->service->loop) < request->patience) {
+        request->logged_in = false; /* it has lost its login */
         advance(request);
+        return;
+    }
+    fail(request, CS_ERR_TOKEN_ABSENT, say_absent(waiter->token, &fault));
+}
+
+/* Its token is not there: waits for it as long as the configuration wants, all in all. */
+static void fail_or_wait(struct cs_request *request, const struct cs_absent_identity *identity)
+{
+    const struct cs_identity *present = identity_of(request);
+    struct cs_service *service = request->service;
+    uint64_t limit = service->config->session.wait_for_token, now = uv_now(service->loop);
+    struct cs_fault fault = {0};
+
+    /* It came back while it was being asked. */
+    if (present && present->token->slot != request->asked) {
+        request->logged_in = false;
+        advance(request);
+        return;
+    }
+    if (request->patience == 0)
+        request->patience = now + limit;
+    if (request->patience <= now) {
+        fail(request, CS_ERR_TOKEN_ABSENT, say_absent(identity->token, &fault));
+        return;
+    }
+    memcpy(request->absent.id, request->id, CS_ID_SIZE);
+    memcpy(request->absent.token, identity->token, sizeof(request->absent.token));
+    request->absent.done = on_returned;
+    request->absent.user = request;
+    cs_info("%s (pid %d) waits for token '%s'", cs_caller_name(request->caller),
+        (int)request->caller->pid, identity->token);
+    limit = request->patience - now;
+    /* Its host has not noticed, or it came back before we heard that it had gone. */
+    if (present && limit > ASK_AGAIN)
+        limit = ASK_AGAIN;
+    cs_absent_wait(&service->absent, &request->absent, limit);
+}
+
+/* What the token said on its way out. */
+static void fail_by_token(struct cs_request *request, int code, const char *text)
+{
+    const struct cs_absent_identity *identity =
+        cs_absent_find(&request->service->absent, request->id);
+    struct cs_fault fault = {0};
+
+    if (code == CS_ERR_TOKEN_ABSENT && identity) {
+        fail_or_wait(request, identity);
         return;
     }
     cs_fail(&fault, code, "%s", text);
     fail(request, code, &fault);
+}
+
+static void fail_without_identity(struct cs_request *request)
+{
+    const struct cs_absent_identity *identity =
+        cs_absent_find(&request->service->absent, request->id);
+    struct cs_fault fault = {0};
+
+    if (identity && cs_host_get_state(identity->host) == CS_HOST_STATE_RUNNING) {
+        fail_or_wait(request, identity);
+        return;
+    }
+    say_unknown(request, &fault);
+    fail(request, CS_ERR_NOT_FOUND, &fault);
+}
+
+static void on_logged_in(struct cs_login_waiter *waiter, int code, const char *text)
+{
+    struct cs_request *request = waiter->user;
+
+    if (code == 0)
+        advance(request);
+    else
+        fail_by_token(request, code, text);
 }
 
 static void log_in(struct cs_request *request, const struct cs_identity *identity)
@@ -180,6 +260,7 @@ static void log_in(struct cs_request *request, const struct cs_identity *identit
     int r;
 
     request->logged_in = true;
+    request->asked = identity->token->slot;
     request->login.caller = request->caller;
     request->login.how = CS_HOST_LOGIN_AUTO;
     cs_text_clean(identity->source->label, request->login.key, sizeof(request->login.key));
@@ -206,12 +287,11 @@ static void on_answer(void *user, const struct cs_answer *answer)
         cs_request_finish(request, &reply);
     } else if (answer->code == CS_ERR_LOCKED && !request->logged_in && identity) {
         log_in(request, identity);
-    } else {
-        if (answer->code == CS_ERR_LOCKED && identity)
-            cs_token_say_locked(identity->token->name, &fault);
-        else
-            cs_fail(&fault, answer->code, "%s", answer->text);
+    } else if (answer->code == CS_ERR_LOCKED && identity) {
+        cs_token_say_locked(identity->token->name, &fault);
         fail(request, answer->code, &fault);
+    } else {
+        fail_by_token(request, answer->code, answer->text);
     }
 }
 
@@ -235,6 +315,7 @@ static int ask_host(struct cs_request *request, const struct cs_identity *identi
         question.limit +=
             1000u * CS_HOST_ASK_MAX * (uint64_t)request->service->config->prompt_timeout;
     }
+    request->asked = m.slot;
     return cs_host_ask(identity->token->host, &question, on_answer, request, &request->job);
 }
 
@@ -246,8 +327,7 @@ static void advance(struct cs_request *request)
     int r;
 
     if (!identity) {
-        say_unknown(request, &fault);
-        fail(request, CS_ERR_NOT_FOUND, &fault);
+        fail_without_identity(request);
         return;
     }
     r = check_scheme(request, identity, &fault);

@@ -6,14 +6,16 @@
 #include "token-host/cancel.h"
 #include "token-host/configuration.h"
 #include "token-host/link.h"
+#include "token-host/plug.h"
 #include "token-host/slot.h"
 #include "token-host/worker.h"
 
 struct cs_host {
-    const char *name, *path, *init_args;
+    const char *name, *path, *init_args, *hot_plug;
     struct cs_link link;
     struct cs_configuration configuration;
     struct cs_slots slots;
+    struct cs_plug plug;
     struct cs_cancels cancels;
     struct cs_workers workers;
     struct cs_module *module; /* set by the first job */

@@ -20,6 +20,7 @@
 
 static const char usage[] =
     "usage: countersign-token-host --name NAME --module PATH [--init-args ARGS]\n"
+    "                              [--hot-plug wait|never|MILLISECONDS]\n"
     "Runs a PKCS#11 module for countersign-agent, which starts it with descriptor 3 connected.\n";
 
 /* 0, or an exit status with its sign turned, or 1 if all is said. */
@@ -27,7 +28,8 @@ static int parse(int argc, char **argv, struct cs_host *host)
 {
     static const struct option options[] = {{"name", required_argument, NULL, 'n'},
         {"module", required_argument, NULL, 'm'}, {"init-args", required_argument, NULL, 'i'},
-        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {NULL, 0, NULL, 0}};
+        {"hot-plug", required_argument, NULL, 'p'}, {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'}, {NULL, 0, NULL, 0}};
     int c;
 
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -41,6 +43,9 @@ static int parse(int argc, char **argv, struct cs_host *host)
         case 'i':
             host->init_args = optarg;
             break;
+        case 'p':
+            host->hot_plug = optarg;
+            break;
         case 'h':
             fputs(usage, stdout);
             return 1;
@@ -51,6 +56,8 @@ static int parse(int argc, char **argv, struct cs_host *host)
             return -CS_EXIT_USAGE;
         }
     }
+    if (!cs_plug_init(&host->plug, host->hot_plug ? host->hot_plug : "never", &host->slots))
+        return -CS_EXIT_USAGE;
     return host->name && host->path && optind == argc ? 0 : -CS_EXIT_USAGE;
 }
 
@@ -58,8 +65,10 @@ static int parse(int argc, char **argv, struct cs_host *host)
  * handlers of vendors' libraries are not run: some crash in them. */
 static _Noreturn void finish(struct cs_host *host)
 {
+    bool rested = cs_plug_stop(&host->plug, PATIENCE);
+
     cs_cancel_all(&host->cancels);
-    if (cs_workers_stop(&host->workers, PATIENCE) && host->module) {
+    if (cs_workers_stop(&host->workers, PATIENCE) && rested && host->module) {
         alarm(PATIENCE);
         cs_module_free(host->module);
     }

@@ -85,12 +85,14 @@ static void run_boot(struct cs_job *job)
         give_up(host, r, &failure);
     host->slots.module = host->module;
     report_ready(host);
+    cs_plug_begin(&host->plug);
     r = cs_slots_scan(&host->slots, &failure);
     if (r < 0)
         cs_error("%s", cs_fault_text(&failure.fault, r));
     report_scanned(host);
     if (cs_module_threaded(host->module) && cs_workers_allow(&host->workers, JOBS_MAX) < 0)
         cs_warn("too few threads: signatures wait for one another");
+    cs_plug_start(&host->plug);
 }
 
 static void run_refresh(struct cs_job *job)

@@ -12,6 +12,7 @@ struct cs_slots {
     pthread_mutex_t lock;     /* guards the list */
     struct cs_token *tokens;
     uint32_t last_number;
+    unsigned n_gone; /* tokens that went, so far; atomic */
 };
 
 void cs_slots_init(struct cs_slots *slots, struct cs_link *link);
