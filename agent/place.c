@@ -186,6 +186,18 @@ static bool is_ours(const struct cs_place *place)
     return lstat(place->path, &st) == 0 && st.st_dev == place->device && st.st_ino == place->inode;
 }
 
+/* A supervisor may replace the file as soon as it is there, before we know its inode. Who connects
+ * learns who listens. Asked after remembering: then what we remember is ours if the answer is. */
+static bool is_served_by_us(const struct sockaddr_un *address)
+{
+    CS_AUTO(cs_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct ucred who = {0};
+    socklen_t len = sizeof(who);
+
+    return fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 &&
+           getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 && who.pid == getpid();
+}
+
 int cs_place_bind(struct cs_place *place, int *fdp, struct cs_fault *fault)
 {
     CS_AUTO(cs_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -198,13 +210,17 @@ int cs_place_bind(struct cs_place *place, int *fdp, struct cs_fault *fault)
     r = clear(place->path, &address, fault);
     if (r < 0)
         return r;
-    if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+    /* The file gets the mode that the socket has now. */
+    if (fd < 0 || fchmod(fd, 0600) < 0 ||
+        bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
         return errno == EADDRINUSE ? refuse_taken(fault, place->path)
                                    : refuse_errno(fault, "listen at", place->path);
-    place->made_socket = true;
-    remember(place);
-    if (chmod(place->path, 0600) < 0 || listen(fd, BACKLOG) < 0)
+    if (listen(fd, BACKLOG) < 0)
         return refuse_errno(fault, "listen at", place->path);
+    remember(place);
+    if (!is_served_by_us(&address))
+        return refuse_taken(fault, place->path);
+    place->made_socket = true;
     *fdp = cs_steal_fd(&fd);
     return 0;
 }
