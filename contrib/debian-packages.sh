@@ -20,6 +20,7 @@ packages_check=(
     binutils gnutls-bin iproute2 pinentry-curses pinentry-tty procps
     dbus-daemon python3-dbus python3-dbusmock libglib2.0-bin systemd
     pinentry-gtk2 pinentry-qt pinentry-gnome3 xvfb xdotool imagemagick fonts-dejavu-core
+    desktop-file-utils
 )
 
 # install_packages PACKAGE…: installs what is missing, as root or with sudo; does nothing when

@@ -14,7 +14,8 @@ BUILD = os.environ["CS_BUILD"]
 
 def arguments():
     parser = argparse.ArgumentParser()
-    for name in ("bindir", "libdir", "includedir", "mandir", "datadir", "libexecdir", "modulesdir", "optimization"):
+    for name in ("bindir", "libdir", "includedir", "mandir", "datadir", "libexecdir", "modulesdir", "sysconfdir",
+                 "userunitdir", "optimization"):
         parser.add_argument("--" + name, required=True)
     return parser.parse_args()
 
@@ -33,6 +34,13 @@ EXPECTED = [
     f"{WHERE.includedir}/countersign/countersign.h",
     f"{WHERE.includedir}/countersign/error.h",
     f"{WHERE.datadir}/countersign/openssl.cnf",
+    f"{WHERE.datadir}/countersign/examples/countersign.conf",
+    f"{WHERE.datadir}/countersign/examples/60-countersign.conf",
+    f"{WHERE.datadir}/bash-completion/completions/countersign",
+    f"{WHERE.datadir}/dbus-1/services/org.countersign.Agent1.service",
+    f"{WHERE.userunitdir}/countersign-agent.socket",
+    f"{WHERE.userunitdir}/countersign-agent.service",
+    f"{WHERE.sysconfdir}/xdg/autostart/countersign-agent.desktop",
     f"{WHERE.mandir}/man1/countersign.1",
     f"{WHERE.mandir}/man1/countersign-agent.1",
     f"{WHERE.mandir}/man5/countersign.conf.5",
@@ -70,9 +78,8 @@ class Installation:
 
     def nothing_strays(self):
         allowed = (WHERE.bindir, WHERE.libdir, WHERE.includedir + "/countersign", WHERE.mandir, WHERE.datadir,
-                   WHERE.libexecdir, WHERE.modulesdir)
-        stray = [name for name in self.files if not name.startswith(tuple(top + "/" for top in allowed)) and
-                 not name.startswith(("/etc/", "/usr/lib/systemd/", "/usr/lib/environment.d/"))]
+                   WHERE.libexecdir, WHERE.modulesdir, WHERE.userunitdir, WHERE.sysconfdir + "/xdg/autostart")
+        stray = [name for name in self.files if not name.startswith(tuple(top + "/" for top in allowed))]
         assert not stray, "\n".join(stray)
 
     def modes_are_plain(self):
