@@ -146,7 +146,6 @@ static int init_service(struct agent *agent, const struct cs_agent_options *opti
     TAILQ_INIT(&service->logins);
     TAILQ_INIT(&service->watchers);
     cs_inventory_init(&service->inventory);
-    cs_absent_init(&service->absent, &agent->loop);
     r = cs_digest_init(&service->digest);
     if (r == 0)
         r = cs_modules_find(config, &modules, fault);
@@ -154,6 +153,7 @@ static int init_service(struct agent *agent, const struct cs_agent_options *opti
         return r;
     if (modules.n == 0)
         cs_warn("there is no PKCS#11 module: install one, or add a [module] section");
+    cs_absent_init(&service->absent, &agent->loop);
     cs_supervisor_init(&service->supervisor, &setting, &modules);
     service->supervisor.changed = on_hosts_changed;
     service->supervisor.user = agent;

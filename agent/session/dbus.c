@@ -104,10 +104,11 @@ static void on_hello(DBusPendingCall *call, void *user)
         dbus_message_unref(reply);
 }
 
-static bool post(
+static dbus_uint32_t post(
     struct cs_dbus *bus, DBusMessage *message, DBusPendingCallNotifyFunction reply, void *user)
 {
     DBusPendingCall *call = NULL;
+    dbus_uint32_t serial = 0;
     bool ok = message != NULL;
 
     if (ok && reply)
@@ -116,11 +117,13 @@ static bool post(
              call && dbus_pending_call_set_notify(call, reply, user, NULL);
     else if (ok)
         ok = dbus_connection_send(bus->connection, message, NULL);
+    if (ok)
+        serial = dbus_message_get_serial(message);
     if (call)
         dbus_pending_call_unref(call);
     if (message)
         dbus_message_unref(message);
-    return ok;
+    return serial;
 }
 
 static bool greet(struct cs_dbus *bus)
@@ -130,7 +133,7 @@ static bool greet(struct cs_dbus *bus)
            post(bus,
                dbus_message_new_method_call(
                    DBUS_SERVICE_DBUS, DBUS_PATH_DBUS, DBUS_INTERFACE_DBUS, "Hello"),
-               on_hello, bus);
+               on_hello, bus) != 0;
 }
 
 static void connect_bus(struct cs_dbus *bus)
@@ -175,15 +178,12 @@ void cs_dbus_match(struct cs_dbus *bus, const char *rule)
         dbus_bus_add_match(bus->connection, rule, NULL);
 }
 
-void cs_dbus_call(
+dbus_uint32_t cs_dbus_call(
     struct cs_dbus *bus, DBusMessage *message, DBusPendingCallNotifyFunction reply, void *user)
 {
-    if (!bus->ready) {
-        if (message)
-            dbus_message_unref(message);
-        return;
-    }
+    if (message && bus->ready)
+        return post(bus, message, reply, user);
     if (message)
-        dbus_message_set_auto_start(message, FALSE);
-    post(bus, message, reply, user);
+        dbus_message_unref(message);
+    return 0;
 }

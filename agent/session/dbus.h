@@ -35,9 +35,9 @@ void cs_dbus_stop(struct cs_dbus *bus);
 
 /* These do nothing while there is no connection. */
 void cs_dbus_match(struct cs_dbus *bus, const char *rule);
-/* Sends the message, and drops the reference. reply, which may be NULL, comes unless the
- * connection goes before. */
-void cs_dbus_call(
+/* Sends the message, which may be NULL, and drops the reference. reply, which may be NULL, comes
+ * unless the connection goes before. The serial of the message, or 0 if it was not sent. */
+dbus_uint32_t cs_dbus_call(
     struct cs_dbus *bus, DBusMessage *message, DBusPendingCallNotifyFunction reply, void *user);
 
 #endif

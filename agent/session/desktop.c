@@ -6,6 +6,8 @@
 #include "session/desktop.h"
 #include "session/screensaver.h"
 
+#include <stdio.h>
+
 static void on_event(void *user, const struct cs_event *event)
 {
     struct cs_desktop *desktop = user;
@@ -14,11 +16,38 @@ static void on_event(void *user, const struct cs_event *event)
         cs_timeouts_note_use(&desktop->timeouts, event->token);
 }
 
+/* What stands as long as it is so. */
+static void notice(struct cs_desktop *desktop)
+{
+    const struct cs_inventory *inventory = &desktop->service->inventory;
+    const struct cs_absent_waiter *waiter;
+    char text[CS_TEXT_MAX + 128];
+
+    cs_notices_begin(&desktop->notices);
+    TAILQ_FOREACH(waiter, &desktop->service->absent.waiters, link)
+    {
+        snprintf(text, sizeof(text), "insert token '%s': a program waits for it", waiter->token);
+        cs_notices_keep(&desktop->notices, "Token needed", text);
+    }
+    for (size_t i = 0; i < inventory->n_tokens; i++) {
+        if (!(inventory->tokens[i]->flags & CS_TOKEN_PIN_BLOCKED))
+            continue;
+        snprintf(text, sizeof(text),
+            "the PIN of token '%s' is blocked: unblock it with the PUK or ask the token's "
+            "administrator",
+            inventory->tokens[i]->name);
+        cs_notices_keep(&desktop->notices, "Token blocked", text);
+    }
+    cs_notices_end(&desktop->notices);
+}
+
 static void on_ready(void *user)
 {
     struct cs_desktop *desktop = user;
 
     cs_screensaver_listen(&desktop->bus);
+    notice(desktop);
+    cs_expiry_look(&desktop->expiry);
 }
 
 static void on_signal(void *user, DBusMessage *message)
@@ -30,7 +59,9 @@ static void on_signal(void *user, DBusMessage *message)
 
 static void on_lost(void *user)
 {
-    (void)user;
+    struct cs_desktop *desktop = user;
+
+    cs_notices_lose(&desktop->notices);
 }
 
 static const struct cs_dbus_events events = {
@@ -47,6 +78,8 @@ int cs_desktop_start(struct cs_desktop *desktop, struct cs_service *service)
     desktop->watcher.event = on_event;
     desktop->watcher.user = desktop;
     TAILQ_INSERT_TAIL(&service->watchers, &desktop->watcher, link);
+    cs_notices_init(&desktop->notices, &desktop->bus, service->config->session.notify);
+    cs_expiry_start(&desktop->expiry, service, &desktop->notices);
     cs_logind_start(&desktop->logind, service);
     cs_dbus_start(&desktop->bus, service->loop, DBUS_BUS_SESSION, &events, desktop);
     return 0;
@@ -58,12 +91,22 @@ void cs_desktop_stop(struct cs_desktop *desktop)
     cs_timeouts_stop(&desktop->timeouts);
     cs_logind_stop(&desktop->logind);
     cs_dbus_stop(&desktop->bus);
+    cs_expiry_stop(&desktop->expiry);
+    cs_notices_deinit(&desktop->notices);
 }
 
 void cs_desktop_look(struct cs_desktop *desktop)
 {
-    if (desktop->generation == desktop->service->inventory.generation)
+    const struct cs_service *service = desktop->service;
+    bool changed = desktop->generation != service->inventory.generation;
+
+    if (!changed && desktop->waits == service->absent.changes)
         return;
-    desktop->generation = desktop->service->inventory.generation;
+    desktop->generation = service->inventory.generation;
+    desktop->waits = service->absent.changes;
+    notice(desktop);
+    if (!changed)
+        return;
     cs_timeouts_look(&desktop->timeouts);
+    cs_expiry_look(&desktop->expiry);
 }

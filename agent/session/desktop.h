@@ -3,7 +3,9 @@
 #ifndef CS_AGENT_SESSION_DESKTOP_H
 #define CS_AGENT_SESSION_DESKTOP_H
 
+#include "session/expiry.h"
 #include "session/logind.h"
+#include "session/notice.h"
 #include "session/timeout.h"
 
 struct cs_desktop {
@@ -13,6 +15,9 @@ struct cs_desktop {
     struct cs_timeouts timeouts;
     struct cs_logind logind;
     struct cs_dbus bus; /* the session's */
+    struct cs_notices notices;
+    struct cs_expiry expiry;
+    uint64_t waits; /* who waits for tokens, when that was last looked at */
 };
 
 /* CS_ERR_SYSTEM; then there is nothing to stop. */

@@ -58,6 +58,7 @@ static void take_inhibitor(struct cs_logind *logind)
                         &who, DBUS_TYPE_STRING, &why, DBUS_TYPE_STRING, &mode, DBUS_TYPE_INVALID))
         return;
     logind->asked = true;
+    dbus_message_set_auto_start(message, FALSE);
     cs_dbus_call(&logind->bus, message, on_inhibitor, logind);
 }
 
