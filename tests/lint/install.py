@@ -28,6 +28,7 @@ EXPECTED = [
     f"{WHERE.libexecdir}/countersign-token-host",
     f"{WHERE.libexecdir}/countersign-prompt",
     f"{WHERE.modulesdir}/countersign.so",
+    f"{WHERE.libdir}/countersign/libcountersign-preload.so",
     f"{WHERE.libdir}/libcountersign.so",
     f"{WHERE.libdir}/libcountersign.so.*",
     f"{WHERE.libdir}/pkgconfig/libcountersign.pc",

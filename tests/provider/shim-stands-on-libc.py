@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A shim is a guest in other people's processes: it needs libc alone and shows one name."""
+"""A shim is a guest in other people's processes: it needs libc alone and shows its entries alone."""
 import re
 import subprocess
 import sys
@@ -17,13 +17,13 @@ def needs_libc_alone():
     assert needed == ["libc.so.6"], needed
 
 
-def exports_its_entry_point_alone():
+def exports_its_entry_points_alone():
     exported = []
     for line in readelf("--dyn-syms").splitlines():
         fields = line.split()
         if len(fields) == 8 and fields[4] in ("GLOBAL", "WEAK", "UNIQUE") and fields[6] != "UND":
             exported.append(fields[7])
-    assert exported == sys.argv[2:], exported
+    assert sorted(exported) == sys.argv[2:], exported
 
 
 def takes_nothing_from_openssl():
@@ -39,7 +39,7 @@ def registers_nothing_for_the_exit():
 
 
 checks = tap.Tap()
-for check in (needs_libc_alone, exports_its_entry_point_alone, takes_nothing_from_openssl,
+for check in (needs_libc_alone, exports_its_entry_points_alone, takes_nothing_from_openssl,
               registers_nothing_for_the_exit):
     with checks.case(check.__name__.replace("_", " ")):
         check()

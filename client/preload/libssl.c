@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Finding the host's OpenSSL. An SSL_METHOD lies in the library that made it, so its address tells
+ * which of several that is, however the library came: linked, by dlopen with local scope (Python,
+ * Perl, PHP), or as a copy of some plug-in's own. Nothing is ever loaded that was not there.
+ *
+ * There are no locks, because a child forked meanwhile would find them locked for ever. The table
+ * is published once, whole, and only read from then on.
+ */
+#include "preload/libssl.h"
+
+#include <dlfcn.h>
+#include <link.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    size_t offset;
+} functions[] = {
+#define X(name) {#name, offsetof(struct cs_libssl, name)},
+    CS_LIBSSL_FUNCTIONS(X) CS_LIBCRYPTO_FUNCTIONS(X)
+#undef X
+};
+
+#define N_FUNCTIONS (sizeof(functions) / sizeof(functions[0]))
+
+static _Atomic(struct cs_libssl *) served;
+
+/* NULL for the program itself, whose OpenSSL does not come here, and for no method at all. */
+static const struct link_map *object_of(const SSL_METHOD *method)
+{
+    Dl_info info;
+    void *extra = NULL;
+    const struct link_map *object;
+
+    if (!method || !dladdr1((const void *)method, &info, &extra, RTLD_DL_LINKMAP))
+        return NULL;
+    object = extra;
+    return object && object->l_name && *object->l_name ? object : NULL;
+}
+
+static void *open_object(const struct link_map *object)
+{
+    return dlopen(object->l_name, RTLD_NOLOAD | RTLD_LAZY | RTLD_LOCAL);
+}
+
+/* Object pointers become function pointers by memcpy, for ISO C knows no such cast. */
+static bool find_in(void *library, const char *name, void *functionp)
+{
+    void *function = dlsym(library, name); /* looks in libcrypto too, on which libssl depends */
+
+    memcpy(functionp, &function, sizeof(function));
+    return function;
+}
+
+void cs_libssl_find(const SSL_METHOD *method, const char *name, void *functionp)
+{
+    const struct link_map *object = object_of(method);
+    void *library = object ? open_object(object) : NULL;
+
+    if (!library || !find_in(library, name, functionp))
+        find_in(RTLD_NEXT, name, functionp);
+    if (library)
+        dlclose(library); /* the host's own reference keeps it */
+}
+
+static struct cs_libssl *make(const struct link_map *object)
+{
+    void *library = open_object(object);
+    struct cs_libssl *table = library ? calloc(1, sizeof(*table)) : NULL;
+    bool whole = table;
+
+    for (size_t i = 0; whole && i < N_FUNCTIONS; i++)
+        whole = find_in(library, functions[i].name, (char *)table + functions[i].offset);
+    if (whole) {
+        table->object = object;
+        return table; /* and the library stays open */
+    }
+    free(table);
+    if (library)
+        dlclose(library);
+    return NULL;
+}
+
+const struct cs_libssl *cs_libssl_of(const SSL_METHOD *method)
+{
+    const struct link_map *object = object_of(method);
+    struct cs_libssl *found = atomic_load(&served);
+    struct cs_libssl *made;
+
+    if (!object)
+        return NULL;
+    if (!found) {
+        made = make(object);
+        if (made && atomic_compare_exchange_strong(&served, &found, made))
+            found = made;
+        else
+            free(made); /* another thread was faster, and found is what it made */
+    }
+    return found && found->object == object ? found : NULL;
+}
+
+const struct cs_libssl *cs_libssl_served(void)
+{
+    return atomic_load(&served);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The host program's own libssl and libcrypto, found at run time: the preload library links to
+ * neither. */
+#ifndef CS_PRELOAD_LIBSSL_H
+#define CS_PRELOAD_LIBSSL_H
+
+#include <openssl/err.h>
+#include <openssl/provider.h>
+#include <openssl/ssl.h>
+#include <openssl/store.h>
+
+/* The types are taken from OpenSSL's own prototypes, so that a wrong call does not compile. */
+#define CS_LIBSSL_FUNCTIONS(X)                                                                     \
+    X(SSL_CTX_new_ex)                                                                              \
+    X(SSL_CTX_set_ex_data)                                                                         \
+    X(SSL_CTX_get_ex_data)                                                                         \
+    X(SSL_CTX_get_client_cert_cb)                                                                  \
+    X(SSL_CTX_set_client_cert_cb)                                                                  \
+    X(SSL_get_SSL_CTX)                                                                             \
+    X(SSL_get0_peer_CA_list)                                                                       \
+    X(SSL_get_sigalgs)                                                                             \
+    X(SSL_get_servername)                                                                          \
+    X(SSL_use_certificate)                                                                         \
+    X(SSL_use_PrivateKey)                                                                          \
+    X(SSL_ctrl)
+
+#define CS_LIBCRYPTO_FUNCTIONS(X)                                                                  \
+    X(CRYPTO_get_ex_new_index)                                                                     \
+    X(ERR_set_mark)                                                                                \
+    X(ERR_pop_to_mark)                                                                             \
+    X(EVP_PKEY_free)                                                                               \
+    X(OPENSSL_sk_num)                                                                              \
+    X(OPENSSL_sk_value)                                                                            \
+    X(OSSL_PROVIDER_available)                                                                     \
+    X(OSSL_PROVIDER_try_load)                                                                      \
+    X(OSSL_STORE_open_ex)                                                                          \
+    X(OSSL_STORE_expect)                                                                           \
+    X(OSSL_STORE_load)                                                                             \
+    X(OSSL_STORE_close)                                                                            \
+    X(OSSL_STORE_INFO_get1_PKEY)                                                                   \
+    X(OSSL_STORE_INFO_free)                                                                        \
+    X(X509_free)                                                                                   \
+    X(d2i_X509)                                                                                    \
+    X(i2d_X509_NAME)                                                                               \
+    X(CRYPTO_free)
+
+struct cs_libssl {
+    const void *object; /* the loaded object that has them */
+#define X(name) __typeof__(&name) name;
+    CS_LIBSSL_FUNCTIONS(X)
+    CS_LIBCRYPTO_FUNCTIONS(X)
+#undef X
+};
+
+/*
+ * The functions of the OpenSSL that this method belongs to. NULL when it is no OpenSSL 3 or later,
+ * or not the one of the first call: a process may have copies, and we serve one of them.
+ */
+const struct cs_libssl *cs_libssl_of(const SSL_METHOD *method);
+
+/* The one that is served; NULL before the first success of cs_libssl_of. */
+const struct cs_libssl *cs_libssl_served(void);
+
+/* Puts the function of this name, of whatever library the method belongs to, where functionp
+ * points; NULL if there is none. */
+void cs_libssl_find(const SSL_METHOD *method, const char *name, void *functionp);
+
+#endif
