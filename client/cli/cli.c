@@ -83,7 +83,7 @@ int cs_cli_usage(const struct cs_cli *cli, const char *format, ...)
     return CS_EXIT_USAGE;
 }
 
-const struct cs_verb *cs_verb_find(const char *name)
+const struct cs_verb *cs_verb_get(const char *name)
 {
     for (const struct cs_verb *const *verb = cs_verbs; *verb; verb++)
         if (strcmp((*verb)->name, name) == 0)

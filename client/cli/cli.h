@@ -19,11 +19,12 @@ struct cs_verb {
     const char *examples;  /* lines, likewise */
     /* argv[0] is the verb. Returns an enum cs_exit. */
     int (*run)(struct cs_cli *cli, int argc, char **argv);
+    bool takes_command; /* what follows the first argument is not ours to read */
 };
 
 /* Ends with NULL. */
 extern const struct cs_verb *const cs_verbs[];
-const struct cs_verb *cs_verb_find(const char *name);
+const struct cs_verb *cs_verb_get(const char *name);
 
 struct cs_cli {
     const struct cs_verb *verb;
@@ -47,12 +48,14 @@ int cs_cli_usage(const struct cs_cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void cs_cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* An option of a verb: exactly one of flag and value. --help is understood everywhere. */
+/* An option of a verb: exactly one of flag and value. --help is understood everywhere. With count
+ * it may come again: value points to room for argc values then. */
 struct cs_option {
     const char *name;
     char letter; /* 0: none */
     bool *flag;
     const char **value;
+    size_t *count;
 };
 
 /* Reads the options and moves argv on to the arguments behind them, of which there must be least

@@ -17,6 +17,7 @@ static const char conclusion[] =
     "  countersign list                            which keys are there\n"
     "  countersign pem alice --output alice.pem    a file that stands for a key\n"
     "  curl --cert alice.pem https://example.com   use it; the PIN is asked for\n"
+    "  countersign run -- curl https://example.com the same, and curl is told nothing\n"
     "\n"
     "'countersign help COMMAND' tells more about each; most know --json.\n"
     "\n"
@@ -47,7 +48,7 @@ static int run(struct cs_cli *cli, int argc, char **argv)
     if (r != CS_OPTIONS_GO)
         return r;
     if (argc > 0) {
-        verb = cs_verb_find(argv[0]);
+        verb = cs_verb_get(argv[0]);
         if (!verb)
             return cs_cli_usage(cli, "there is no command '%s'", argv[0]);
     }

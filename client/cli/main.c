@@ -18,7 +18,7 @@ static int run(struct cs_cli *cli, int argc, char **argv)
         cs_help_print(NULL, stderr);
         return CS_EXIT_USAGE;
     }
-    cli->verb = cs_verb_find(name);
+    cli->verb = cs_verb_get(name);
     if (!cli->verb)
         return cs_cli_usage(cli, "there is no command '%s'", name);
     return cli->verb->run(cli, argc - 1, argv + 1);

@@ -10,15 +10,18 @@
 
 struct tables {
     struct option longs[OPTIONS_MAX + 2];
-    char shorts[2 * OPTIONS_MAX + 4];
+    char shorts[2 * OPTIONS_MAX + 5];
 };
 
-/* ':' first in shorts: a missing value is told from an unknown option. */
-static void tables_init(struct tables *tables, const struct cs_option *options, size_t n)
+/* First in shorts, '+': stop at the first argument; ':': a missing value is told from an unknown
+ * option. */
+static void tables_init(struct tables *tables, const struct cs_option *options, size_t n, bool stop)
 {
     char *at = tables->shorts;
 
     memset(tables, 0, sizeof(*tables));
+    if (stop)
+        *at++ = '+';
     *at++ = ':';
     *at++ = 'h';
     for (size_t i = 0; i < n; i++) {
@@ -47,7 +50,7 @@ int cs_options_read(struct cs_cli *cli, const struct cs_option *options, size_t 
     struct tables tables;
     int c;
 
-    tables_init(&tables, options, n_options);
+    tables_init(&tables, options, n_options, cli->verb->takes_command);
     opterr = 0;
     optind = 0; /* GNU: begin anew */
     while ((c = getopt_long(*argcp, *argvp, tables.shorts, tables.longs, NULL)) != -1) {
@@ -63,6 +66,8 @@ int cs_options_read(struct cs_cli *cli, const struct cs_option *options, size_t 
             return cs_cli_usage(cli, "unknown option %s", (*argvp)[optind - 1]);
         if (option->flag)
             *option->flag = true;
+        else if (option->count)
+            option->value[(*option->count)++] = optarg;
         else
             *option->value = optarg;
     }

@@ -9,6 +9,8 @@ const struct cs_verb *const cs_verbs[] = {
     &cs_verb_unlock,
     &cs_verb_lock,
     &cs_verb_pem,
+    &cs_verb_run,
+    &cs_verb_find,
     &cs_verb_refresh,
     &cs_verb_watch,
     &cs_verb_version,

@@ -11,6 +11,8 @@ extern const struct cs_verb cs_verb_show;
 extern const struct cs_verb cs_verb_unlock;
 extern const struct cs_verb cs_verb_lock;
 extern const struct cs_verb cs_verb_pem;
+extern const struct cs_verb cs_verb_run;
+extern const struct cs_verb cs_verb_find;
 extern const struct cs_verb cs_verb_refresh;
 extern const struct cs_verb cs_verb_watch;
 extern const struct cs_verb cs_verb_version;
