@@ -1,0 +1,283 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""`countersign run`: a program that was told nothing presents the right certificate, or is as ever."""
+import json
+import os
+import re
+import signal
+import subprocess
+
+import programs
+import secrecy
+import server as server_module
+from fixture import Fixture
+from tap import Skip, Tap, skip_all
+
+VERSIONS = {"TLSv1.2": ["--tls-max", "1.2"], "TLSv1.3": ["--tlsv1.3"]}
+PYTHON = "/usr/bin/python3"  # the one that has the system's OpenSSL
+DN = "CN={},O=Countersign Test"
+FETCH = """
+import ssl, sys, urllib.request
+context = ssl.create_default_context(cafile=sys.argv[2])
+def fetch():
+    return urllib.request.urlopen(sys.argv[1], context=context).read().decode()
+"""
+
+
+class Runs:
+    """`countersign run` in a fixture's environment."""
+
+    def __init__(self, f):
+        self.f = f
+        self.environment = {"LD_PRELOAD": programs.sanitizer_library()} if programs.SANITIZE else {}
+
+    def __call__(self, *command, options=(), environment=None, **more):
+        argv = [programs.CLI, "run", *options, "--", *command]
+        seen = self.f.run(argv, environment={**self.environment, **(environment or {})}, **more)
+        seen.answer = server_module.answer(seen.stdout)
+        return seen
+
+    def curl(self, server, *arguments, **more):
+        if not programs.curl_can_load_provider():
+            raise Skip("curl cannot run here")
+        return self("curl", "--silent", "--show-error", "--cacert", server.ca.certificate, *arguments,
+                    server.url, **more)
+
+    def python(self, server, code, **more):
+        return self(PYTHON, "-c", FETCH + code, server.url, server.ca.certificate, **more)
+
+
+def signatures(agent):
+    return json.loads(agent.cli("status", "--json", check=True).stdout)["signatures"]
+
+
+def presents(tap, f, run, ca, ecdsa, rsa):
+    server = f.server(ca)
+    for version, words in VERSIONS.items():
+        with tap.case(f"curl with no option: the right certificate, {version}"):
+            seen = run.curl(server, *words)
+            assert seen.returncode == 0 and seen.answer, seen
+            assert seen.answer == {**seen.answer, "dn": DN.format(ecdsa.label), "protocol": version}, seen
+            assert seen.stderr == "", seen
+    other = f.server(ca, client_ca=rsa.authority)
+    for version, words in VERSIONS.items():
+        with tap.case(f"a server with another authority sees the RSA key, {version}"):
+            seen = run.curl(other, *words)
+            assert seen.answer == {**seen.answer, "dn": DN.format(rsa.key.label), "protocol": version}, seen
+    with tap.case("s_client"):
+        seen = run("openssl", "s_client", "-connect", f"127.0.0.1:{server.port}", "-servername",
+                   "localhost", "-CAfile", ca.certificate, "-ign_eof",
+                   input="GET / HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert seen.answer and seen.answer["dn"] == DN.format(ecdsa.label), seen
+    with tap.case("python's urllib"):
+        seen = run.python(server, "print(fetch())")
+        assert seen.answer and seen.answer["dn"] == DN.format(ecdsa.label), seen
+    with tap.case("python: threads, and children before, between and after handshakes"):
+        seen = run.python(server, """
+import os, threading
+def child():
+    return os.fork() or (fetch(), os._exit(0))
+def well(children):
+    return all(os.waitpid(one, 0)[1] == 0 for one in children)
+pages = []
+def many():
+    for _ in range(5):
+        pages.append(fetch())
+assert well([child(), child()])
+pages.append(fetch())
+assert well([child(), child()])
+threads = [threading.Thread(target=many) for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+assert len(pages) == 21 and all("CN=" in page for page in pages), pages
+last = os.fork() or (os.write(1, fetch().encode()), os._exit(0))
+assert well([last])
+""")
+        assert seen.returncode == 0 and seen.answer, seen
+        assert seen.answer["dn"] == DN.format(ecdsa.label), seen
+    return server
+
+
+def chain(tap, f, run, agent, token):
+    """The server knows the root alone, the token has leaf and intermediate."""
+    root = f.authority("Root")
+    middle = f.authority("Branch", parent=root)
+    token.identity(middle, "p256", "below")
+    token.write_certificate(middle.certificate.read_text(), "branch", b"\xca")
+    agent.cli("refresh", check=True)
+    server = f.server(root)
+    for version, words in VERSIONS.items():
+        with tap.case(f"the intermediate is sent too, {version}"):
+            seen = run.curl(server, *words)
+            assert seen.answer == {**seen.answer, "dn": DN.format("below"), "protocol": version}, seen
+
+
+def identity(tap, f, run, agent, ca, rsa):
+    server = f.server(ca, verify="optional_no_ca")
+    with tap.case("--identity presents that one, whatever the server names"):
+        seen = run("openssl", "s_client", "-connect", f"127.0.0.1:{server.port}", "-trace",
+                   options=["--identity", rsa.key.label])
+        sent = seen.stdout.rpartition("Certificate, Length=")[2]
+        assert re.search(f"CN ?= ?{rsa.key.label}", sent), seen
+    with tap.case("--identity signs in a real handshake"):
+        seen = run.curl(f.server(ca, client_ca=rsa.authority), options=["--identity", rsa.key.uri])
+        assert seen.answer and seen.answer["dn"] == DN.format(rsa.key.label), seen
+    with tap.case("--identity is not given up for one that would suit"):
+        seen = run.curl(f.server(ca), options=["--identity", rsa.key.label])
+        assert "400 The SSL certificate error" in seen.stdout, seen
+    with tap.case("--identity with a name that nothing has: exit status 4, and nothing runs"):
+        seen = run("touch", f.path("ran"), options=["--identity", "nobody"])
+        assert seen.returncode == 4 and "nobody" in seen.stderr, seen
+        assert not f.path("ran").exists()
+    with tap.case("find explains what run does"):
+        seen = agent.cli("find", "--host", "localhost", "--issuer", ca.certificate)
+        assert seen.returncode == 0 and "Why" in seen.stdout and "only one that suits" in seen.stdout, seen
+        shown = json.loads(agent.cli("find", "--issuer", "CN=Partner,O=Countersign Test", "--json",
+                                     check=True).stdout)
+        assert shown["identity"]["label"] == rsa.key.label and shown["why"], shown
+        assert shown["identity"]["chain"], shown
+    with tap.case("find says why nothing suits"):
+        seen = agent.cli("find", "--issuer", "O=Nobody,CN=Comma\\, Inc")
+        assert seen.returncode == 4 and "is not issued by" in seen.stderr, seen
+        seen = agent.cli("find", "--issuer", "no such file")
+        assert seen.returncode == 2 and "neither a file nor" in seen.stderr, seen
+
+
+def steps_back(tap, f, run, agent, ca, server):
+    silent = f.server(ca, verify="off")
+    with tap.case("a server that does not ask gets no signature"):
+        before = signatures(agent)
+        seen = run("openssl", "s_client", "-connect", f"127.0.0.1:{silent.port}", "-CAfile",
+                   ca.certificate, "-verify_return_error")
+        assert seen.returncode == 0 and signatures(agent) == before, seen
+    with tap.case("a certificate that the program was given wins"):
+        cert, key = ca.issue_file("own", "/CN=own")
+        before = signatures(agent)
+        seen = run.curl(server, "--cert", cert, "--key", key)
+        assert seen.answer and seen.answer["dn"] == "CN=own" and signatures(agent) == before, seen
+    with tap.case("a server with an authority of nobody's is answered without a certificate"):
+        seen = run.curl(f.server(ca, client_ca=f.authority("Elsewhere")))
+        assert seen.returncode == 0 and "400 No required SSL certificate was sent" in seen.stdout, seen
+
+
+def changes_nothing(tap, f, run):
+    with tap.case("programs without TLS, and static ones, run as ever"):
+        for command in (["/bin/true"], ["/sbin/ldconfig", "--version"]):
+            seen = run(*command)
+            assert seen.returncode == 0 and seen.stderr == "", seen
+    with tap.case("the exit status is the program's"):
+        assert run("sh", "-c", "exit 42").returncode == 42
+        assert run("sh", "-c", "kill -TERM $$").returncode == -signal.SIGTERM
+        seen = run("no-such-program")
+        assert seen.returncode == 127 and "no program 'no-such-program'" in seen.stderr, seen
+        assert run("/etc/passwd").returncode == 126
+    with tap.case("arguments are the program's, options among them"):
+        assert run("printf", "%s|", "--identity", "-h", "--").stdout == "--identity|-h|--|"
+        seen = f.run([programs.CLI, "run", "echo", "--json"], environment=run.environment)
+        assert seen.stdout == "--json\n", seen
+    with tap.case("signals reach the program"):
+        process = subprocess.Popen(
+            [programs.CLI, "run", "--", "sh", "-c", "trap 'exit 7' USR1; echo up; while :; do sleep 0.05; done"],
+            stdout=subprocess.PIPE, env={**f.environment, **run.environment}, text=True)
+        try:
+            assert process.stdout.readline() == "up\n"
+            process.send_signal(signal.SIGUSR1)
+            assert process.wait(20) == 7
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+    with tap.case("what the user preloads is kept, before ours, and ours is there once"):
+        theirs = run.environment.get("LD_PRELOAD", "")
+        theirs += (":" if theirs else "") + str(programs.library("libSegFault.so", "libm.so.6"))
+        seen = run(programs.CLI, "run", "printenv", "LD_PRELOAD", environment={"LD_PRELOAD": theirs})
+        assert seen.stdout.strip() == f"{theirs}:{programs.PRELOAD}", seen
+    with tap.case("OPENSSL_MODULES of the user's is never replaced"):
+        seen = run("printenv", "OPENSSL_MODULES", environment={"OPENSSL_MODULES": str(f.folder)})
+        if seen.returncode != 0:  # not installed: there is no other place to take the provider from
+            assert seen.returncode == 1 and "OPENSSL_MODULES is" in seen.stderr, seen
+        else:
+            assert seen.stdout.strip() == str(f.folder), seen
+        modules = f.path("modules")
+        modules.mkdir()
+        (modules / "countersign.so").symlink_to(programs.PROVIDER)
+        seen = run("printenv", "OPENSSL_MODULES", environment={"OPENSSL_MODULES": str(modules)})
+        assert seen.returncode == 0 and seen.stdout.strip() == str(modules), seen
+
+
+def absent(tap, f, run, agent, token, ca, server):
+    lenient = f.server(ca, verify="optional")
+    with tap.case("locked: the handshake goes on without a certificate"):
+        agent.cli("lock", check=True)
+        for version, words in VERSIONS.items():
+            seen = run.curl(server, *words)
+            assert seen.returncode == 0 and "400 No required SSL certificate" in seen.stdout, (version, seen)
+    with tap.case("unlocked again: as before"):
+        agent.unlock(token)
+        assert run.curl(server).answer
+    agent.stop()
+    with tap.case("no agent: as without us"):
+        seen = run.curl(lenient)
+        assert seen.returncode == 0 and "403 Forbidden" in seen.stdout and seen.stderr == "", seen
+    with tap.case("no agent, but an identity: exit status 3, and nothing runs"):
+        seen = run("touch", f.path("ran"), options=["--identity", "alice"])
+        assert seen.returncode == 3 and not f.path("ran").exists(), seen
+    with tap.case("an agent that comes between two handshakes serves the second"):
+        process = subprocess.Popen(
+            [programs.CLI, "run", "--", PYTHON, "-uc", FETCH + """
+import urllib.error
+try:
+    fetch()
+except urllib.error.HTTPError as refused:
+    print(refused.code)
+input()
+print(fetch())
+""", lenient.url, ca.certificate], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env={**f.environment, **run.environment})
+        try:
+            assert process.stdout.readline() == "403\n"
+            agent.start()
+            agent.unlock(token)
+            out, _ = process.communicate("\n", timeout=60)
+            assert server_module.answer(out)["dn"] == DN.format("alice"), out
+        finally:
+            process.kill()
+            process.wait()
+
+
+class Other:
+    """An identity of another authority."""
+
+    def __init__(self, authority, token):
+        self.authority = authority
+        self.key = token.identity(authority, "rsa2048", "bob")
+
+
+def main():
+    lacking = programs.missing("softhsm", "softhsm2-util", "pkcs11-tool", "openssl", "nginx", "curl")
+    if lacking:
+        skip_all(f"{lacking} is not installed")
+    if not os.path.exists(PYTHON):
+        skip_all(f"{PYTHON} is not there")
+    tap = Tap()
+    with Fixture() as f:
+        tap.diagnose = f.diagnose
+        ca = f.authority("Office")
+        token = f.token("corp")
+        alice = token.identity(ca, "p256", "alice")
+        bob = Other(f.authority("Partner"), token)
+        agent = f.agent()
+        agent.unlock(token)
+        run = Runs(f)
+        server = presents(tap, f, run, ca, alice, bob)
+        chain(tap, f, run, agent, token)
+        identity(tap, f, run, agent, ca, bob)
+        steps_back(tap, f, run, agent, ca, server)
+        changes_nothing(tap, f, run)
+        absent(tap, f, run, agent, token, ca, server)
+        with tap.case("no private key is in any file"):
+            assert secrecy.private_keys(f) == [] and secrecy.left_token(token) == []
+    tap.done()
+
+
+main()
