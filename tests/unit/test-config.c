@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* agent/config and settings: what files say, and where they are wrong. */
+#include "config.h"
+#include "token-host/host-message.h"
+#include "base/wire.h"
+
+#include <countersign/error.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static char folder[64];
+static struct cs_config *config;
+static struct cs_fault fault;
+
+static int setup(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof(folder), "/tmp/cs-test-config-XXXXXX");
+    config = NULL;
+    fault = (struct cs_fault){0};
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    static const char *const names[] = {"a.conf", "b.conf", "c.txt", ".d.conf"};
+    char path[128];
+
+    (void)state;
+    cs_config_free(config);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+        unlink(path);
+    }
+    return rmdir(folder);
+}
+
+static const char *put(const char *name, const char *text)
+{
+    static char path[128];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    return path;
+}
+
+static int load(const char *text)
+{
+    return cs_config_load(put("a.conf", text), &config, &fault);
+}
+
+/* The text is refused, at that line, with that hint. */
+static void assert_wrong(const char *text, int line, const char *hint)
+{
+    char where[160];
+
+    assert_int_equal(load(text), CS_ERR_CONFIG);
+    snprintf(where, sizeof(where), "%s/a.conf:%d: ", folder, line);
+    if (line && strncmp(fault.text, where, strlen(where)) != 0)
+        fail_msg("not at %s but: %s", where, fault.text);
+    if (!strstr(fault.text, hint))
+        fail_msg("no '%s' in: %s", hint, fault.text);
+    assert_null(config);
+}
+
+static void test_nothing_said(void **state)
+{
+    (void)state;
+    assert_int_equal(load(""), 0);
+    assert_true(config->prompt);
+    assert_int_equal(config->prompt_timeout, 120);
+    assert_null(config->pinentry);
+    assert_int_equal(config->n_modules, 0);
+    assert_int_equal(config->n_tokens, 0);
+}
+
+static void test_everything_said(void **state)
+{
+    (void)state;
+    assert_int_equal(load("# comment\n"
+                          "[agent]\n"
+                          "prompt = never ; comment\n"
+                          "  pinentry=/usr/bin/pinentry-tty\n"
+                          "\tprompt-timeout = 5\n"
+                          "[module \"corp-card\"]\n"
+                          "path = /usr/lib/a b.so\n"
+                          "init-args = configdir='/x' flags=1\n"
+                          "[token \"pkcs11:token=corp;serial=1\"]\n"
+                          "pin-command = /bin/echo 'a b' \"c\\\"d\" e\\ f ''\n"
+                          "[token \"home\"]\n"
+                          "pin-credential = home.pin\n"),
+        0);
+    assert_false(config->prompt);
+    assert_string_equal(config->pinentry, "/usr/bin/pinentry-tty");
+    assert_int_equal(config->prompt_timeout, 5);
+    assert_int_equal(config->n_modules, 1);
+    assert_string_equal(config->modules[0].name, "corp-card");
+    assert_string_equal(config->modules[0].path, "/usr/lib/a b.so");
+    assert_string_equal(config->modules[0].init_args, "configdir='/x' flags=1");
+    assert_int_equal(config->n_tokens, 2);
+    assert_string_equal(config->tokens[0].name, "pkcs11:token=corp;serial=1");
+    assert_true(cs_bytes_equal(cs_buf_bytes(&config->tokens[0].command),
+        CS_BYTES("/bin/echo\0a b\0c\"d\0e f\0", sizeof("/bin/echo\0a b\0c\"d\0e f\0") - 1)));
+    assert_string_equal(config->tokens[1].credential, "home.pin");
+}
+
+static void test_long_names_and_lines_that_go_on(void **state)
+{
+    char text[2048], uri[300];
+
+    (void)state;
+    memset(uri, 'x', sizeof(uri) - 1);
+    uri[sizeof(uri) - 1] = '\0';
+    snprintf(text, sizeof(text),
+        "[token \"pkcs11:token=%.150s\"]\npin-command = /bin/x \\\n  y \\\n\tz\n", uri);
+    assert_int_equal(load(text), 0);
+    assert_int_equal(strlen(config->tokens[0].name), 150 + strlen("pkcs11:token="));
+    assert_true(cs_bytes_equal(cs_buf_bytes(&config->tokens[0].command),
+        CS_BYTES("/bin/x\0y\0z", sizeof("/bin/x\0y\0z") - 1)));
+}
+
+static void test_later_files_change_earlier_ones(void **state)
+{
+    (void)state;
+    put("b.conf", "[agent]\nprompt = never\n[module \"m\"]\ninit-args = x\n");
+    put("c.txt", "nonsense\n");
+    put(".d.conf", "nonsense\n");
+    put("a.conf", "[agent]\nprompt = auto\nprompt-timeout = 7\n[module \"m\"]\npath = /m.so\n");
+    assert_int_equal(cs_config_load(folder, &config, &fault), 0);
+    assert_false(config->prompt);
+    assert_int_equal(config->prompt_timeout, 7);
+    assert_int_equal(config->n_modules, 1);
+    assert_string_equal(config->modules[0].path, "/m.so");
+    assert_string_equal(config->modules[0].init_args, "x");
+}
+
+static void test_mistakes_are_named_with_file_and_line(void **state)
+{
+    (void)state;
+    assert_wrong("[agent]\nprompt = perhaps\n", 2, "auto or never");
+    assert_wrong("[agent]\n\nprompt-timeout = 0\n", 3, "seconds");
+    assert_wrong("[agent]\nprompt-timeout = 9x\n", 2, "seconds");
+    assert_wrong("[agent]\npinentry = pinentry\n", 2, "absolute path");
+    assert_wrong("[agent]\ncolour = red\n", 2, "no such setting");
+    assert_wrong("prompt = auto\n", 1, "no such section");
+    assert_wrong("[nonsense]\nx = 1\n", 2, "no such section");
+    assert_wrong("[module]\npath = /x\n", 2, "no such section");
+    assert_wrong("[module \"x\"]\nlibrary = /x\n", 2, "no such setting");
+    assert_wrong("[module \"x\"]\npath = x.so\n", 2, "absolute path");
+    assert_wrong("[module \"x\"]\ninit-args = 1\n", 2, "has no path");
+    assert_wrong("[token \"x\"]\npin-command = cat /pin\n", 2, "absolute path");
+    assert_wrong("[token \"x\"]\npin-command = /bin/cat '/pin\n", 2, "quote");
+    assert_wrong("[token \"x\"]\npin-credential = ../pin\n", 2, "CREDENTIALS_DIRECTORY");
+    assert_wrong("[token \"x\"]\npin = 1234\n", 2, "no such setting");
+    assert_wrong("[agent]\nprompt\n", 2, "name = value");
+    assert_wrong("[agent\nprompt = auto\n", 1, "closing bracket");
+    assert_wrong("[agent]\nprompt = \xff\n", 2, "UTF-8");
+    assert_wrong("[agent]\nprompt = a\x1b[1m\n", 2, "control characters");
+    assert_wrong("[agent]\npinentry = /x \\\n/y\n", 3, "goes on");
+}
+
+static void test_a_line_that_is_too_long(void **state)
+{
+    char text[1024] = "[agent]\npinentry = /";
+
+    (void)state;
+    memset(text + strlen(text), 'x', 600);
+    assert_wrong(text, 2, "backslash");
+}
+
+static void test_a_file_that_others_may_write(void **state)
+{
+    const char *path = put("a.conf", "");
+
+    (void)state;
+    chmod(path, 0666);
+    assert_int_equal(cs_config_load(path, &config, &fault), CS_ERR_CONFIG);
+    assert_non_null(strstr(fault.text, "chmod o-w"));
+}
+
+static void test_a_file_that_is_not_there(void **state)
+{
+    (void)state;
+    assert_int_equal(cs_config_load("/nonexistent/a.conf", &config, &fault), CS_ERR_CONFIG);
+    assert_non_null(strstr(fault.text, "/nonexistent/a.conf"));
+}
+
+static void test_what_a_token_host_is_told(void **state)
+{
+    struct cs_buf buf = CS_BUF_INIT(CS_FRAME_MAX);
+    struct cs_host_configure m;
+    struct cs_frame frame;
+    size_t size;
+
+    (void)state;
+    assert_int_equal(
+        load("[agent]\nprompt-timeout = 9\npinentry = /p\n[token \"t\"]\npin-command = /c\n"), 0);
+    assert_int_equal(cs_config_put(config, "/prompt", &buf), 0);
+    assert_int_equal(cs_frame_parse(cs_buf_bytes(&buf), &frame, &size), 1);
+    assert_int_equal(cs_host_configure_get(frame.body, &m), 0);
+    assert_true(cs_bytes_equal(m.prompt_program, cs_bytes_of("/prompt")));
+    assert_true(cs_bytes_equal(m.pinentry, cs_bytes_of("/p")));
+    assert_int_equal(m.prompt_timeout, 9);
+    assert_int_equal(m.n_sources, 1);
+    assert_true(cs_bytes_equal(m.sources[0].token, cs_bytes_of("t")));
+    assert_true(cs_bytes_equal(m.sources[0].command, cs_bytes_of("/c")));
+    config->prompt = false;
+    cs_buf_reset(&buf);
+    assert_int_equal(cs_config_put(config, "/prompt", &buf), 0);
+    cs_frame_parse(cs_buf_bytes(&buf), &frame, &size);
+    cs_host_configure_get(frame.body, &m);
+    assert_int_equal(m.prompt_program.len, 0);
+    cs_buf_deinit(&buf);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_nothing_said),
+        TEST(test_everything_said),
+        TEST(test_long_names_and_lines_that_go_on),
+        TEST(test_later_files_change_earlier_ones),
+        TEST(test_mistakes_are_named_with_file_and_line),
+        TEST(test_a_line_that_is_too_long),
+        TEST(test_a_file_that_others_may_write),
+        TEST(test_a_file_that_is_not_there),
+        TEST(test_what_a_token_host_is_told),
+    };
+
+    return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}

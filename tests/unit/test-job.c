@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* agent/job: what a token host was asked; when it counts as hung. */
+#include "job.h"
+
+#include <countersign/error.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+
+static int answered[4];
+
+static void on_done(void *user, const struct cs_answer *answer)
+{
+    *(int *)user = answer->code ? answer->code : 1;
+}
+
+static struct cs_job *ask(struct cs_jobs *jobs, int which, uint64_t when)
+{
+    struct cs_job *job = cs_jobs_add(jobs, NULL);
+
+    assert_non_null(job);
+    job->asked = when;
+    job->limit = 1000;
+    job->done = on_done;
+    job->user = &answered[which];
+    answered[which] = 0;
+    return job;
+}
+
+static void test_answers_find_their_job(void **state)
+{
+    struct cs_jobs jobs;
+    struct cs_job *one, *two;
+    uint32_t id;
+
+    (void)state;
+    cs_jobs_init(&jobs);
+    one = ask(&jobs, 0, 0);
+    two = ask(&jobs, 1, 0);
+    id = one->id;
+    assert_true(one->id != 0 && two->id != 0 && one->id != two->id);
+    assert_ptr_equal(cs_jobs_find(&jobs, two->id), two);
+    cs_jobs_answer(&jobs, one, &(const struct cs_answer){.text = ""});
+    assert_int_equal(answered[0], 1);
+    assert_int_equal(answered[1], 0);
+    assert_null(cs_jobs_find(&jobs, id));
+    cs_jobs_fail(&jobs, CS_ERR_MODULE_FAILED, "gone");
+    assert_int_equal(answered[1], CS_ERR_MODULE_FAILED);
+    assert_true(cs_jobs_is_empty(&jobs));
+}
+
+static void test_numbers_in_use_are_not_given_again(void **state)
+{
+    struct cs_jobs jobs;
+    struct cs_job *old;
+
+    (void)state;
+    cs_jobs_init(&jobs);
+    old = ask(&jobs, 0, 0);
+    jobs.last_id = UINT32_MAX;
+    assert_int_equal(ask(&jobs, 1, 0)->id, old->id + 1);
+    cs_jobs_fail(&jobs, CS_ERR_CLOSED, "");
+}
+
+static void test_who_gave_up_hears_nothing(void **state)
+{
+    struct cs_jobs jobs;
+    struct cs_job *job;
+
+    (void)state;
+    cs_jobs_init(&jobs);
+    job = ask(&jobs, 0, 0);
+    job->done = NULL;
+    cs_jobs_answer(&jobs, job, &(const struct cs_answer){.text = ""});
+    assert_int_equal(answered[0], 0);
+}
+
+static void test_a_queue_that_moves_is_no_hang(void **state)
+{
+    struct cs_jobs jobs;
+
+    (void)state;
+    cs_jobs_init(&jobs);
+    assert_null(cs_jobs_overdue(&jobs, 1000000));
+    ask(&jobs, 0, 100);
+    assert_null(cs_jobs_overdue(&jobs, 1100));
+    assert_non_null(cs_jobs_overdue(&jobs, 1101));
+    jobs.last_answer = 900;
+    assert_null(cs_jobs_overdue(&jobs, 1101));
+    assert_non_null(cs_jobs_overdue(&jobs, 1901));
+    /* But no job is overtaken for ever. */
+    jobs.last_answer = 100 + 1000 * CS_LIMIT_JOB_TIME_FACTOR;
+    assert_null(cs_jobs_overdue(&jobs, 100 + 1000 * CS_LIMIT_JOB_TIME_FACTOR));
+    assert_non_null(cs_jobs_overdue(&jobs, 101 + 1000 * CS_LIMIT_JOB_TIME_FACTOR));
+    cs_jobs_fail(&jobs, CS_ERR_CLOSED, "");
+}
+
+static void test_the_frame_says_what_was_asked(void **state)
+{
+    const struct cs_host_logout_request m = {.slot = 3, .hold = 1, .why = cs_bytes_of("why")};
+    const struct cs_host_question question = {
+        .type = CS_HOST_LOGOUT, .logout = &m, .fd = -1, .limit = 77};
+    struct cs_buf buf = CS_BUF_INIT(1024);
+    struct cs_host_logout_request back;
+    struct cs_frame frame;
+    struct cs_jobs jobs;
+    struct cs_job *job;
+    size_t size;
+
+    (void)state;
+    cs_jobs_init(&jobs);
+    job = ask(&jobs, 0, 0);
+    assert_int_equal(cs_job_put(job, &question, &buf), 0);
+    assert_int_equal(job->limit, 77);
+    assert_int_equal(cs_frame_parse(cs_buf_bytes(&buf), &frame, &size), 1);
+    assert_int_equal(frame.type, CS_HOST_LOGOUT);
+    assert_int_equal(frame.id, job->id);
+    assert_int_equal(cs_host_logout_get(frame.body, &back), 0);
+    assert_int_equal(back.slot, 3);
+    cs_buf_deinit(&buf);
+    cs_jobs_fail(&jobs, CS_ERR_CLOSED, "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_answers_find_their_job),
+        cmocka_unit_test(test_numbers_in_use_are_not_given_again),
+        cmocka_unit_test(test_who_gave_up_hears_nothing),
+        cmocka_unit_test(test_a_queue_that_moves_is_no_hang),
+        cmocka_unit_test(test_the_frame_says_what_was_asked),
+    };
+
+    return cmocka_run_group_tests_name("job", tests, NULL, NULL);
+}

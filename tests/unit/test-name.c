@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* agent/name and uri: what names stand for, and what is said about those that stand for nothing. */
+#include "made-token.h"
+#include "name.h"
+#include "text.h"
+
+#include <countersign/error.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <cmocka.h>
+
+static struct cs_inventory inventory;
+static EVP_PKEY *keys[4], *ca_key;
+static X509 *leaf, *old_leaf, *ca;
+
+static X509 *issue(EVP_PKEY *key, int from, int to)
+{
+    return make_certificate(&(const struct made_certificate){
+        .subject = "x", .key = key, .issuer = ca, .issuer_key = ca_key, .from = from, .to = to});
+}
+
+/* On "corp": alice with two certificates, a twin of hers by label, a key of odd bytes, and a CA. On
+ * "home", locked: alice's key again. On "empty", locked: nothing to see. */
+static int setup(void **state)
+{
+    struct cs_token *token;
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        keys[i] = make_key("P-256");
+    ca_key = make_key("P-256");
+    ca = make_certificate(&(const struct made_certificate){
+        .subject = "CA", .key = ca_key, .ca = true, .from = -1, .to = 90});
+    leaf = issue(keys[0], -1, 30);
+    old_leaf = issue(keys[0], -90, -30);
+    cs_inventory_init(&inventory);
+
+    token = make_token("corp", 1, UNLOCKED);
+    add_private(token, "alice", "1", keys[0]);
+    add_certificate(token, "alice's certificate", "1", leaf);
+    add_certificate(token, "alice's old one", "1", old_leaf);
+    add_private(token, "twin", "2", keys[1]);
+    add_private(token, "twin", "3", keys[2]);
+    add_private(token, "odd; \x01\xff=/", "\x01\xfe", keys[3]);
+    add_certificate(token, "ca", "9", ca);
+    put_token(&inventory, token);
+
+    token = make_token("home", 2, LOCKED);
+    add_public(token, "at home", "7", keys[0]);
+    put_token(&inventory, token);
+
+    put_token(&inventory, make_token("em pty", 3, LOCKED));
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    cs_inventory_deinit(&inventory);
+    for (size_t i = 0; i < 4; i++)
+        EVP_PKEY_free(keys[i]);
+    EVP_PKEY_free(ca_key);
+    X509_free(leaf);
+    X509_free(old_leaf);
+    X509_free(ca);
+    return 0;
+}
+
+/* Which of the keys the name stands for; -1 for a certificate alone, or the error. */
+static int key_of(const char *name, enum cs_expect expect)
+{
+    struct cs_name_match match;
+    struct cs_fault fault = {0};
+    int r = cs_name_resolve(&inventory, name, expect, time(NULL), &match, &fault);
+
+    if (r < 0)
+        return r;
+    for (int i = 0; match.identity && i < 4; i++) {
+        unsigned char *der = NULL;
+        int len = i2d_PUBKEY(keys[i], &der);
+        bool same = cs_bytes_equal(match.identity->key->spki, CS_BYTES(der, (size_t)len));
+
+        OPENSSL_free(der);
+        if (same)
+            return i;
+    }
+    return -1;
+}
+
+static const char *sentence_of(const char *name, enum cs_expect expect)
+{
+    static struct cs_fault fault;
+    struct cs_name_match match;
+
+    fault = (struct cs_fault){0};
+    assert_true(cs_name_resolve(&inventory, name, expect, time(NULL), &match, &fault) < 0);
+    return fault.text;
+}
+
+static void test_each_identity_is_found_by_its_own_uri(void **state)
+{
+    (void)state;
+    assert_int_equal(inventory.n_identities, 5);
+    for (size_t i = 0; i < inventory.n_identities; i++) {
+        struct cs_name_match match;
+
+        assert_int_equal(cs_name_resolve(&inventory, inventory.identities[i]->uri, CS_EXPECT_KEY,
+                             time(NULL), &match, NULL),
+            0);
+        assert_true(cs_key_equal(match.identity->key, inventory.identities[i]->key));
+    }
+}
+
+static void test_any_attributes_in_any_order(void **state)
+{
+    (void)state;
+    assert_int_equal(key_of("pkcs11:object=alice", CS_EXPECT_KEY), 0);
+    assert_int_equal(key_of("pkcs11:object=%61lice;token=corp", CS_EXPECT_KEY), 0);
+    assert_int_equal(key_of("pkcs11:id=%31;type=private;serial=corp;model=Test", CS_EXPECT_KEY), 0);
+    assert_int_equal(key_of("pkcs11:id=%32;object=twin;type=public", CS_EXPECT_KEY), 1);
+    assert_int_equal(key_of("pkcs11:object=odd%3B%20%01%FF%3D%2F", CS_EXPECT_KEY), 3);
+    assert_int_equal(key_of("pkcs11:id=%01%fe", CS_EXPECT_KEY), 3);
+    assert_int_equal(key_of("pkcs11:token=home", CS_EXPECT_KEY), 0);
+    assert_int_equal(
+        key_of("pkcs11:object=alice;manufacturer=Other", CS_EXPECT_KEY), CS_ERR_NOT_FOUND);
+    assert_int_equal(key_of("pkcs11:object=alice;type=data", CS_EXPECT_ANY), CS_ERR_NOT_FOUND);
+    assert_int_equal(key_of("pkcs11:object=alice;x-unknown=1", CS_EXPECT_KEY), CS_ERR_NOT_FOUND);
+}
+
+static void test_slots_libraries_and_pins_decide_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(key_of("pkcs11:object=alice;slot-id=77;library-description=x"
+                            "?module-path=/x.so&pin-value=1234&pin-source=file:/x",
+                         CS_EXPECT_KEY),
+        0);
+}
+
+static void test_a_key_goes_by_the_names_of_all_its_objects(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        key_of("pkcs11:object=alice%27s%20certificate;type=private", CS_EXPECT_KEY), 0);
+    assert_int_equal(key_of("alice's certificate", CS_EXPECT_KEY), 0);
+    assert_int_equal(key_of("alice", CS_EXPECT_KEY), 0);
+    assert_int_equal(key_of("at home", CS_EXPECT_KEY), 0);
+}
+
+static void test_a_name_may_mean_one_certificate_of_a_key(void **state)
+{
+    struct cs_name_match match;
+
+    (void)state;
+    assert_int_equal(cs_name_resolve(&inventory, "pkcs11:object=alice%27s%20old%20one;type=cert",
+                         CS_EXPECT_CERTIFICATE, time(NULL), &match, NULL),
+        0);
+    assert_int_equal(X509_cmp(match.leaf->x509, old_leaf), 0);
+    assert_int_equal(
+        cs_name_resolve(&inventory, "alice", CS_EXPECT_ANY, time(NULL), &match, NULL), 0);
+    assert_int_equal(X509_cmp(match.leaf->x509, leaf), 0);
+}
+
+static void test_certificates_without_a_key(void **state)
+{
+    (void)state;
+    assert_int_equal(key_of("ca", CS_EXPECT_ANY), -1);
+    assert_int_equal(key_of("pkcs11:object=ca;type=cert", CS_EXPECT_CERTIFICATE), -1);
+    assert_int_equal(key_of("ca", CS_EXPECT_KEY), CS_ERR_NOT_FOUND);
+    assert_int_equal(key_of("pkcs11:object=ca;type=private", CS_EXPECT_ANY), CS_ERR_NOT_FOUND);
+    /* alice has a certificate, the twins have none */
+    assert_int_equal(key_of("pkcs11:token=corp;type=cert", CS_EXPECT_CERTIFICATE), 0);
+    assert_int_equal(key_of("pkcs11:object=twin", CS_EXPECT_CERTIFICATE), CS_ERR_NOT_FOUND);
+}
+
+static void test_ids_in_hex(void **state)
+{
+    char id[2 * CS_ID_SIZE + 1];
+
+    (void)state;
+    for (size_t i = 0; i < inventory.n_identities; i++) {
+        int expected = key_of(inventory.identities[i]->uri, CS_EXPECT_KEY);
+
+        cs_text_hex(inventory.identities[i]->key->id, CS_ID_SIZE, id);
+        assert_int_equal(key_of(id, CS_EXPECT_KEY), expected);
+        id[8] = '\0';
+        assert_int_equal(key_of(id, CS_EXPECT_KEY), expected);
+        id[7] = '\0';
+        assert_int_equal(key_of(id, CS_EXPECT_KEY), CS_ERR_NOT_FOUND);
+    }
+}
+
+static void test_several_are_listed(void **state)
+{
+    (void)state;
+    assert_int_equal(key_of("twin", CS_EXPECT_KEY), CS_ERR_AMBIGUOUS);
+    assert_non_null(strstr(sentence_of("twin", CS_EXPECT_KEY), "id=%32"));
+    assert_non_null(strstr(sentence_of("twin", CS_EXPECT_KEY), "id=%33"));
+    assert_null(strstr(sentence_of("twin", CS_EXPECT_KEY), "alice"));
+    assert_int_equal(key_of("pkcs11:", CS_EXPECT_KEY), CS_ERR_AMBIGUOUS);
+}
+
+static void test_nothing_is_answered_with_what_there_is(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(sentence_of("pkcs11:object=bob", CS_EXPECT_KEY), "object=alice"));
+    assert_non_null(strstr(
+        sentence_of("pkcs11:object=bob;token=home", CS_EXPECT_KEY), "countersign unlock home"));
+    assert_non_null(
+        strstr(sentence_of("pkcs11:token=em%20pty", CS_EXPECT_KEY), "countersign unlock 'em pty'"));
+}
+
+static void test_what_is_no_uri(void **state)
+{
+    (void)state;
+    assert_int_equal(key_of("pkcs11:object=%zz", CS_EXPECT_KEY), CS_ERR_INVALID);
+    assert_int_equal(key_of("pkcs11:object", CS_EXPECT_KEY), CS_ERR_INVALID);
+    assert_non_null(strstr(sentence_of("pkcs11:object=%zz", CS_EXPECT_KEY), "RFC 7512"));
+}
+
+static void test_a_long_list_ends(void **state)
+{
+    struct cs_token *token = make_token("corp", 1, UNLOCKED);
+
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        EVP_PKEY *key = make_key("P-256");
+
+        add_private(token, "many", "x", key);
+        EVP_PKEY_free(key);
+    }
+    put_token(&inventory, token);
+    assert_non_null(strstr(sentence_of("many", CS_EXPECT_KEY), " more"));
+}
+
+static void test_tokens(void **state)
+{
+    const struct cs_token *token = NULL;
+    struct cs_fault fault = {0};
+
+    (void)state;
+    assert_int_equal(cs_name_find_token(&inventory, "home", &token, NULL), 0);
+    assert_int_equal(token->slot, 2);
+    assert_int_equal(cs_name_find_token(&inventory, "pkcs11:token=em%20pty", &token, NULL), 0);
+    assert_int_equal(token->slot, 3);
+    assert_int_equal(
+        cs_name_find_token(&inventory, "pkcs11:model=Test", &token, &fault), CS_ERR_AMBIGUOUS);
+    assert_int_equal(cs_name_find_token(&inventory, "none", &token, &fault), CS_ERR_NOT_FOUND);
+    assert_non_null(strstr(fault.text, "token=corp"));
+    assert_int_equal(cs_name_find_locked(&inventory, &token, &fault), CS_ERR_AMBIGUOUS);
+    cs_inventory_remove(&inventory, NULL, 3);
+    assert_int_equal(cs_name_find_locked(&inventory, &token, &fault), 0);
+    assert_int_equal(token->slot, 2);
+    cs_inventory_remove(&inventory, NULL, 2);
+    assert_int_equal(cs_name_find_locked(&inventory, &token, &fault), 0);
+    assert_null(token);
+    cs_inventory_remove(&inventory, NULL, 1);
+    assert_int_equal(cs_name_find_locked(&inventory, &token, &fault), CS_ERR_NOT_FOUND);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_each_identity_is_found_by_its_own_uri),
+        TEST(test_any_attributes_in_any_order),
+        TEST(test_slots_libraries_and_pins_decide_nothing),
+        TEST(test_a_key_goes_by_the_names_of_all_its_objects),
+        TEST(test_a_name_may_mean_one_certificate_of_a_key),
+        TEST(test_certificates_without_a_key),
+        TEST(test_ids_in_hex),
+        TEST(test_several_are_listed),
+        TEST(test_nothing_is_answered_with_what_there_is),
+        TEST(test_what_is_no_uri),
+        TEST(test_a_long_list_ends),
+        TEST(test_tokens),
+    };
+
+    return cmocka_run_group_tests_name("name", tests, NULL, NULL);
+}
