@@ -390,7 +390,7 @@ bool cs_login_cancel(struct cs_host *host, uint32_t id)
     return search.found;
 }
 
-static CK_RV leave(struct cs_token *token)
+static CK_RV leave_once(struct cs_token *token)
 {
     CK_SESSION_HANDLE session;
     CK_RV rv = cs_session_take(&token->sessions, false, &session);
@@ -404,10 +404,23 @@ static CK_RV leave(struct cs_token *token)
     return rv;
 }
 
-/* What a dead session or token means for a login: it has ended. */
+/* A session that died, or a module that fails, may leave the login where it was; without sessions
+ * there is none. Those in the pool are then dead, and are replaced as such are. */
+static CK_RV leave(struct cs_token *token)
+{
+    CK_RV rv = leave_once(token);
+
+    if (rv == CKR_OK || rv == CKR_USER_NOT_LOGGED_IN)
+        return rv;
+    cs_info(
+        "token '%s' does not log out (%s): all sessions are closed", token->name, cs_ckr_name(rv));
+    return CS_MODULE_CALL(token->module, C_CloseAllSessions(token->slot));
+}
+
+/* With the token its login has gone. */
 static bool is_logged_out(CK_RV rv)
 {
-    return rv == CKR_OK || rv == CKR_USER_NOT_LOGGED_IN || cs_ckr_is_stale(rv);
+    return rv == CKR_OK || rv == CKR_USER_NOT_LOGGED_IN || cs_ckr_code(rv) == CS_ERR_TOKEN_ABSENT;
 }
 
 static int log_out(

@@ -194,6 +194,20 @@ def other_cases(tap, desk):
         desk.fault.clear()
         desk.agent.cli("refresh", check=True)
         assert {line.words["state"] for line in desk.fault.lines("C_GetSessionInfo")} == {"0"}
+    for code in ("CKR_GENERAL_ERROR", "CKR_SESSION_HANDLE_INVALID", "CKR_DEVICE_ERROR"):
+        with tap.case(f"a token that answers {code} to C_Logout is logged out all the same"):
+            desk.fault.script(CORP, f"fail C_Logout {code}")
+            desk.unlock()
+            desk.agent.cli("lock", check=True)
+            desk.fault.wait("C_CloseAllSessions", slot=0, rv="CKR_OK")
+            assert desk.locked() is not None
+            desk.fault.clear()
+            desk.agent.cli("refresh", check=True)
+            asked = desk.fault.lines("C_GetSessionInfo", rv="CKR_OK")
+            assert {line.words["state"] for line in asked} == {"0"}, asked
+            desk.fault.script(CORP)
+            desk.unlock()
+            assert desk.sign()
     with tap.case("a person locks it"):
         desk.unlock()
         desk.agent.cli("lock", check=True)
