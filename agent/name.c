@@ -111,6 +111,14 @@ static const struct cs_object *choose_leaf(
     return named ? named : cs_identity_best(identity, now);
 }
 
+/* How much of a name goes into a sentence: the query of a URI may hold a PIN. */
+static int shown(const char *name)
+{
+    size_t len = strncmp(name, "pkcs11:", 7) == 0 ? strcspn(name, "?") : strlen(name);
+
+    return len < 300 ? (int)len : 300;
+}
+
 /* A sentence that grows, with a list in it that ends where there is enough. */
 struct sentence {
     char text[1000];
@@ -174,7 +182,8 @@ static int say_not_found(const struct cs_inventory *inventory, const struct patt
     struct cs_fault locked = {0};
     struct sentence sentence = {0};
 
-    snprintf(sentence.text, sizeof(sentence.text), "no %s fits '%.300s'", what, pattern->name);
+    snprintf(sentence.text, sizeof(sentence.text), "no %s fits '%.*s'", what, shown(pattern->name),
+        pattern->name);
     if (hiding) {
         cs_token_say_locked(hiding->name, &locked);
         append(&sentence, "; but ");
@@ -190,6 +199,7 @@ static int say_not_found(const struct cs_inventory *inventory, const struct patt
         append_candidate(
             &sentence, inventory->identities[i]->uri, inventory->identities[i]->key->id);
     append_left_out(&sentence);
+    append(&sentence, "; 'countersign refresh' looks for new ones");
     return cs_fail(fault, CS_ERR_NOT_FOUND, "%s", sentence.text);
 }
 
@@ -265,9 +275,8 @@ static const struct cs_object *search_certificates(struct search *search)
 static int say_ambiguous(struct search *search, struct cs_fault *fault)
 {
     append_left_out(&search->sentence);
-    return cs_fail(fault, CS_ERR_AMBIGUOUS,
-        "'%.300s' fits more than one:%.600s; name one by its id or its whole URI",
-        search->pattern.name, search->sentence.text);
+    return cs_fail(
+        fault, CS_ERR_AMBIGUOUS, "%s; name one by its id or its whole URI", search->sentence.text);
 }
 
 static int run_search(struct search *search, enum cs_expect expect, struct cs_name_match *match,
@@ -275,6 +284,8 @@ static int run_search(struct search *search, enum cs_expect expect, struct cs_na
 {
     const struct cs_object *leaf = NULL;
 
+    snprintf(search->sentence.text, sizeof(search->sentence.text),
+        "'%.*s' fits more than one:", shown(search->pattern.name), search->pattern.name);
     search_identities(search, expect == CS_EXPECT_CERTIFICATE);
     if (!search->identity && expect != CS_EXPECT_KEY)
         leaf = search_certificates(search);
@@ -337,6 +348,10 @@ int cs_name_find_token(const struct cs_inventory *inventory, const char *name,
 
     if (r < 0)
         return r;
+    snprintf(
+        fitting.text, sizeof(fitting.text), "'%.*s' fits more than one token:", shown(name), name);
+    snprintf(all.text, sizeof(all.text), "no token is called '%.*s'; there %s", shown(name), name,
+        inventory->n_tokens ? "are:" : "is none: insert one");
     for (size_t i = 0; i < inventory->n_tokens; i++) {
         count_token(inventory->tokens[i], &any, &unused, &all);
         if (names_token(inventory->tokens[i], name, uri))
@@ -344,11 +359,9 @@ int cs_name_find_token(const struct cs_inventory *inventory, const char *name,
     }
     append_left_out(several ? &fitting : &all);
     if (several)
-        return cs_fail(fault, CS_ERR_AMBIGUOUS, "'%.300s' fits more than one token:%.600s", name,
-            fitting.text);
+        return cs_fail(fault, CS_ERR_AMBIGUOUS, "%s", fitting.text);
     if (!found)
-        return cs_fail(fault, CS_ERR_NOT_FOUND, "no token is called '%.300s'; there %s%.600s", name,
-            any ? "are:" : "is none: insert one", all.text);
+        return cs_fail(fault, CS_ERR_NOT_FOUND, "%s", all.text);
     *tokenp = found;
     return 0;
 }
@@ -370,8 +383,8 @@ int cs_name_find_locked(
     if (inventory->n_tokens == 0)
         return cs_fail(fault, CS_ERR_NOT_FOUND, "there is no token: insert one");
     if (several)
-        return cs_fail(fault, CS_ERR_AMBIGUOUS, "more than one token is locked, name one:%.800s",
-            sentence.text);
+        return cs_fail(
+            fault, CS_ERR_AMBIGUOUS, "more than one token is locked, name one:%s", sentence.text);
     *tokenp = found;
     return 0;
 }

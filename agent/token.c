@@ -155,13 +155,24 @@ void cs_token_describe(const struct cs_token *token, struct cs_msg_token *m)
     };
 }
 
+/* As a word of the shell, for sentences with a command to paste: who labelled the token must not
+ * choose what else that runs. */
+static void quote(const char *name, char *out, size_t size)
+{
+    bool plain = name[0] && !name[strcspn(name, " '\"\\$`*?;&|<>()[]{}#~!")];
+    const char *mark = plain ? "" : "'";
+    size_t at = (size_t)snprintf(out, size, "%s%s", name[0] == '-' ? "-- " : "", mark);
+
+    for (; *name && at + 6 < size; name++)
+        at += (size_t)snprintf(out + at, size - at, *name == '\'' ? "'\\''" : "%c", *name);
+    snprintf(out + at, size - at, "%s", mark);
+}
+
 int cs_token_say_locked(const char *token_name, struct cs_fault *fault)
 {
-    bool plain = token_name[0] && !token_name[strcspn(token_name, " '\"\\$`*?;&|<>()[]{}#~!")];
-    const char *quote = plain ? "" : "'";
+    char word[2 * CS_TEXT_MAX];
 
-    if (strchr(token_name, '\''))
-        quote = "\"";
-    return cs_fail(fault, CS_ERR_LOCKED, "token '%s' is locked: run 'countersign unlock %s%s%s'",
-        token_name, quote, token_name, quote);
+    quote(token_name, word, sizeof(word));
+    return cs_fail(fault, CS_ERR_LOCKED, "token '%s' is locked: run 'countersign unlock %s'",
+        token_name, word);
 }

@@ -32,6 +32,15 @@ struct cs_fault *cs_client_fault(struct countersign_fault *fault)
     return (struct cs_fault *)fault;
 }
 
+struct cs_bytes cs_client_name(const char *name)
+{
+    struct cs_bytes bytes = cs_bytes_of(name);
+
+    if (name && strncmp(name, "pkcs11:", strlen("pkcs11:")) == 0)
+        bytes.len = strcspn(name, "?");
+    return bytes;
+}
+
 int countersign_client_new(struct countersign_client **clientp, const char *program)
 {
     struct countersign_client *client = calloc(1, sizeof(*client));

@@ -99,7 +99,7 @@ int countersign_resolve(struct countersign_client *client, const char *name, int
         return cs_fail(fault, CS_ERR_INVALID, "%d is not an enum cs_expect", expect);
     cs_request_init(&request, CS_MSG_RESOLVE);
     cs_msg_resolve_put(&request.frame,
-        &(struct cs_msg_resolve){.name = cs_bytes_of(name), .expect = (uint8_t)expect});
+        &(struct cs_msg_resolve){.name = cs_client_name(name), .expect = (uint8_t)expect});
     r = cs_client_ask(client, &request, &reply, fault);
     if (r == 0)
         r = cs_msg_resolved_get(reply.body, &resolved);

@@ -123,8 +123,8 @@ int countersign_unlock(struct countersign_client *client, const char *token, int
     if (bad_token_name(token, fault) < 0)
         return CS_ERR_INVALID;
     cs_request_init(&request, CS_MSG_UNLOCK);
-    cs_msg_unlock_put(
-        &request.frame, &(struct cs_msg_unlock){.token = cs_bytes_of(token), .how = (uint8_t)how});
+    cs_msg_unlock_put(&request.frame,
+        &(struct cs_msg_unlock){.token = cs_client_name(token), .how = (uint8_t)how});
     if (how == CS_UNLOCK_FD)
         request.fd = fd;
     return ask_for_labels(client, &request, labelsp, fault);
@@ -139,6 +139,6 @@ int countersign_lock(struct countersign_client *client, const char *token,
     if (bad_token_name(token, fault) < 0)
         return CS_ERR_INVALID;
     cs_request_init(&request, CS_MSG_LOCK);
-    cs_msg_lock_put(&request.frame, &(struct cs_msg_lock){.token = cs_bytes_of(token)});
+    cs_msg_lock_put(&request.frame, &(struct cs_msg_lock){.token = cs_client_name(token)});
     return ask_for_labels(client, &request, labelsp, fault);
 }

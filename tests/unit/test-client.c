@@ -447,6 +447,43 @@ static void test_a_descriptor_is_passed_and_never_twice(void **state)
     assert_int_equal(unlock_with_pin(f, "corp", NULL), 0);
 }
 
+/* Says which name came. */
+static bool repeat_name(struct fake_agent *agent, int fd, const struct cs_frame *frame)
+{
+    struct cs_msg_resolve resolve;
+    struct cs_msg_lock lock;
+    char name[64];
+
+    (void)agent;
+    if (frame->type == CS_MSG_HELLO)
+        return fake_welcome(fd, frame);
+    if (frame->type == CS_MSG_RESOLVE) {
+        assert_int_equal(cs_msg_resolve_get(frame->body, &resolve), 0);
+        lock.token = resolve.name;
+    } else {
+        assert_int_equal(cs_msg_lock_get(frame->body, &lock), 0);
+    }
+    snprintf(name, sizeof(name), "%.*s", (int)lock.token.len, (const char *)lock.token.data);
+    return fake_error(fd, frame->id, CS_ERR_NOT_FOUND, name);
+}
+
+static void test_a_pin_in_a_uri_stays_here(void **state)
+{
+    struct fixture *f = *state;
+    struct countersign_identity *identity;
+
+    f->agent.handler = repeat_name;
+    assert_int_equal(countersign_resolve(f->client, "pkcs11:object=a?pin-value=1234", CS_EXPECT_KEY,
+                         &identity, &f->fault),
+        CS_ERR_NOT_FOUND);
+    assert_string_equal(f->fault.text, "pkcs11:object=a");
+    assert_int_equal(countersign_lock(f->client, "pkcs11:token=a?pin-source=x", NULL, &f->fault),
+        CS_ERR_NOT_FOUND);
+    assert_string_equal(f->fault.text, "pkcs11:token=a");
+    assert_int_equal(countersign_lock(f->client, "what?", NULL, &f->fault), CS_ERR_NOT_FOUND);
+    assert_string_equal(f->fault.text, "what?");
+}
+
 static void test_room_and_arguments_are_checked(void **state)
 {
     struct fixture *f = *state;
@@ -548,6 +585,7 @@ int main(void)
         TEST(test_an_error_of_the_agent_is_passed_on),
         TEST(test_an_agent_may_refuse_the_connection),
         TEST(test_a_descriptor_is_passed_and_never_twice),
+        TEST(test_a_pin_in_a_uri_stays_here),
         TEST(test_room_and_arguments_are_checked),
         TEST(test_a_request_over_the_limit_never_leaves),
         TEST(test_hello_carries_the_terminal_and_nothing_broken),

@@ -224,6 +224,8 @@ static void test_what_is_no_uri(void **state)
 static void test_a_long_list_ends(void **state)
 {
     struct cs_token *token = make_token("corp", 1, UNLOCKED);
+    unsigned listed = 0, left_out = 0;
+    const char *said;
 
     (void)state;
     for (int i = 0; i < 20; i++) {
@@ -233,7 +235,53 @@ static void test_a_long_list_ends(void **state)
         EVP_PKEY_free(key);
     }
     put_token(&inventory, token);
-    assert_non_null(strstr(sentence_of("many", CS_EXPECT_KEY), " more"));
+    said = sentence_of("many", CS_EXPECT_KEY);
+    for (const char *at = said; (at = strstr(at, "type=private (")); at++)
+        listed++;
+    assert_true(listed > 1);
+    assert_non_null(strstr(said, " and "));
+    assert_int_equal(sscanf(strstr(said, " and "), " and %u more; name one", &left_out), 1);
+    assert_int_equal(listed + left_out, 20);
+}
+
+static void test_a_pin_in_a_uri_is_not_repeated(void **state)
+{
+    const struct cs_token *token;
+    struct cs_fault fault = {0};
+
+    (void)state;
+    assert_null(strstr(sentence_of("pkcs11:object=x?pin-value=4321", CS_EXPECT_KEY), "4321"));
+    assert_null(strstr(sentence_of("pkcs11:object=twin?pin-value=4321", CS_EXPECT_KEY), "4321"));
+    assert_int_equal(
+        cs_name_find_token(&inventory, "pkcs11:token=x?pin-value=4321", &token, &fault),
+        CS_ERR_NOT_FOUND);
+    assert_null(strstr(fault.text, "4321"));
+    assert_int_equal(
+        cs_name_find_token(&inventory, "pkcs11:?pin-value=4321", &token, &fault), CS_ERR_AMBIGUOUS);
+    assert_null(strstr(fault.text, "4321"));
+}
+
+static void assert_command(const char *name, const char *word)
+{
+    struct cs_fault fault = {0};
+    char end[128];
+
+    snprintf(end, sizeof(end), ": run 'countersign unlock %s'", word);
+    assert_int_equal(cs_token_say_locked(name, &fault), CS_ERR_LOCKED);
+    assert_true(strlen(fault.text) > strlen(end));
+    assert_string_equal(fault.text + strlen(fault.text) - strlen(end), end);
+}
+
+static void test_a_label_runs_nothing_in_a_shell(void **state)
+{
+    (void)state;
+    assert_command("corp", "corp");
+    assert_command("my card", "'my card'");
+    assert_command("$(date)", "'$(date)'");
+    assert_command("it's $(date)", "'it'\\''s $(date)'");
+    assert_command("'`date`\"", "''\\''`date`\"'");
+    assert_command("-x", "-- -x");
+    assert_command("", "''");
 }
 
 static void test_tokens(void **state)
@@ -276,6 +324,8 @@ int main(void)
         TEST(test_nothing_is_answered_with_what_there_is),
         TEST(test_what_is_no_uri),
         TEST(test_a_long_list_ends),
+        TEST(test_a_pin_in_a_uri_is_not_repeated),
+        TEST(test_a_label_runs_nothing_in_a_shell),
         TEST(test_tokens),
     };
 
