@@ -74,7 +74,11 @@ static CK_RV enter_once(struct cs_token *token, struct cs_secret *pin, bool fres
 
     if (rv != CKR_OK)
         return rv;
-    pthread_rwlock_rdlock(&token->calls);
+    /* A person at a reader is waited for beside other calls. */
+    if (pin)
+        cs_token_stop_calls(token);
+    else
+        pthread_rwlock_rdlock(&token->calls);
     rv = CS_MODULE_CALL(token->module, C_Login(session, CKU_USER, data, len));
     pthread_rwlock_unlock(&token->calls);
     cs_session_give(&token->sessions, session, rv);

@@ -397,7 +397,7 @@ static CK_RV leave_once(struct cs_token *token)
 
     if (rv != CKR_OK)
         return rv;
-    pthread_rwlock_rdlock(&token->calls);
+    cs_token_stop_calls(token);
     rv = CS_MODULE_CALL(token->module, C_Logout(session));
     pthread_rwlock_unlock(&token->calls);
     cs_session_give(&token->sessions, session, rv);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define PICTURE_MAX (256u * 1024u * 1024u)
+#define STOP_PATIENCE 2 /* seconds */
 
 static struct cs_bytes unpad(const uint8_t *field, size_t size)
 {
@@ -70,6 +71,16 @@ int cs_token_new(struct cs_module *module, struct cs_link *link, uint32_t number
     pthread_mutex_init(&token->entering, NULL);
     *tokenp = token;
     return 0;
+}
+
+void cs_token_stop_calls(struct cs_token *token)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += STOP_PATIENCE;
+    if (pthread_rwlock_clockwrlock(&token->calls, CLOCK_MONOTONIC, &until) != 0)
+        pthread_rwlock_rdlock(&token->calls);
 }
 
 struct cs_token *cs_token_ref(struct cs_token *token)

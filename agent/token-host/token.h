@@ -57,6 +57,11 @@ struct cs_token *cs_token_ref(struct cs_token *token);
 void cs_token_unref(struct cs_token *token);
 CS_DEFINE_CLEANUP(struct cs_token *, cs_token_unref);
 
+/* Takes `calls` for a change of the login: SoftHSM for one fails calls that run beside it, or does
+ * not show them an object. Calls that go on for too long, as while a touch is waited for, do not
+ * hold it up. Ends with pthread_rwlock_unlock. */
+void cs_token_stop_calls(struct cs_token *token);
+
 /* Whether this is still the token that info is about. */
 bool cs_token_is(const struct cs_token *token, const CK_TOKEN_INFO *info);
 
