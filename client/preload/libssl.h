@@ -28,6 +28,7 @@
     X(CRYPTO_get_ex_new_index)                                                                     \
     X(ERR_set_mark)                                                                                \
     X(ERR_pop_to_mark)                                                                             \
+    X(EVP_PKEY_up_ref)                                                                             \
     X(EVP_PKEY_free)                                                                               \
     X(OPENSSL_sk_num)                                                                              \
     X(OPENSSL_sk_value)                                                                            \
@@ -39,6 +40,7 @@
     X(OSSL_STORE_close)                                                                            \
     X(OSSL_STORE_INFO_get1_PKEY)                                                                   \
     X(OSSL_STORE_INFO_free)                                                                        \
+    X(X509_up_ref)                                                                                 \
     X(X509_free)                                                                                   \
     X(d2i_X509)                                                                                    \
     X(i2d_X509_NAME)                                                                               \

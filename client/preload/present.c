@@ -7,25 +7,48 @@
  */
 #include "preload/present.h"
 #include "preload/choose.h"
+#include "preload/credential.h"
 
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
-#define PROVIDER "countersign"
-#define STORE_PROPERTIES "provider=" PROVIDER
 #define SIGALGS_MAX 64
 
-/* Where an SSL_CTX keeps its library context, for OpenSSL has no way to ask it; -1: nowhere. */
-static int libctx_index(const struct cs_libssl *ssl)
+/*
+ * What an SSL_CTX has of ours. OpenSSL cannot be asked for its library context. The credential of
+ * its first handshake is kept: making one costs more than all the rest here, and goes through locks
+ * of OpenSSL's that a child forked meanwhile would find locked. It ends with the SSL_CTX, so before
+ * the library context in which its key lives.
+ */
+struct place {
+    OSSL_LIB_CTX *libctx;
+    _Atomic(struct cs_credential *) kept;
+};
+
+static void free_place(
+    void *parent, void *data, CRYPTO_EX_DATA *all, int index, long argl, void *argp)
+{
+    const struct cs_libssl *openssl = cs_libssl_served();
+    struct place *place = data;
+
+    (void)parent, (void)all, (void)index, (void)argl, (void)argp;
+    if (place && openssl)
+        cs_credential_free(openssl, atomic_load(&place->kept));
+    free(place);
+}
+
+/* Of ours in the extra data of an SSL_CTX; -1: there is no room. */
+static int place_index(const struct cs_libssl *openssl)
 {
     static atomic_int index = -1;
     int found = atomic_load(&index), made;
 
     if (found >= 0)
         return found;
-    made = ssl->CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL_CTX, 0, NULL, NULL, NULL, NULL);
+    made =
+        openssl->CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL_CTX, 0, NULL, NULL, NULL, free_place);
     if (made < 0 || atomic_compare_exchange_strong(&index, &found, made))
         return made;
     return found; /* another thread was faster; an index left over does no harm */
@@ -96,83 +119,35 @@ static int find_identity(
     return r;
 }
 
-/* The provider may have come with the configuration. Otherwise it is loaded, and the default stays:
- * from where this OpenSSL looks, or, when that is elsewhere, from where ours was installed. */
-static bool have_provider(const struct cs_libssl *openssl, OSSL_LIB_CTX *libctx)
+/* The credential that the SSL_CTX keeps, or one that is to be freed: *ownp. */
+static const struct cs_credential *get_credential(const struct cs_libssl *openssl,
+    struct place *place, struct countersign_identity *identity, struct cs_credential **ownp)
 {
-    return openssl->OSSL_PROVIDER_available(libctx, PROVIDER) ||
-           openssl->OSSL_PROVIDER_available(libctx, CS_PROVIDER_PATH) ||
-           openssl->OSSL_PROVIDER_try_load(libctx, PROVIDER, 1) ||
-           openssl->OSSL_PROVIDER_try_load(libctx, CS_PROVIDER_PATH, 1);
-}
+    struct cs_credential *kept = place ? atomic_load(&place->kept) : NULL;
+    struct cs_credential *made;
 
-static EVP_PKEY *load_key(const struct cs_libssl *openssl, OSSL_LIB_CTX *libctx, const char *uri)
-{
-    OSSL_STORE_CTX *store;
-    OSSL_STORE_INFO *info = NULL;
-    EVP_PKEY *key = NULL;
-
-    if (!have_provider(openssl, libctx))
-        return NULL;
-    store =
-        openssl->OSSL_STORE_open_ex(uri, libctx, STORE_PROPERTIES, NULL, NULL, NULL, NULL, NULL);
-    if (!store)
-        return NULL;
-    if (openssl->OSSL_STORE_expect(store, OSSL_STORE_INFO_PKEY))
-        info = openssl->OSSL_STORE_load(store);
-    if (info)
-        key = openssl->OSSL_STORE_INFO_get1_PKEY(info);
-    openssl->OSSL_STORE_INFO_free(info);
-    openssl->OSSL_STORE_close(store);
-    return key;
-}
-
-static X509 *chain_certificate(
-    const struct cs_libssl *openssl, const struct countersign_identity *identity, size_t index)
-{
-    size_t len = 0;
-    const unsigned char *der = countersign_identity_chain(identity, index, &len);
-
-    return der ? openssl->d2i_X509(NULL, &der, (long)len) : NULL;
-}
-
-/*
- * OpenSSL takes the leaf from the callback and builds the rest from its trust store, which knows
- * roots but no intermediates. The chain is attached to the key's place in the SSL, which is chosen
- * by using the leaf; what OpenSSL does with the callback's result after that keeps it.
- */
-static bool attach_chain(const struct cs_libssl *openssl, SSL *ssl, X509 *leaf, EVP_PKEY *key,
-    const struct countersign_identity *identity)
-{
-    if (!openssl->SSL_use_certificate(ssl, leaf) || !openssl->SSL_use_PrivateKey(ssl, key))
-        return false;
-    for (size_t i = 1; i < countersign_identity_n_chain(identity); i++) {
-        X509 *issuer = chain_certificate(openssl, identity, i);
-
-        if (issuer)
-            openssl->SSL_ctrl(ssl, SSL_CTRL_CHAIN_CERT, 1, issuer);
-        openssl->X509_free(issuer);
+    if (kept && cs_credential_is(kept, identity)) {
+        countersign_identity_free(identity);
+        return kept;
     }
-    return true;
+    made = cs_credential_new(openssl, place ? place->libctx : NULL, identity);
+    if (made && place && !kept && atomic_compare_exchange_strong(&place->kept, &kept, made))
+        return made;
+    *ownp = made;
+    return made;
 }
 
-/* The leaf and its key; the chain is attached. */
-static bool use(const struct cs_libssl *openssl, SSL *ssl,
-    const struct countersign_identity *identity, X509 **certificatep, EVP_PKEY **keyp)
+static bool use(const struct cs_libssl *openssl, SSL *ssl, struct countersign_identity *identity,
+    X509 **certificatep, EVP_PKEY **keyp)
 {
     SSL_CTX *context = openssl->SSL_get_SSL_CTX(ssl);
-    OSSL_LIB_CTX *libctx = openssl->SSL_CTX_get_ex_data(context, libctx_index(openssl));
-    X509 *leaf = chain_certificate(openssl, identity, 0);
-    EVP_PKEY *key = leaf ? load_key(openssl, libctx, countersign_identity_uri(identity)) : NULL;
+    struct place *place = openssl->SSL_CTX_get_ex_data(context, place_index(openssl));
+    struct cs_credential *own = NULL;
+    const struct cs_credential *credential = get_credential(openssl, place, identity, &own);
+    bool done = credential && cs_credential_use(openssl, credential, ssl, certificatep, keyp);
 
-    if (key && attach_chain(openssl, ssl, leaf, key, identity)) {
-        *certificatep = leaf;
-        *keyp = key;
-        return true;
-    }
-    openssl->EVP_PKEY_free(key);
-    openssl->X509_free(leaf);
-    return false;
+    cs_credential_free(openssl, own);
+    return done;
 }
 
 /* 1: here they are; 0: go on without a certificate. */
@@ -189,17 +164,23 @@ static int present(SSL *ssl, X509 **certificatep, EVP_PKEY **keyp)
     if (find_identity(openssl, ssl, &identity) == 0)
         done = use(openssl, ssl, identity, certificatep, keyp);
     openssl->ERR_pop_to_mark();
-    countersign_identity_free(identity);
     errno = saved;
     return done;
 }
 
 void cs_present_install(const struct cs_libssl *openssl, SSL_CTX *context, OSSL_LIB_CTX *libctx)
 {
-    int index = libctx_index(openssl);
+    int index = place_index(openssl);
+    struct place *place;
 
     if (index < 0 || openssl->SSL_CTX_get_client_cert_cb(context))
         return;
-    if (openssl->SSL_CTX_set_ex_data(context, index, libctx))
+    place = calloc(1, sizeof(*place));
+    if (!place)
+        return;
+    place->libctx = libctx;
+    if (openssl->SSL_CTX_set_ex_data(context, index, place))
         openssl->SSL_CTX_set_client_cert_cb(context, present);
+    else
+        free(place);
 }
