@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""No client takes the agent from the others: not by number, nor by silence, nor by deafness."""
+import os
+import resource
+import socket
+import time
+
+import protocol_client as protocol
+from stage import Stage, Tap, error_of, wait_for
+
+CLIENTS = 1024
+HELLO_TIME = 10
+PLAY = """
+host.ready()
+host.token(spki=SPKI)
+host.scanned()
+host.sign_all()
+"""
+
+
+def memory_of(pid):
+    """Private memory in KiB."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as rollup:
+        return sum(int(line.split()[1]) for line in rollup if line.startswith("Private_"))
+
+
+def flood(connection, data):
+    """Sends until nothing more is taken for a while; how many octets went."""
+    connection.socket.setblocking(False)
+    sent, quiet_since = 0, time.monotonic()
+    while time.monotonic() - quiet_since < 0.3:
+        try:
+            sent += connection.socket.send(data)
+            quiet_since = time.monotonic()
+        except BlockingIOError:
+            time.sleep(0.01)
+    return sent
+
+
+def main():
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 4096), most))
+    tap = Tap()
+    with Stage() as stage:
+        tap.diagnose = stage.diagnose
+        stage.play(one=PLAY)
+        first = stage.client()
+        silent, since = protocol.Connection(stage.socket), time.monotonic()
+
+        with tap.case("a client that takes no answers gets no more of them, and the others theirs"):
+            deaf = stage.client()
+            before = memory_of(stage.process.pid)
+            request = protocol.frame(protocol.STATUS, 1, b"")
+            sent = flood(deaf, request * 1000)
+            assert sent < 16 * 1024 * 1024, sent
+            assert len(stage.client().identities()) == 1
+            assert memory_of(stage.process.pid) - before < 4096
+            deaf.close()
+            wait_for(lambda: first.status().clients == 2, "its end")
+
+        with tap.case("one client too many is told so; when another goes there is room"):
+            if most < CLIENTS + 200:
+                raise AssertionError(f"the limit of descriptors is {most}")
+            crowd = [protocol.Client(stage.socket) for _ in range(CLIENTS - 2)]
+            assert first.status().clients == CLIENTS
+            name, _ = error_of(stage.client)
+            assert name == "BUSY"
+            crowd.pop().close()
+            wait_for(lambda: first.status().clients == CLIENTS - 1, "room")
+            assert len(stage.client().tokens()) == 1
+            for client in crowd:
+                client.close()
+            wait_for(lambda: first.status().clients <= 2, "their end")
+
+        with tap.case("a client that never says HELLO is sent away"):
+            kind, number, body = silent.receive()
+            assert (kind, number) == (protocol.ERROR, 0)
+            assert protocol.Reader(body).u16() == 18
+            assert HELLO_TIME - 1 < time.monotonic() - since < HELLO_TIME + 5
+            try:
+                assert silent.socket.recv(1) == b""
+            except ConnectionResetError:
+                pass
+
+        with tap.case("nothing is left of them"):
+            descriptors = f"/proc/{stage.process.pid}/fd"
+            wait_for(lambda: len(os.listdir(descriptors)) < 40, "their descriptors' end")
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(str(stage.socket))
+            assert stage.stop_agent() == 0
+    tap.done()
+
+
+main()
