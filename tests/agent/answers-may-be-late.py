@@ -169,6 +169,7 @@ def main():
             for waiter in (one, two):
                 waiter.post(protocol.SIGN, protocol.blob(key.id) + protocol.u16(ECDSA_SHA256) +
                             protocol.u8(0) + protocol.blob(b"x"))
+                waiter.status()  # so the agent has read what was posted before
             wait_for(lambda: logins(stage), "a login")
             one.close()
             stage.client().status()
