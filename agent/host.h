@@ -64,6 +64,7 @@ struct cs_host_question {
     };
     int fd;
     uint64_t limit;
+    bool at_reader; /* a person may be at its reader's keypad: others of the host wait for them */
 };
 int cs_host_ask(struct cs_host *host, const struct cs_host_question *question, cs_job_done *done,
     void *user, struct cs_job **jobp);

@@ -35,6 +35,7 @@ int cs_job_put(struct cs_job *job, const struct cs_host_question *question, stru
 
     job->type = question->type;
     job->limit = question->limit;
+    job->at_reader = question->at_reader;
     switch (question->type) {
     case CS_HOST_SIGN:
         cs_host_sign_put(buf, question->sign);
@@ -88,16 +89,30 @@ void cs_jobs_fail(struct cs_jobs *jobs, int code, const char *text)
         cs_jobs_answer(jobs, job, &answer);
 }
 
+/* How long others may have to wait for a person at a keypad: a call to the module lasts as long. */
+static uint64_t reader_limit(const struct cs_jobs *jobs)
+{
+    const struct cs_job *job;
+    uint64_t limit = 0;
+
+    TAILQ_FOREACH(job, &jobs->list, link)
+    if (job->at_reader && job->limit > limit)
+        limit = job->limit;
+    return limit;
+}
+
 /* A queue that moves is no hang; but no job may be overtaken for ever. */
 const struct cs_job *cs_jobs_overdue(const struct cs_jobs *jobs, uint64_t now)
 {
+    uint64_t at_reader = reader_limit(jobs);
     const struct cs_job *job;
 
     TAILQ_FOREACH(job, &jobs->list, link)
     {
         uint64_t since = job->asked > jobs->last_answer ? job->asked : jobs->last_answer;
+        uint64_t limit = job->limit > at_reader ? job->limit : at_reader;
 
-        if (now - since > job->limit || now - job->asked > job->limit * CS_LIMIT_JOB_TIME_FACTOR)
+        if (now - since > limit || now - job->asked > limit * CS_LIMIT_JOB_TIME_FACTOR)
             return job;
     }
     return NULL;

@@ -12,6 +12,7 @@ struct cs_job {
     enum cs_host_message_type type;
     uint64_t asked; /* on the loop's clock */
     uint64_t limit;
+    bool at_reader;
     bool cancelled;
     cs_job_done *done; /* NULL when nobody waits any more */
     void *user;

@@ -21,6 +21,7 @@ struct cs_login {
     char name[CS_TEXT_MAX]; /* of the token */
     struct cs_job *job;
     enum cs_host_login how; /* what is being tried */
+    bool at_reader;         /* the token's PIN is entered there */
     bool on_request;
     bool superseded; /* it was cancelled for the sake of another try */
     TAILQ_HEAD(cs_login_waiters, cs_login_waiter) waiters;
@@ -148,6 +149,7 @@ static int ask(struct cs_login *login, struct cs_login_waiter *waiter)
         .login = &m,
         .fd = cs_steal_fd(&waiter->fd),
         .limit = time_limit(login),
+        .at_reader = login->at_reader,
     };
 
     cs_caller_get_environment(waiter->caller, &m.environment);
@@ -200,6 +202,7 @@ int cs_login_wait(
     login->service = service;
     login->host = token->host;
     login->slot = token->slot;
+    login->at_reader = token->flags & CS_TOKEN_PROTECTED_PATH;
     memcpy(login->name, token->name, sizeof(login->name));
     TAILQ_INIT(&login->waiters);
     TAILQ_INSERT_TAIL(&service->logins, login, link);

@@ -312,6 +312,7 @@ static int ask_host(struct cs_request *request, const struct cs_identity *identi
         m.program = cs_bytes_of(cs_caller_name(request->caller));
         m.key = identity->source->label;
         cs_caller_get_environment(request->caller, &m.environment);
+        question.at_reader = identity->token->flags & CS_TOKEN_PROTECTED_PATH;
         question.limit +=
             1000u * CS_HOST_ASK_MAX * (uint64_t)request->service->config->prompt_timeout;
     }
