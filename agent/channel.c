@@ -14,10 +14,16 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* Descriptors that go with a frame. */
+struct parcel {
+    int fds[CS_CHANNEL_FDS_MAX];
+    size_t n;
+};
+
 struct cs_channel_output {
     TAILQ_ENTRY(cs_channel_output) link;
     size_t len, sent;
-    int fd;
+    struct parcel fds;
     uint8_t data[];
 };
 
@@ -61,14 +67,19 @@ int cs_channel_init(struct cs_channel *channel, uv_loop_t *loop, int fd, size_t 
     return 0;
 }
 
+static void parcel_close(struct parcel *parcel)
+{
+    while (parcel->n > 0)
+        close(parcel->fds[--parcel->n]);
+}
+
 static void drop_output(struct cs_channel *channel)
 {
     struct cs_channel_output *output;
 
     while ((output = TAILQ_FIRST(&channel->out))) {
         TAILQ_REMOVE(&channel->out, output, link);
-        if (output->fd >= 0)
-            close(output->fd);
+        parcel_close(&output->fds);
         free(output);
     }
     channel->out_bytes = 0;
@@ -118,24 +129,26 @@ static void fail(struct cs_channel *channel)
     watch(channel);
 }
 
-/* How much went; CS_ERR_CLOSED. The descriptor goes with the first byte or not at all. */
-static int send_some(struct cs_channel *channel, struct cs_bytes bytes, int fd, size_t *sentp)
+/* How much went; CS_ERR_CLOSED. The descriptors go with the first byte or not at all. */
+static int send_some(
+    struct cs_channel *channel, struct cs_bytes bytes, const struct parcel *parcel, size_t *sentp)
 {
     union {
         struct cmsghdr header;
-        char space[CMSG_SPACE(sizeof(int))];
+        char space[CMSG_SPACE(CS_CHANNEL_FDS_MAX * sizeof(int))];
     } control = {0};
     struct iovec iov = {(void *)bytes.data, bytes.len};
     struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+    size_t size = parcel->n * sizeof(int);
     ssize_t n;
 
-    if (fd >= 0) {
+    if (size > 0) {
         message.msg_control = control.space;
-        message.msg_controllen = sizeof(control.space);
+        message.msg_controllen = CMSG_SPACE(size);
         control.header.cmsg_level = SOL_SOCKET;
         control.header.cmsg_type = SCM_RIGHTS;
-        control.header.cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(&control.header), &fd, sizeof(int));
+        control.header.cmsg_len = CMSG_LEN(size);
+        memcpy(CMSG_DATA(&control.header), parcel->fds, size);
     }
     do
         n = sendmsg(channel->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -146,7 +159,7 @@ static int send_some(struct cs_channel *channel, struct cs_bytes bytes, int fd, 
     return 0;
 }
 
-static int keep(struct cs_channel *channel, struct cs_bytes rest, int *fdp)
+static int keep(struct cs_channel *channel, struct cs_bytes rest, struct parcel *parcel)
 {
     struct cs_channel_output *output;
 
@@ -157,32 +170,40 @@ static int keep(struct cs_channel *channel, struct cs_bytes rest, int *fdp)
         return CS_ERR_MEMORY;
     output->len = rest.len;
     output->sent = 0;
-    output->fd = cs_steal_fd(fdp);
+    output->fds = *parcel;
+    parcel->n = 0;
     memcpy(output->data, rest.data, rest.len);
     TAILQ_INSERT_TAIL(&channel->out, output, link);
     channel->out_bytes += rest.len;
     return 0;
 }
 
-void cs_channel_send(struct cs_channel *channel, struct cs_bytes frame, int fd)
+void cs_channel_send_with(
+    struct cs_channel *channel, struct cs_bytes frame, const int *fds, size_t n_fds)
 {
-    CS_AUTO(cs_closep) int owned = fd;
+    CS_AUTO(parcel_close) struct parcel parcel = {.n = n_fds};
     size_t sent = 0;
     int r = 0;
 
+    memcpy(parcel.fds, fds, n_fds * sizeof(int));
     if (channel->closing || channel->failed || frame.len == 0)
         return;
     if (channel->out_bytes == 0)
-        r = send_some(channel, frame, owned, &sent);
-    if (sent > 0 && owned >= 0)
-        close(cs_steal_fd(&owned));
+        r = send_some(channel, frame, &parcel, &sent);
+    if (sent > 0)
+        parcel_close(&parcel);
     if (r == 0 && sent < frame.len)
-        r = keep(channel, CS_BYTES(frame.data + sent, frame.len - sent), &owned);
+        r = keep(channel, CS_BYTES(frame.data + sent, frame.len - sent), &parcel);
     if (r < 0) {
         cs_log_r(CS_LOG_DEBUG, r, "a connection is given up");
         fail(channel);
     }
     watch(channel);
+}
+
+void cs_channel_send(struct cs_channel *channel, struct cs_bytes frame, int fd)
+{
+    cs_channel_send_with(channel, frame, &fd, fd >= 0 ? 1 : 0);
 }
 
 static void flush(struct cs_channel *channel)
@@ -193,12 +214,12 @@ static void flush(struct cs_channel *channel)
         size_t sent = 0;
         struct cs_bytes rest = CS_BYTES(output->data + output->sent, output->len - output->sent);
 
-        if (send_some(channel, rest, output->fd, &sent) < 0) {
+        if (send_some(channel, rest, &output->fds, &sent) < 0) {
             fail(channel);
             return;
         }
-        if (sent > 0 && output->fd >= 0)
-            close(cs_steal_fd(&output->fd));
+        if (sent > 0)
+            parcel_close(&output->fds);
         output->sent += sent;
         channel->out_bytes -= sent;
         if (output->sent < output->len)
@@ -333,10 +354,22 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         watch(channel);
 }
 
+bool cs_channel_take_fds(struct cs_channel *channel, int *fds, size_t n)
+{
+    bool good = channel->n_fds == n;
+
+    if (good) {
+        memcpy(fds, channel->fds, n * sizeof(int));
+        channel->n_fds = 0;
+    }
+    drop_fds(channel);
+    return good;
+}
+
 int cs_channel_take_fd(struct cs_channel *channel)
 {
-    int fd = channel->n_fds == 1 ? channel->fds[--channel->n_fds] : -1;
+    int fd = -1;
 
-    drop_fds(channel);
+    cs_channel_take_fds(channel, &fd, 1);
     return fd;
 }

@@ -7,8 +7,11 @@
 #include "limit.h"
 #include "base/wire.h"
 
+#include <stdbool.h>
 #include <sys/queue.h>
 #include <uv.h>
+
+#define CS_CHANNEL_FDS_MAX 2 /* that go with one frame */
 
 struct cs_channel;
 
@@ -48,9 +51,14 @@ void cs_channel_close(struct cs_channel *channel);
 /* Sends at once what the socket takes and keeps the rest. Takes fd unless it is -1; it goes with
  * the first byte. Failures come as the event end, from the loop. */
 void cs_channel_send(struct cs_channel *channel, struct cs_bytes frame, int fd);
+/* The same with several. */
+void cs_channel_send_with(
+    struct cs_channel *channel, struct cs_bytes frame, const int *fds, size_t n_fds);
 
 /* The one descriptor that came with the frame being handled, now the caller's; -1 when there is
  * none, or not one alone: then they are closed. */
 int cs_channel_take_fd(struct cs_channel *channel);
+/* The same for exactly n; false: there are not so many, and fds is as it was. */
+bool cs_channel_take_fds(struct cs_channel *channel, int *fds, size_t n);
 
 #endif

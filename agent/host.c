@@ -490,11 +490,10 @@ void cs_host_describe(const struct cs_host *host, struct cs_msg_module *m)
 
 /* Jobs */
 
-int cs_host_ask(struct cs_host *host, const struct cs_host_question *question, cs_job_done *done,
-    void *user, struct cs_job **jobp)
+static int ask(struct cs_host *host, const struct cs_host_question *question, const int *fds,
+    size_t n_fds, struct cs_job **jobp)
 {
     CS_AUTO(cs_buf_deinit) struct cs_buf buf = CS_BUF_INIT(CS_FRAME_HEADER + CS_FRAME_MAX);
-    CS_AUTO(cs_closep) int fd = question->fd;
     struct cs_job *job;
     int r;
 
@@ -509,12 +508,27 @@ int cs_host_ask(struct cs_host *host, const struct cs_host_question *question, c
         return r;
     }
     job->asked = now(host);
-    job->done = done;
-    job->user = user;
-    cs_channel_send(&host->channel, cs_buf_bytes(&buf), cs_steal_fd(&fd));
+    cs_channel_send_with(&host->channel, cs_buf_bytes(&buf), fds, n_fds);
     if (!uv_is_active((uv_handle_t *)&host->tick))
         uv_timer_start(&host->tick, on_tick, TICK, TICK);
     *jobp = job;
+    return 0;
+}
+
+int cs_host_ask(struct cs_host *host, const struct cs_host_question *question, cs_job_done *done,
+    void *user, struct cs_job **jobp)
+{
+    const int *fds = question->fds ? question->fds : &question->fd;
+    size_t n_fds = question->fds ? 2 : question->fd >= 0 ? 1 : 0;
+    int r = ask(host, question, fds, n_fds, jobp);
+
+    if (r < 0) {
+        for (size_t i = 0; i < n_fds; i++)
+            close(fds[i]);
+        return r;
+    }
+    (*jobp)->done = done;
+    (*jobp)->user = user;
     return 0;
 }
 

@@ -63,6 +63,7 @@ struct cs_host_question {
         const struct cs_host_logout_request *logout;
     };
     int fd;
+    const int *fds; /* two in its place, or NULL; taken as well */
     uint64_t limit;
     bool at_reader; /* a person may be at its reader's keypad: others of the host wait for them */
 };

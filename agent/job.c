@@ -41,6 +41,7 @@ int cs_job_put(struct cs_job *job, const struct cs_host_question *question, stru
         cs_host_sign_put(buf, question->sign);
         break;
     case CS_HOST_LOGIN:
+    case CS_HOST_PIN_CHANGE:
         cs_host_login_put(buf, question->login);
         break;
     case CS_HOST_LOGOUT:

@@ -126,6 +126,7 @@ static void put_reply(const struct pending *pending, const struct cs_reply *repl
         break;
     case CS_MSG_UNLOCK:
     case CS_MSG_LOCK:
+    case CS_MSG_PIN_CHANGE:
         cs_msg_token_names_put(&output, &reply->tokens);
         break;
     }
@@ -283,6 +284,26 @@ static int take_unlock(struct cs_peer *peer, const struct cs_frame *frame)
     return 0;
 }
 
+static int take_pin_change(struct cs_peer *peer, const struct cs_frame *frame)
+{
+    struct cs_msg_unlock m;
+    struct pending *pending = NULL;
+    int fds[2] = {-1, -1};
+    int r = cs_msg_unlock_get(frame->body, &m);
+
+    if (r == 0 && m.how == CS_UNLOCK_FD && !cs_channel_take_fds(&peer->channel, fds, 2))
+        r = CS_ERR_PROTOCOL;
+    if (r == 0)
+        r = new_pending(peer, frame, &pending);
+    if (r == 0) {
+        cs_request_change_pin(pending->request, &m, fds);
+        return 0;
+    }
+    cs_closep(&fds[0]);
+    cs_closep(&fds[1]);
+    return r;
+}
+
 static int take_lock(struct cs_peer *peer, const struct cs_frame *frame)
 {
     struct cs_msg_lock m;
@@ -358,6 +379,8 @@ static int take_request(struct cs_peer *peer, const struct cs_frame *frame)
         return take_unlock(peer, frame);
     case CS_MSG_LOCK:
         return take_lock(peer, frame);
+    case CS_MSG_PIN_CHANGE:
+        return take_pin_change(peer, frame);
     case CS_MSG_REFRESH:
         return take_refresh(peer, frame);
     case CS_MSG_WATCH:

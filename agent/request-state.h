@@ -30,6 +30,7 @@ struct cs_request {
     char *name;
     uint8_t how; /* of SIGN, too: its enum cs_input */
     int fd;
+    int new_fd; /* of PIN_CHANGE: where the new PIN comes from; fd is where the present one does */
     struct cs_buf labels; /* of the tokens concerned, as they travel */
     uint32_t n_labels;
     struct cs_part *parts; /* of what is asked of several hosts */

@@ -28,6 +28,7 @@ int cs_request_new(struct cs_service *service, const struct cs_caller *caller,
     request->reply = reply;
     request->user = user;
     request->fd = -1;
+    request->new_fd = -1;
     request->login.fd = -1;
     request->data = CS_BUF_INIT(CS_FRAME_MAX);
     request->labels = CS_BUF_INIT(CS_FRAME_MAX / 2);
@@ -42,6 +43,7 @@ static void request_free(struct cs_request *request)
     TAILQ_REMOVE(&request->service->requests, request, link);
     request->service->n_requests--;
     cs_closep(&request->fd);
+    cs_closep(&request->new_fd);
     cs_buf_deinit(&request->data);
     cs_buf_deinit(&request->labels);
     free(request->name);

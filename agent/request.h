@@ -20,7 +20,7 @@ struct cs_reply {
     struct cs_bytes signature;        /* of SIGN */
     struct cs_name_match match;       /* of RESOLVE and FIND */
     const char *why;                  /* of FIND */
-    struct cs_msg_token_names tokens; /* of UNLOCK and LOCK */
+    struct cs_msg_token_names tokens; /* of UNLOCK, LOCK and PIN_CHANGE */
 };
 
 typedef void cs_request_reply(void *user, const struct cs_reply *reply);
@@ -40,6 +40,9 @@ void cs_request_sign(struct cs_request *request, const struct cs_msg_sign *m);
 void cs_request_unlock(struct cs_request *request, const struct cs_msg_unlock *m, int fd);
 void cs_request_lock(struct cs_request *request, const struct cs_msg_lock *m);
 void cs_request_refresh(struct cs_request *request);
+/* Takes both descriptors of fds, which are -1 unless the PINs come from them. */
+void cs_request_change_pin(
+    struct cs_request *request, const struct cs_msg_unlock *m, const int fds[2]);
 
 /* For the service: hosts have changed, so requests that wait may go on. */
 void cs_requests_look_again(struct cs_service *service);

@@ -105,6 +105,11 @@ CK_RV cs_entry_send(struct cs_token *token, struct cs_secret *pin, const struct 
     return rv;
 }
 
+bool cs_entry_fits(size_t len, uint32_t min, uint32_t max)
+{
+    return len > 0 && len >= min && (max == 0 || len <= max);
+}
+
 int cs_entry_begin_asking(struct cs_token *token, int cancel_fd)
 {
     struct pollfd fds[] = {

@@ -19,6 +19,9 @@ int cs_entry_explain(
  * reader. CKR_FUNCTION_CANCELED if cancel was fired before. */
 CK_RV cs_entry_send(struct cs_token *token, struct cs_secret *pin, const struct cs_cancel *cancel);
 
+/* Whether a new PIN is as long as the token wants it; 0: it does not say. */
+bool cs_entry_fits(size_t len, uint32_t min, uint32_t max);
+
 /* One question at a time for a token. CS_ERR_CANCELLED if cancel_fd is readable first. */
 int cs_entry_begin_asking(struct cs_token *token, int cancel_fd);
 void cs_entry_end_asking(struct cs_token *token);

@@ -25,6 +25,9 @@ enum cs_host_message_type {
     /* Give request `id` up: a prompt is closed, and FAILED CANCELLED follows. A request that asks
      * nobody is answered as if this had not come. No answer of its own. */
     CS_HOST_CANCEL = 0x0106,
+    /* DONE when the token has another PIN. A login request; with CS_HOST_LOGIN_FD two descriptors
+     * come, of the present PIN and the new one. */
+    CS_HOST_PIN_CHANGE = 0x0107,
     /* host to agent: answers */
     CS_HOST_DONE = 0x0181,
     CS_HOST_SIGNED = 0x0182,

@@ -184,47 +184,71 @@ static int from_sources(
     return r;
 }
 
-static int ask_person(
-    struct cs_pin_request *request, struct cs_secret *pin, struct cs_failure *failure)
+static int ask_person(struct cs_pin_request *request, struct cs_prompt_request *question,
+    struct cs_secret *pin, struct cs_failure *failure)
 {
     const struct cs_host_configure *configuration = &request->configuration->m;
     CS_AUTO(cs_freep) char *program = cs_bytes_dup(configuration->prompt_program);
-    struct cs_prompt_request question = {.kind = CS_PROMPT_PIN,
-        .flags = request->purpose,
-        .timeout = configuration->prompt_timeout,
-        .pinentry = configuration->pinentry,
-        .token = cs_bytes_of(request->token->name),
-        .program = request->asker->program,
-        .key = request->asker->key,
-        .error = cs_bytes_of(request->error),
-        .environment = request->asker->environment};
 
     if (!program)
         return CS_ERR_MEMORY;
-    if (request->flags & CKF_USER_PIN_COUNT_LOW)
-        question.flags |= CS_PROMPT_COUNT_LOW;
-    if (request->flags & CKF_USER_PIN_FINAL_TRY)
-        question.flags |= CS_PROMPT_FINAL_TRY;
+    question->flags = request->purpose;
+    question->timeout = configuration->prompt_timeout;
+    question->pinentry = configuration->pinentry;
+    question->token = cs_bytes_of(request->token->name);
+    question->program = request->asker->program;
+    question->key = request->asker->key;
+    question->error = cs_bytes_of(request->error);
+    question->environment = request->asker->environment;
+    if (question->kind == CS_PROMPT_PIN && (request->flags & CKF_USER_PIN_COUNT_LOW))
+        question->flags |= CS_PROMPT_COUNT_LOW;
+    if (question->kind == CS_PROMPT_PIN && (request->flags & CKF_USER_PIN_FINAL_TRY))
+        question->flags |= CS_PROMPT_FINAL_TRY;
     request->asked++;
-    return cs_ask_pin(program, &question, request->cancel_fd, pin, &failure->fault);
+    return cs_ask_pin(program, question, request->cancel_fd, pin, &failure->fault);
 }
 
 /* Who enters what was refused before is told so, and the token is not bothered. */
 static int from_person(
     struct cs_pin_request *request, struct cs_secret *pin, struct cs_failure *failure)
 {
+    struct cs_prompt_request question = {.kind = CS_PROMPT_PIN};
     int r = cs_entry_begin_asking(request->token, request->cancel_fd);
 
     if (r < 0)
         return r;
     snprintf(request->origin, sizeof(request->origin), "the PIN");
     do {
-        r = ask_person(request, pin, failure);
+        r = ask_person(request, &question, pin, failure);
         if (r == 0)
             r = check_pin(request, pin, failure);
         snprintf(request->error, sizeof(request->error),
             "This PIN was refused before and is not sent again.");
     } while (r == CS_ERR_PIN_INCORRECT && request->asked < CS_HOST_ASK_MAX);
+    cs_entry_end_asking(request->token);
+    return r;
+}
+
+int cs_pin_get_new(struct cs_pin_request *request, uint32_t min, uint32_t max,
+    struct cs_secret *pin, struct cs_failure *failure)
+{
+    struct cs_prompt_request question = {.kind = CS_PROMPT_NEW_PIN, .min_len = min, .max_len = max};
+    int r = cs_entry_begin_asking(request->token, request->cancel_fd);
+
+    if (r < 0)
+        return r;
+    request->asked = 0;
+    request->error[0] = '\0';
+    do {
+        r = ask_person(request, &question, pin, failure);
+        if (r == 0 && cs_entry_fits(cs_secret_len(pin), min, max))
+            break;
+        if (r == 0)
+            r = cs_fail(&failure->fault, CS_ERR_INVALID,
+                "token '%s': a PIN has %u to %u characters there", request->token->name, min, max);
+        snprintf(
+            request->error, sizeof(request->error), "It must have %u to %u characters.", min, max);
+    } while (r == CS_ERR_INVALID && request->asked < CS_HOST_ASK_MAX);
     cs_entry_end_asking(request->token);
     return r;
 }

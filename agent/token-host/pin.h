@@ -34,6 +34,11 @@ bool cs_pin_may_ask_again(struct cs_pin_request *request, CK_RV rv);
 int cs_pin_read(
     struct cs_pin_request *request, int fd, struct cs_secret *pin, struct cs_failure *failure);
 
+/* A new PIN from a person, who enters it twice. min and max: how long the token wants it, 0 if it
+ * does not say. CS_ERR_INVALID: they could not be brought to it. */
+int cs_pin_get_new(struct cs_pin_request *request, uint32_t min, uint32_t max,
+    struct cs_secret *pin, struct cs_failure *failure);
+
 /* After the token has judged: what it refused is remembered. */
 void cs_pin_refused(struct cs_token *token, struct cs_secret *pin);
 

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "token-host/login.h"
+#include "token-host/pin-change.h"
 #include "token-host/sign.h"
 
 #include <countersign/error.h>
@@ -145,6 +146,9 @@ int cs_request_handle(struct cs_host *host, const struct cs_frame *frame)
         break;
     case CS_HOST_LOGIN:
         cs_login_start(host, frame->id, frame->body);
+        break;
+    case CS_HOST_PIN_CHANGE:
+        cs_pin_change_start(host, frame->id, frame->body);
         break;
     case CS_HOST_REFRESH:
         r = queue(host, frame->id, frame->body, run_refresh);

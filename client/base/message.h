@@ -126,6 +126,7 @@ struct cs_msg_signed {
     struct cs_bytes signature; /* as TLS carries it: ECDSA in DER */
 };
 
+/* Also the body of PIN_CHANGE. */
 struct cs_msg_unlock {
     struct cs_bytes token; /* a URI, label or serial; empty: the one token there is to unlock */
     uint8_t how;           /* enum cs_unlock */
@@ -135,7 +136,7 @@ struct cs_msg_lock {
     struct cs_bytes token; /* as above; empty: every token */
 };
 
-/* The reply to UNLOCK and LOCK. */
+/* The reply to UNLOCK, LOCK and PIN_CHANGE. */
 struct cs_msg_token_names {
     uint32_t n;
     struct cs_bytes labels; /* that many strings */

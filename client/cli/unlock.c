@@ -5,51 +5,8 @@
  */
 #include "cli/field.h"
 #include "cli/json.h"
+#include "cli/pin-source.h"
 #include "cli/verbs.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-/* pinentry-curses draws on the terminal that GPG_TTY names. */
-static void tell_terminal(void)
-{
-    const int descriptors[] = {STDIN_FILENO, STDERR_FILENO, STDOUT_FILENO};
-    const char *given = getenv("GPG_TTY");
-
-    if (given && *given)
-        return;
-    for (size_t i = 0; i < sizeof(descriptors) / sizeof(descriptors[0]); i++) {
-        const char *name = ttyname(descriptors[i]);
-
-        if (name) {
-            setenv("GPG_TTY", name, 1);
-            return;
-        }
-    }
-}
-
-/* 0, or the exit status of a usage error. */
-static int read_descriptor(const struct cs_cli *cli, const char *text, int *fdp)
-{
-    char *end;
-    long fd;
-
-    errno = 0;
-    fd = strtol(text, &end, 10);
-    if (errno || end == text || *end || fd < 0 || fd > INT32_MAX)
-        return cs_cli_usage(cli, "--pin-fd '%s' is not the number of a descriptor", text);
-    if (fcntl((int)fd, F_GETFD) < 0)
-        return cs_cli_usage(cli, "--pin-fd %ld: that descriptor is not open", fd);
-    if (isatty((int)fd))
-        return cs_cli_usage(cli,
-            "--pin-fd %ld is a terminal, which would show the PIN; without --pin-fd a dialog asks "
-            "for it",
-            fd);
-    *fdp = (int)fd;
-    return 0;
-}
 
 static int print(const struct cs_cli *cli, const struct countersign_list *labels)
 {
@@ -84,12 +41,12 @@ static int run(struct cs_cli *cli, int argc, char **argv)
     if (force && pin_fd)
         return cs_cli_usage(cli, "--force and --pin-fd exclude each other");
     if (pin_fd) {
-        status = read_descriptor(cli, pin_fd, &fd);
+        status = cs_pin_descriptor(cli, "pin-fd", pin_fd, &fd);
         if (status != 0)
             return status;
     }
     how = pin_fd ? CS_UNLOCK_FD : force ? CS_UNLOCK_FORCE : CS_UNLOCK_ASK;
-    tell_terminal();
+    cs_pin_tell_terminal();
     r = cs_cli_connect(cli);
     if (r == 0)
         r = countersign_unlock(cli->client, argv[0], how, fd, &labels, &cli->fault);

@@ -8,6 +8,7 @@ const struct cs_verb *const cs_verbs[] = {
     &cs_verb_show,
     &cs_verb_unlock,
     &cs_verb_lock,
+    &cs_verb_pin,
     &cs_verb_pem,
     &cs_verb_run,
     &cs_verb_find,

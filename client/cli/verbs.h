@@ -10,6 +10,7 @@ extern const struct cs_verb cs_verb_list;
 extern const struct cs_verb cs_verb_show;
 extern const struct cs_verb cs_verb_unlock;
 extern const struct cs_verb cs_verb_lock;
+extern const struct cs_verb cs_verb_pin;
 extern const struct cs_verb cs_verb_pem;
 extern const struct cs_verb cs_verb_run;
 extern const struct cs_verb cs_verb_find;

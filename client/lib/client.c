@@ -70,7 +70,8 @@ void countersign_client_free(struct countersign_client *client)
 
 void cs_request_init(struct cs_request *request, uint16_t type)
 {
-    *request = (struct cs_request){.type = type, .frame = CS_BUF_INIT(CS_REPLY_MAX), .fd = -1};
+    *request =
+        (struct cs_request){.type = type, .frame = CS_BUF_INIT(CS_REPLY_MAX), .fd = -1, .fd2 = -1};
     cs_frame_begin(&request->frame, type, 0);
 }
 

@@ -131,21 +131,23 @@ static int send_failed(struct cs_fault *fault)
     return cs_fail(fault, CS_ERR_SYSTEM, "cannot send to the agent: %s", strerrordesc_np(errno));
 }
 
-/* Sends all of it; the descriptor, if there is one, goes with the first octet. */
-static int send_all(int socket, struct iovec *iov, size_t n_iov, int fd, struct cs_fault *fault)
+/* Sends all of it; the descriptors, if there are any, go with the first octet. */
+static int send_all(int socket, struct iovec *iov, size_t n_iov, const int *fds, size_t n_fds,
+    struct cs_fault *fault)
 {
     union {
-        char room[CMSG_SPACE(sizeof(int))];
+        char room[CMSG_SPACE(2 * sizeof(int))];
         struct cmsghdr align;
     } control = {0};
     struct msghdr message = {.msg_iov = iov, .msg_iovlen = n_iov};
 
-    if (fd >= 0) {
+    if (n_fds > 0) {
         message.msg_control = &control;
-        message.msg_controllen = sizeof(control.room);
-        *CMSG_FIRSTHDR(&message) = (struct cmsghdr){
-            .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
-        memcpy(CMSG_DATA(CMSG_FIRSTHDR(&message)), &fd, sizeof(fd));
+        message.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+        *CMSG_FIRSTHDR(&message) = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
+            .cmsg_type = SCM_RIGHTS,
+            .cmsg_len = CMSG_LEN(n_fds * sizeof(int))};
+        memcpy(CMSG_DATA(CMSG_FIRSTHDR(&message)), fds, n_fds * sizeof(int));
     }
     while (message.msg_iovlen > 0) {
         ssize_t n = sendmsg(socket, &message, MSG_NOSIGNAL);
@@ -172,21 +174,23 @@ static int send_all(int socket, struct iovec *iov, size_t n_iov, int fd, struct 
 static int send_request(struct cs_connection *connection, struct cs_bytes hello,
     struct cs_request *request, struct cs_fault *fault)
 {
+    const int fds[] = {request->fd, request->fd2};
+    size_t n_fds = request->fd < 0 ? 0 : request->fd2 < 0 ? 1 : 2;
     struct iovec iov[2];
     size_t n = 0;
     int r;
 
     if (!connection->welcome)
         iov[n++] = (struct iovec){.iov_base = (void *)hello.data, .iov_len = hello.len};
-    if (request->fd >= 0 && n > 0) {
-        r = send_all(connection->fd, iov, n, -1, fault);
+    if (n_fds > 0 && n > 0) {
+        r = send_all(connection->fd, iov, n, NULL, 0, fault);
         if (r < 0)
             return r;
         n = 0;
     }
     iov[n++] = (struct iovec){.iov_base = request->frame.data, .iov_len = request->frame.len};
-    r = send_all(connection->fd, iov, n, request->fd, fault);
-    if (r == 0 && request->fd >= 0)
+    r = send_all(connection->fd, iov, n, fds, n_fds, fault);
+    if (r == 0 && n_fds > 0)
         request->fd_gone = true;
     return r;
 }

@@ -13,7 +13,8 @@ struct cs_request {
     uint16_t type;
     struct cs_buf frame;
     int fd;       /* a descriptor to send with it, or -1 */
-    bool fd_gone; /* it has been sent: the request cannot be repeated */
+    int fd2;      /* one more */
+    bool fd_gone; /* they have been sent: the request cannot be repeated */
     bool stream;  /* frames may follow the reply; they stay behind it in the buffer */
 };
 

@@ -130,6 +130,29 @@ int countersign_unlock(struct countersign_client *client, const char *token, int
     return ask_for_labels(client, &request, labelsp, fault);
 }
 
+int countersign_change_pin(struct countersign_client *client, const char *token, int how, int fd,
+    int new_fd, struct countersign_list **labelsp, struct countersign_fault *public_fault)
+{
+    struct cs_fault *fault = cs_client_fault(public_fault);
+    struct cs_request request;
+
+    if (how < CS_UNLOCK_ASK || how > CS_UNLOCK_FORCE)
+        return cs_fail(fault, CS_ERR_INVALID, "%d is not an enum cs_unlock", how);
+    if (how == CS_UNLOCK_FD && (fd < 0 || new_fd < 0))
+        return cs_fail(fault, CS_ERR_INVALID,
+            "there are no two descriptors to read the present and the new PIN from");
+    if (bad_token_name(token, fault) < 0)
+        return CS_ERR_INVALID;
+    cs_request_init(&request, CS_MSG_PIN_CHANGE);
+    cs_msg_unlock_put(
+        &request.frame, &(struct cs_msg_unlock){.token = cs_bytes_of(token), .how = (uint8_t)how});
+    if (how == CS_UNLOCK_FD) {
+        request.fd = fd;
+        request.fd2 = new_fd;
+    }
+    return ask_for_labels(client, &request, labelsp, fault);
+}
+
 int countersign_lock(struct countersign_client *client, const char *token,
     struct countersign_list **labelsp, struct countersign_fault *public_fault)
 {

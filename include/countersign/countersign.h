@@ -139,6 +139,14 @@ int countersign_unlock(struct countersign_client *client, const char *token, int
 int countersign_lock(struct countersign_client *client, const char *token,
     struct countersign_list **labelsp, struct countersign_fault *fault);
 
+/*
+ * Gives a token another PIN; NULL: the one token there is. how is an enum cs_unlock. By prompts, or
+ * with CS_UNLOCK_FD the token's own process reads the present PIN from fd and the new one from
+ * new_fd, as countersign_unlock does. CS_ERR_INVALID: the token does not take the new one.
+ */
+int countersign_change_pin(struct countersign_client *client, const char *token, int how, int fd,
+    int new_fd, struct countersign_list **labelsp, struct countersign_fault *fault);
+
 /* What there is, as one consistent picture each. Costs the token nothing. */
 int countersign_list_tokens(struct countersign_client *client, struct countersign_list **listp,
     struct countersign_fault *fault);

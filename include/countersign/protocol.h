@@ -27,6 +27,7 @@ enum cs_message_type {
     CS_MSG_FIND = 0x000a,
     CS_MSG_REFRESH = 0x000b,
     CS_MSG_WATCH = 0x000c,
+    CS_MSG_PIN_CHANGE = 0x000d,
     CS_MSG_EVENT = 0x00f0, /* agent to client, after WATCH */
     CS_MSG_REPLY = 0x8000,
     CS_MSG_ERROR = 0xffff,
@@ -45,7 +46,7 @@ enum cs_input {
     CS_INPUT_DIGEST = 1,  /* a hash of the size that the scheme says */
 };
 
-/* UNLOCK: where the PIN comes from. */
+/* UNLOCK: where the PIN comes from. PIN_CHANGE: where both come from; FD: two descriptors. */
 enum cs_unlock {
     CS_UNLOCK_ASK = 0,  /* from the configured source, else by a prompt */
     CS_UNLOCK_FD = 1,   /* from the descriptor that came with the message */

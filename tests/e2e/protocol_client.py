@@ -10,6 +10,7 @@ import socket
 import struct
 
 HELLO, TOKENS, IDENTITIES, CERTIFICATES, RESOLVE, SIGN, UNLOCK, LOCK, STATUS = range(1, 10)
+PIN_CHANGE = 0x000D
 REPLY, ERROR = 0x8000, 0xFFFF
 BODY_MAX = 1048576
 
@@ -325,6 +326,9 @@ class Client(Connection):
         signature = reply.bytes()
         reply.end()
         return signature
+
+    def change_pin(self, token="", how=0, fds=()):
+        return self._labels(PIN_CHANGE, string(token) + u8(how), fds)
 
     def unlock(self, token="", how=0, fds=()):
         return self._labels(UNLOCK, string(token) + u8(how), fds)

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The change of a PIN, on a thread of its own: the present one and the new one are got first, from
+ * descriptors or from a person, and then go to the token in one call, in a session that may write.
+ * No login comes of it and none ends. Called by request.c.
+ */
+#include "token-host/pin-change.h"
+#include "base/log.h"
+#include "token-host/entry.h"
+#include "token-host/keypad.h"
+#include "token-host/pin.h"
+
+#include <countersign/error.h>
+
+#define FD_TIMEOUT_MS 30000
+
+struct change {
+    struct cs_job job;
+    struct cs_host *host;
+    uint32_t id;
+    struct cs_token *token;
+    struct cs_buf body;
+    struct cs_host_login_request m; /* borrows from body */
+    int fd, new_fd;                 /* -1: a person is asked */
+    struct cs_cancel cancel;
+    uint32_t min, max;             /* of a PIN's length, as the token says; 0 if it does not */
+    struct cs_pin_request request; /* for the present one */
+    struct cs_secret *pin, *new_pin;
+    unsigned answered; /* the person gave up; the reader goes on waiting */
+};
+
+static void change_free(struct change *change)
+{
+    if (!change)
+        return;
+    if (change->cancel.fd >= 0)
+        cs_cancel_end(&change->host->cancels, &change->cancel);
+    cs_closep(&change->fd);
+    cs_closep(&change->new_fd);
+    cs_secret_free(change->pin);
+    cs_secret_free(change->new_pin);
+    cs_token_unref(change->token);
+    cs_buf_deinit(&change->body);
+    free(change);
+}
+CS_DEFINE_CLEANUP(struct change *, change_free);
+
+/* Null PINs: they are entered on the reader. */
+static CK_RV set_pin(struct change *change)
+{
+    struct cs_token *token = change->token;
+    struct cs_secret *old = change->pin, *new = change->new_pin;
+    CK_UTF8CHAR *old_data = old ? (CK_UTF8CHAR *)cs_secret_data(old) : NULL;
+    CK_UTF8CHAR *new_data = new ? (CK_UTF8CHAR *)cs_secret_data(new) : NULL;
+    CK_ULONG old_len = old ? cs_secret_len(old) : 0, new_len = new ? cs_secret_len(new) : 0;
+    CK_SESSION_HANDLE session;
+    CK_RV rv;
+
+    pthread_mutex_lock(&token->entering);
+    if (change->pin)
+        cs_token_stop_calls(token);
+    else
+        pthread_rwlock_rdlock(&token->calls);
+    rv = cs_cancel_fired(&change->cancel)
+             ? CKR_FUNCTION_CANCELED
+             : CS_MODULE_CALL(
+                   token->module, C_OpenSession(token->slot, CKF_SERIAL_SESSION | CKF_RW_SESSION,
+                                      NULL, NULL, &session));
+    if (rv == CKR_OK) {
+        rv = CS_MODULE_CALL(token->module, C_SetPIN(session, old_data, old_len, new_data, new_len));
+        CS_MODULE_CALL(token->module, C_CloseSession(session));
+    }
+    pthread_rwlock_unlock(&token->calls);
+    pthread_mutex_unlock(&token->entering);
+    return rv;
+}
+
+static int fail_length(const struct change *change, struct cs_failure *failure)
+{
+    if (change->max == 0)
+        return cs_fail(&failure->fault, CS_ERR_INVALID, "token '%s': the new PIN is empty",
+            change->token->name);
+    return cs_fail(&failure->fault, CS_ERR_INVALID,
+        "token '%s': the new PIN must have %u to %u characters", change->token->name, change->min,
+        change->max);
+}
+
+/* What a token says of the new PIN. */
+static bool is_about_new_pin(CK_RV rv)
+{
+    return rv == CKR_PIN_LEN_RANGE || rv == CKR_PIN_INVALID || rv == CKR_PIN_TOO_WEAK;
+}
+
+static int explain(struct change *change, CK_RV rv, struct cs_failure *failure)
+{
+    struct cs_token *token = change->token;
+
+    failure->rv = rv;
+    if (rv == CKR_PIN_LEN_RANGE && change->max > 0)
+        return fail_length(change, failure);
+    if (is_about_new_pin(rv))
+        return cs_fail(&failure->fault, CS_ERR_INVALID,
+            "token '%s' does not take the new PIN: choose another one (%s)", token->name,
+            cs_ckr_name(rv));
+    if (!cs_ckr_is_refused(rv))
+        return cs_ckr_fail(failure, rv, token->name);
+    if (change->pin)
+        cs_pin_refused(token, change->pin);
+    return cs_entry_explain(token, rv, "the present PIN", failure);
+}
+
+static void give_up_reader(void *arg)
+{
+    struct change *change = arg;
+    struct cs_failure failure = {0};
+
+    if (__atomic_exchange_n(&change->answered, 1, __ATOMIC_ACQ_REL))
+        return;
+    cs_cancel_fire(&change->cancel);
+    cs_fail(&failure.fault, CS_ERR_CANCELLED, "the change of the PIN of token '%s' was cancelled",
+        change->token->name);
+    cs_link_failed(&change->host->link, change->id, CS_ERR_CANCELLED, &failure);
+}
+
+static int change_at_reader(struct change *change, struct cs_failure *failure)
+{
+    struct cs_keypad keypad = {.configuration = &change->host->configuration,
+        .token = change->token,
+        .purpose = CS_PROMPT_FOR_CHANGE,
+        .program = change->m.program,
+        .environment = &change->m.environment,
+        .cancel_fd = change->cancel.fd,
+        .cancelled = give_up_reader,
+        .arg = change};
+    CK_RV rv;
+
+    if (change->fd >= 0)
+        return cs_fail(&failure->fault, CS_ERR_INVALID,
+            "token '%s': its PIN is changed on the reader's keypad, not by a program",
+            change->token->name);
+    cs_keypad_begin(&keypad);
+    rv = set_pin(change);
+    cs_keypad_end(&keypad);
+    return rv == CKR_OK ? 0 : explain(change, rv, failure);
+}
+
+static int get_pin(struct change *change, struct cs_failure *failure)
+{
+    if (change->fd >= 0)
+        return cs_pin_read(&change->request, change->fd, change->pin, failure);
+    if (change->request.configuration->m.prompt_program.len > 0)
+        return cs_pin_get(&change->request, change->pin, failure);
+    return cs_fail(&failure->fault, CS_ERR_LOCKED,
+        "nobody can be asked for the PIN of token '%s': run 'countersign pin change' with --pin-fd "
+        "and --new-pin-fd",
+        change->token->name);
+}
+
+static int get_new_pin(struct change *change, struct cs_failure *failure)
+{
+    struct cs_pin_request request = change->request;
+    int r;
+
+    if (change->new_fd < 0)
+        return cs_pin_get_new(&request, change->min, change->max, change->new_pin, failure);
+    r = cs_secret_read(change->new_pin, change->new_fd, FD_TIMEOUT_MS);
+    if (r < 0 && r != CS_ERR_TOO_LARGE)
+        return cs_fail(&failure->fault, r, "token '%s': no new PIN came through the descriptor: %s",
+            change->token->name, cs_error_text(r));
+    if (r < 0 || !cs_entry_fits(cs_secret_len(change->new_pin), change->min, change->max))
+        return fail_length(change, failure);
+    return 0;
+}
+
+/* A person who enters a wrong present PIN is told so and asked for it again. */
+static int change_with_pins(struct change *change, struct cs_failure *failure)
+{
+    CK_RV rv;
+    int r = get_pin(change, failure);
+
+    if (r == 0)
+        r = get_new_pin(change, failure);
+    while (r == 0) {
+        rv = set_pin(change);
+        if (rv == CKR_OK)
+            return 0;
+        r = explain(change, rv, failure);
+        if (r != CS_ERR_PIN_INCORRECT || !cs_pin_may_ask_again(&change->request, rv))
+            return r;
+        r = get_pin(change, failure);
+    }
+    return r;
+}
+
+static uint32_t length_of(CK_ULONG len)
+{
+    return len == CK_UNAVAILABLE_INFORMATION ? 0
+           : len > CS_SECRET_MAX             ? CS_SECRET_MAX
+                                             : (uint32_t)len;
+}
+
+static int change_pin(struct change *change, struct cs_failure *failure)
+{
+    bool force = change->m.how == CS_HOST_LOGIN_FORCE;
+    struct cs_token *token = change->token;
+    CK_FLAGS flags;
+    CK_RV rv = cs_token_refresh_info(token, &flags);
+    int r;
+
+    if (rv != CKR_OK)
+        return cs_ckr_fail(failure, rv, token->name);
+    r = cs_entry_check(token, flags, force, failure);
+    if (r < 0)
+        return r;
+    pthread_mutex_lock(&token->lock);
+    change->max = length_of(token->info.ulMaxPinLen);
+    change->min = change->max ? length_of(token->info.ulMinPinLen) : 0;
+    pthread_mutex_unlock(&token->lock);
+    change->request = (struct cs_pin_request){.configuration = &change->host->configuration,
+        .token = token,
+        .asker = &change->m,
+        .flags = flags,
+        .force = force,
+        .resend = force,
+        .purpose = CS_PROMPT_FOR_CHANGE,
+        .cancel_fd = change->cancel.fd};
+    if (flags & CKF_PROTECTED_AUTHENTICATION_PATH)
+        return change_at_reader(change, failure);
+    r = cs_secret_new(&change->pin);
+    if (r == 0)
+        r = cs_secret_new(&change->new_pin);
+    return r < 0 ? r : change_with_pins(change, failure);
+}
+
+static void run_change(struct cs_job *job)
+{
+    CS_AUTO(change_freep) struct change *change = (struct change *)job;
+    struct cs_token *token = change->token;
+    struct cs_failure failure = {0};
+    CK_FLAGS flags;
+    int r = change_pin(change, &failure);
+
+    if (r == 0) {
+        /* What was refused before may be the new one; and the counters are set back. */
+        pthread_mutex_lock(&token->lock);
+        cs_refused_clear(&token->refused);
+        pthread_mutex_unlock(&token->lock);
+        cs_token_refresh_info(token, &flags);
+        cs_notice("token '%s' has a new PIN", token->name);
+    } else {
+        cs_info("%s", cs_fault_text(&failure.fault, r));
+    }
+    if (__atomic_exchange_n(&change->answered, 1, __ATOMIC_ACQ_REL))
+        return;
+    if (r == 0)
+        cs_link_done(&change->host->link, change->id);
+    else
+        cs_link_failed(&change->host->link, change->id, r, &failure);
+}
+
+static int change_fill(struct change *change, struct cs_bytes body, struct cs_failure *failure)
+{
+    int r;
+
+    cs_buf_put(&change->body, body.data, body.len);
+    if (change->body.error)
+        return change->body.error;
+    r = cs_host_login_get(cs_buf_bytes(&change->body), &change->m);
+    if (r < 0)
+        return r;
+    if (change->m.how == CS_HOST_LOGIN_FD) {
+        change->fd = cs_link_take_fd(&change->host->link);
+        change->new_fd = cs_link_take_fd(&change->host->link);
+        if (change->new_fd < 0)
+            return cs_fail(&failure->fault, CS_ERR_INVALID, "no descriptors came with the request");
+    }
+    change->token = cs_slots_get(&change->host->slots, change->m.slot);
+    if (!change->token)
+        return cs_fail(&failure->fault, CS_ERR_TOKEN_ABSENT, "the token is not there any more");
+    return cs_cancel_begin(&change->host->cancels, &change->cancel, change->id);
+}
+
+void cs_pin_change_start(struct cs_host *host, uint32_t id, struct cs_bytes body)
+{
+    CS_AUTO(change_freep) struct change *change = calloc(1, sizeof(*change));
+    struct cs_failure failure = {0};
+    int r = CS_ERR_MEMORY;
+
+    if (change) {
+        *change = (struct change){.job = {.run = run_change},
+            .host = host,
+            .id = id,
+            .fd = -1,
+            .new_fd = -1,
+            .cancel = {.fd = -1},
+            .body = CS_BUF_INIT(body.len)};
+        r = change_fill(change, body, &failure);
+    }
+    if (r == 0)
+        r = cs_workers_run_long(&host->workers, &change->job);
+    if (r < 0)
+        cs_link_failed(&host->link, id, r, &failure);
+    else
+        cs_steal(&change);
+}
