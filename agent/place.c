@@ -23,19 +23,14 @@
 #include <time.h>
 
 #define BACKLOG 128
-#define MAKE_AGAIN 10  /* the agent before may remove the directory it made */
-#define PATIENCE 10000 /* milliseconds for the agent before to leave */
-#define STEP 20
+#define MAKE_AGAIN 10 /* the agent before may remove the directory it made */
+#define PATIENCE 5000 /* milliseconds for the agent before to leave; clients wait longer */
+#define MOMENT 100    /* milliseconds from a socket to one that listens */
+#define STEP 10
 
 static int refuse_errno(struct cs_fault *fault, const char *what, const char *path)
 {
     return cs_fail(fault, CS_ERR_CONFIG, "cannot %s %s: %s", what, path, strerror(errno));
-}
-
-static int refuse_taken(struct cs_fault *fault, const char *path)
-{
-    return cs_fail(fault, CS_ERR_BUSY,
-        "something listens at %s already: a systemd socket unit starts the agent by itself", path);
 }
 
 static void directory_of(const char *path, char *directory, size_t size)
@@ -149,21 +144,66 @@ static int take(struct cs_place *place, struct cs_fault *fault)
     return r;
 }
 
-/* With the lock held, a socket that answers belongs to socket activation or to a stranger. That we
- * asked wakes the former's agent. */
-static int clear(const char *path, const struct sockaddr_un *address, struct cs_fault *fault)
+static void pause_step(void)
+{
+    const struct timespec step = {.tv_nsec = STEP * 1000000L};
+    int error = errno;
+
+    nanosleep(&step, NULL);
+    errno = error;
+}
+
+static struct sockaddr_un address_of(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    return address;
+}
+
+/* A connection to who listens there, or -1 with errno; EAGAIN when too many wait already. Where
+ * that is a supervisor, it starts its agent. One that is about to listen removes the file that was
+ * there, makes its own and listens, which takes it a moment. */
+static int reach(const char *path)
 {
     CS_AUTO(cs_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const struct sockaddr_un address = address_of(path);
+
+    if (fd < 0)
+        return -1;
+    for (int waited = 0; connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0;
+         waited += STEP) {
+        if ((errno != ECONNREFUSED && errno != ENOENT) || waited >= MOMENT)
+            return -1;
+        pause_step();
+    }
+    return cs_steal_fd(&fd);
+}
+
+/* Whoever listens is to start its agent now: there would be one now if it did not. */
+static int refuse_taken(struct cs_fault *fault, const char *path)
+{
+    CS_AUTO(cs_closep) int fd = reach(path);
+
+    return cs_fail(fault, CS_ERR_BUSY,
+        "something listens at %s already: a systemd socket unit starts the agent by itself", path);
+}
+
+/* With the lock held, a socket that answers belongs to socket activation or to a stranger. */
+static int clear(const char *path, struct cs_fault *fault)
+{
+    CS_AUTO(cs_closep) int fd = -1;
     struct stat st;
 
     if (lstat(path, &st) < 0)
         return errno == ENOENT ? 0 : refuse_errno(fault, "look at", path);
     if (!S_ISSOCK(st.st_mode))
         return cs_fail(fault, CS_ERR_CONFIG, "%s is there and is no socket: move it away", path);
-    if (fd < 0)
-        return refuse_errno(fault, "make a socket for", path);
-    if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN)
+    fd = reach(path);
+    if (fd >= 0 || errno == EAGAIN)
         return refuse_taken(fault, path);
+    if (errno != ECONNREFUSED && errno != ENOENT)
+        return refuse_errno(fault, "connect to", path);
     cs_info("a socket left behind at %s is replaced", path);
     return unlink(path) == 0 || errno == ENOENT ? 0 : refuse_errno(fault, "remove", path);
 }
@@ -188,29 +228,28 @@ static bool is_ours(const struct cs_place *place)
 
 /* A supervisor may replace the file as soon as it is there, before we know its inode. Who connects
  * learns who listens. Asked after remembering: then what we remember is ours if the answer is. */
-static bool is_served_by_us(const struct sockaddr_un *address)
+static bool is_served_by_us(const char *path)
 {
-    CS_AUTO(cs_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    CS_AUTO(cs_closep) int fd = reach(path);
     struct ucred who = {0};
     socklen_t len = sizeof(who);
 
-    return fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 &&
-           getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 && who.pid == getpid();
+    return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 &&
+           who.pid == getpid();
 }
 
 int cs_place_bind(struct cs_place *place, int *fdp, struct cs_fault *fault)
 {
-    CS_AUTO(cs_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    CS_AUTO(cs_closep) int fd = -1;
+    struct sockaddr_un address = address_of(place->path);
     int r = take(place, fault);
 
+    if (r == 0)
+        r = clear(place->path, fault);
     if (r < 0)
         return r;
-    memcpy(address.sun_path, place->path, strlen(place->path) + 1);
-    r = clear(place->path, &address, fault);
-    if (r < 0)
-        return r;
-    /* The file gets the mode that the socket has now. */
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    /* The file gets the mode that the socket has before. */
     if (fd < 0 || fchmod(fd, 0600) < 0 ||
         bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
         return errno == EADDRINUSE ? refuse_taken(fault, place->path)
@@ -218,7 +257,7 @@ int cs_place_bind(struct cs_place *place, int *fdp, struct cs_fault *fault)
     if (listen(fd, BACKLOG) < 0)
         return refuse_errno(fault, "listen at", place->path);
     remember(place);
-    if (!is_served_by_us(&address))
+    if (!is_served_by_us(place->path))
         return refuse_taken(fault, place->path);
     place->made_socket = true;
     *fdp = cs_steal_fd(&fd);
@@ -228,7 +267,6 @@ int cs_place_bind(struct cs_place *place, int *fdp, struct cs_fault *fault)
 /* Where a supervisor's directory is not ours, nobody could start an agent there by hand either. */
 void cs_place_inherit(struct cs_place *place, const char *path)
 {
-    const struct timespec step = {.tv_nsec = STEP * 1000000L};
     char directory[sizeof(place->path)];
     struct cs_fault unsaid = {0};
     int r;
@@ -244,7 +282,7 @@ void cs_place_inherit(struct cs_place *place, const char *path)
          waited += STEP) {
         if (waited == 0)
             cs_info("waits for the agent before to leave %s", place->path);
-        nanosleep(&step, NULL);
+        pause_step();
     }
     if (r == CS_ERR_BUSY)
         cs_warn("another agent had %s and does not leave: look for it with 'pgrep -a "
@@ -252,10 +290,14 @@ void cs_place_inherit(struct cs_place *place, const char *path)
             place->path);
 }
 
+/* Who has the place now is to go on where we end: a call on the bus may wait for an agent. */
 static void look(struct cs_place *place)
 {
+    CS_AUTO(cs_closep) int fd = -1;
+
     if (!place->watching || is_ours(place))
         return;
+    fd = reach(place->path);
     cs_place_unwatch(place);
     place->lost(place->user);
 }

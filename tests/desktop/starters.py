@@ -61,11 +61,10 @@ class Place:
     def by_socket(self, *options):
         """systemd's own tool listens, and becomes the agent at the first connection."""
         passed = [word for name in self.f.environment for word in ("-E", name)]
-        before = self.inode()
+        before = self.listened()
         process = self.f.start(["systemd-socket-activate", f"--listen={self.socket}", *passed, *options,
                                 *self.words], log=self.log)
-        wait(lambda: process.poll() is not None or (self.inode() != before and self.listens()),
-             "systemd-socket-activate")
+        wait(lambda: process.poll() is not None or self.listened() > before, "systemd-socket-activate")
         assert process.poll() is None, self.log.read_text()
         return process
 
@@ -100,8 +99,9 @@ class Place:
                          "uint32:0")
 
     # What there is.
-    def inode(self):
-        return self.socket.stat().st_ino if self.socket.exists() else None
+    def listened(self):
+        """How often systemd's tool has begun to listen."""
+        return self.log.read_text().count("Listening on ") if self.log.exists() else 0
 
     def listens(self):
         """Whether somebody listens at the path, seen without waking who it may be."""
