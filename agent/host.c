@@ -497,7 +497,9 @@ static int ask(struct cs_host *host, const struct cs_host_question *question, co
     struct cs_job *job;
     int r;
 
-    if (host->stopping || !host->channel_open || host->channel.closing)
+    /* When it has closed its socket and is about to end, the job fails with the reason for that. */
+    if (host->stopping ||
+        (host->state != CS_HOST_STATE_STARTING && host->state != CS_HOST_STATE_RUNNING))
         return CS_ERR_MODULE_FAILED;
     job = cs_jobs_add(&host->jobs, host);
     if (!job)

@@ -525,7 +525,7 @@ static void refuse(struct cs_peer *peer, int code)
     if (code == CS_ERR_WRONG_USER)
         cs_notice("a client of uid %u is refused", (unsigned)peer->caller.uid);
     else
-        cs_warn("a client is refused: there are %u already", peer->service->clients);
+        cs_warn("a client is refused: there are %d already", CS_LIMIT_CLIENTS);
     send_error(peer, 0, code,
         code == CS_ERR_WRONG_USER ? "this agent serves its own user alone: start one of your own"
                                   : NULL);

@@ -105,6 +105,22 @@ host.sign_all()
             pid = int(next(line for line in stage.record("bad") if line.startswith("pid")).split()[1])
             wait_for(lambda: not is_alive(pid), "its end")
 
+        with tap.case("who asks between its last word and its end hears why it ended"):
+            stage.play(bad="""
+host.ready()
+host.token(spki=SPKI)
+host.scanned()
+if host.starts == 1:
+    host.socket.close()
+    time.sleep(0.5)
+    sys.exit(7)
+host.sign_all()
+""")
+            client = stage.client()
+            key = client.identities()[0]
+            name, text = error_of(sign, client, key)
+            assert name == "MODULE_FAILED" and "'bad'" in text and "status 7" in text, (name, text)
+
         with tap.case("what it started dies with it"):
             stage.play(bad="""
 host.ready()

@@ -203,7 +203,9 @@ def pull_case(tap, rig):
         assert rig.sign("home")
         rig.corp.script("slot 0 token=corp")
         rig.agent.process.send_signal(signal.SIGHUP)
-        rig.wait_for_token("corp")
+        # The picture from before it was pulled may still be there, and says that it is unlocked.
+        rig.wait_for("a new picture", lambda: any(
+            token.label == b"corp" and not token.has("unlocked") for token in rig.client.tokens()))
         rig.unlock("corp")
         assert rig.sign("corp")
 
