@@ -12,6 +12,7 @@ import secrecy
 from fixture import Fixture
 from tap import Tap, skip_all
 
+PIN = "Pin-7351"  # as nothing else in a log looks
 VERBS = ("status", "list", "show", "unlock", "lock", "pem", "version", "help")
 USAGE, NO_AGENT, NOT_FOUND, LOCKED = 2, 3, 4, 5
 
@@ -23,7 +24,7 @@ class Desk:
         self.f = f
         self.ca = f.authority("Office")
         self.branch = f.authority("Branch", parent=self.ca)
-        self.corp, self.home = f.token("corp"), f.token("home", "secret-4321")
+        self.corp, self.home = f.token("corp", PIN), f.token("home", "secret-4321")
         self.alice = self.corp.identity(self.branch, "p256", "alice")
         self.rsa = self.home.identity(self.ca, "rsa2048", "backup")
         self.corp.write_certificate(self.branch.certificate.read_text(), "branch", b"\xca")
@@ -110,7 +111,7 @@ def unlocks(tap, desk):
         assert seen.returncode == LOCKED and "PIN" in seen.stderr, seen
         assert "not-it" not in seen.stderr + desk.agent.log()
     with tap.case("unlock by standard input"):
-        desk.says("unlock", "corp", "--pin-fd", "0", input="1234\n")
+        desk.says("unlock", "corp", "--pin-fd", "0", input=PIN + "\n")
         assert (state("corp"), state("home")) == ("unlocked", "locked")
     with tap.case("unlock of another token by its URI leaves the first alone"):
         desk.agent.unlock_with("pkcs11:token=home", "secret-4321")
@@ -126,7 +127,7 @@ def unlocks(tap, desk):
     with tap.case("lock of no token: status 4"):
         desk.refuses(NOT_FOUND, "lock", "nowhere")
     with tap.case("the agent's log has no PIN"):
-        assert "1234" not in desk.agent.log() and "secret-4321" not in desk.agent.log()
+        assert PIN not in desk.agent.log() and "secret-4321" not in desk.agent.log()
 
 
 def writes(tap, f, desk):
