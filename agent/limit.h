@@ -10,6 +10,7 @@
 #define CS_LIMIT_DESCRIPTORS 4096 /* RLIMIT_NOFILE is raised to this */
 #define CS_LIMIT_REQUESTS_PER_CLIENT 64
 #define CS_LIMIT_REQUESTS 4096
+#define CS_LIMIT_PINS_HANDED_OVER 8                /* awaited for one token at a time */
 #define CS_LIMIT_OUTPUT_PAUSE (64u * 1024u)        /* reads nothing while more waits to be sent */
 #define CS_LIMIT_OUTPUT (8u * 1024u * 1024u)       /* closes the connection beyond it */
 #define CS_LIMIT_HOST_OUTPUT (64u * 1024u * 1024u) /* as above, to a token host */

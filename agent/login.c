@@ -3,8 +3,10 @@
  * Logins. A login belongs to a token and has waiters; the first one's wishes decide how it is
  * made. When it fails, waiters that wanted no more than what was tried fail with it; for the others
  * it is tried again their way, so that a person with a PIN is not turned away because a program
- * without one came first. A PIN that is handed over by descriptor does not wait for a dialog: the
- * dialog is closed. Called by sign.c and unlock.c.
+ * without one came first.
+ *
+ * A PIN that is handed over by descriptor has a login of its own, beside others, because it may
+ * never come; if it opens the token, the others are over. Called by sign.c and unlock.c.
  */
 #include "login.h"
 #include "base/cleanup.h"
@@ -23,21 +25,39 @@ struct cs_login {
     enum cs_host_login how; /* what is being tried */
     bool at_reader;         /* the token's PIN is entered there */
     bool on_request;
-    bool superseded; /* it was cancelled for the sake of another try */
+    bool superseded; /* another one opened the token */
     TAILQ_HEAD(cs_login_waiters, cs_login_waiter) waiters;
 };
 
 static void try_next(struct cs_login *login);
 
+static bool is_of(const struct cs_login *login, const struct cs_host *host, uint32_t slot)
+{
+    return login->host == host && login->slot == slot;
+}
+
+/* The login that others may wait for, too. */
 static struct cs_login *find(
     const struct cs_service *service, const struct cs_host *host, uint32_t slot)
 {
     struct cs_login *login;
 
     TAILQ_FOREACH(login, &service->logins, link)
-    if (login->host == host && login->slot == slot)
+    if (is_of(login, host, slot) && login->how != CS_HOST_LOGIN_FD)
         break;
     return login;
+}
+
+/* How many PINs are awaited from descriptors. */
+static unsigned count_handed_over(
+    const struct cs_service *service, const struct cs_host *host, uint32_t slot)
+{
+    const struct cs_login *login;
+    unsigned n = 0;
+
+    TAILQ_FOREACH(login, &service->logins, link)
+    n += is_of(login, host, slot) && login->how == CS_HOST_LOGIN_FD;
+    return n;
 }
 
 static void remove_waiter(struct cs_login *login, struct cs_login_waiter *waiter)
@@ -57,9 +77,7 @@ static void login_free(struct cs_login *login)
 /* Whether what was tried is all that this waiter wanted. */
 static bool was_covered(const struct cs_login *login, const struct cs_login_waiter *waiter)
 {
-    if (waiter->how == CS_HOST_LOGIN_FD)
-        return login->how == CS_HOST_LOGIN_FD && waiter->fd < 0;
-    if (login->how == CS_HOST_LOGIN_FD || (waiter->on_request && !login->on_request))
+    if (waiter->on_request && !login->on_request)
         return false;
     return waiter->how == login->how || login->how == CS_HOST_LOGIN_FORCE;
 }
@@ -103,29 +121,31 @@ static void tell(struct cs_login *login, int code, const char *text)
     }
 }
 
+static void end_others(const struct cs_login *login)
+{
+    struct cs_login *other;
+
+    TAILQ_FOREACH(other, &login->service->logins, link)
+    if (other != login && other->job && is_of(other, login->host, login->slot)) {
+        other->superseded = true;
+        cs_job_cancel(other->job);
+    }
+}
+
 static void on_done(void *user, const struct cs_answer *answer)
 {
     struct cs_login *login = user;
 
     login->job = NULL;
-    if (login->superseded && answer->code == CS_ERR_CANCELLED) {
-        try_next(login);
+    if (login->superseded && answer->code < 0) {
+        tell(login, 0, "");
         return;
     }
+    if (answer->code == 0)
+        end_others(login);
     cs_log(
         CS_LOG_INFO, "login to '%s': %s", login->name, answer->code == 0 ? "done" : answer->text);
     tell(login, answer->code, answer->text);
-}
-
-/* Whom to serve first: who brings a PIN, then in order. */
-static struct cs_login_waiter *choose(struct cs_login *login)
-{
-    struct cs_login_waiter *waiter;
-
-    TAILQ_FOREACH(waiter, &login->waiters, link)
-    if (waiter->how == CS_HOST_LOGIN_FD && waiter->fd >= 0)
-        return waiter;
-    return TAILQ_FIRST(&login->waiters);
 }
 
 /* A person may be asked several times; on a reader, the reader says how long it waits. */
@@ -164,7 +184,7 @@ static void try_next(struct cs_login *login)
 {
     struct cs_login_waiter *waiter;
 
-    while ((waiter = choose(login))) {
+    while ((waiter = TAILQ_FIRST(&login->waiters))) {
         int r = ask(login, waiter);
 
         if (r == 0)
@@ -179,25 +199,26 @@ static int join(struct cs_login *login, struct cs_login_waiter *waiter)
 {
     waiter->login = login;
     TAILQ_INSERT_TAIL(&login->waiters, waiter, link);
-    if (waiter->how != CS_HOST_LOGIN_FD || login->how == CS_HOST_LOGIN_FD || !login->job)
-        return 0;
-    login->superseded = true;
-    cs_job_cancel(login->job);
     return 0;
 }
 
 int cs_login_wait(
     struct cs_service *service, const struct cs_token *token, struct cs_login_waiter *waiter)
 {
-    struct cs_login *login = find(service, token->host, token->slot);
-    int r;
+    bool handed_over = waiter->how == CS_HOST_LOGIN_FD;
+    struct cs_login *login = handed_over ? NULL : find(service, token->host, token->slot);
+    int r = 0;
 
     if (login)
         return join(login, waiter);
-    login = calloc(1, sizeof(*login));
+    if (handed_over &&
+        count_handed_over(service, token->host, token->slot) >= CS_LIMIT_PINS_HANDED_OVER)
+        r = CS_ERR_BUSY;
+    login = r < 0 ? NULL : calloc(1, sizeof(*login));
     if (!login) {
-        cs_closep(&waiter->fd);
-        return CS_ERR_MEMORY;
+        if (waiter->fd >= 0)
+            close(cs_steal_fd(&waiter->fd));
+        return r < 0 ? r : CS_ERR_MEMORY;
     }
     login->service = service;
     login->host = token->host;
@@ -230,13 +251,15 @@ void cs_login_leave(struct cs_login_waiter *waiter)
 
 bool cs_login_is_under_way(const struct cs_service *service, const struct cs_token *token)
 {
-    return find(service, token->host, token->slot) != NULL;
+    return find(service, token->host, token->slot) ||
+           count_handed_over(service, token->host, token->slot) > 0;
 }
 
 void cs_login_cancel(struct cs_service *service, const struct cs_token *token)
 {
-    struct cs_login *login = find(service, token->host, token->slot);
+    struct cs_login *login;
 
-    if (login && login->job)
+    TAILQ_FOREACH(login, &service->logins, link)
+    if (login->job && is_of(login, token->host, token->slot))
         cs_job_cancel(login->job);
 }
