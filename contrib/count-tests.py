@@ -3,9 +3,13 @@
 """Counts what the builds in a directory tested, each TAP line as a test.
 
 usage: count-tests.py DIRECTORY
+       count-tests.py --failed BUILD
 DIRECTORY has a build directory of meson for every way to build, and NAME.failed for each one that
 did not build. Prints the logs of what failed and the reasons of what was skipped, too. Exit status
-0 if at least one test passed and none failed.
+0 if at least one test passed and none failed. Where meson-logs has a first-testlog.json, some tests
+were tried twice: the second try counts, and is named.
+
+With --failed prints the names of the tests of one build that failed.
 """
 
 import json
@@ -51,7 +55,31 @@ def report(build, test, numbers):
             print(f"skipped: {build}: {test['name']}: {line}")
 
 
+def entries(path):
+    """A log's tests by name."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+    return {test["name"]: test for test in map(json.loads, lines)}
+
+
+def load(path):
+    """The tests of a build, each with its last try."""
+    first, last = entries(path.with_name("first-testlog.json")), entries(path)
+    if first:
+        for name, test in last.items():
+            print(f"second try: {path.parts[-3]}: {name}: {first[name]['result']}, then {test['result']}")
+    return list({**first, **last}.values())
+
+
+def print_failed(build):
+    for name, test in entries(build / "meson-logs/testlog.json").items():
+        if count(test)[1]:
+            print(name.partition(" / ")[2])
+    return 0
+
+
 def main():
+    if sys.argv[1] == "--failed":
+        return print_failed(pathlib.Path(sys.argv[2]))
     top = pathlib.Path(sys.argv[1])
     total = [0, 0, 0]
     summary = []
@@ -64,8 +92,7 @@ def main():
             total[1] += 1
     for path in sorted(top.glob("*/meson-logs/testlog.json")):
         suites = {}
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            test = json.loads(line)
+        for test in load(path):
             # "project:suite / name"
             suite = test["name"].partition(" / ")[0].partition(":")[2].partition("+")[0]
             numbers = count(test)
