@@ -17,7 +17,7 @@ packages_demo=(softhsm2 opensc openssl nginx curl ca-certificates python3)
 packages_check=(
     "${packages_demo[@]}"
     clang clang-format libclang-rt-dev g++ shellcheck mandoc git
-    binutils gnutls-bin iproute2 pinentry-curses pinentry-tty procps
+    binutils gnutls-bin groff-base iproute2 pinentry-curses pinentry-tty procps
     dbus-daemon python3-dbus python3-dbusmock libglib2.0-bin systemd
     pinentry-gtk2 pinentry-qt pinentry-gnome3 xvfb xdotool imagemagick fonts-dejavu-core
     desktop-file-utils

@@ -11,7 +11,6 @@
 #include <openssl/x509.h>
 #include <string.h>
 
-CS_DEFINE_CLEANUP(X509 *, X509_free);
 CS_DEFINE_CLEANUP(X509_NAME *, X509_NAME_free);
 CS_DEFINE_CLEANUP(BIO *, BIO_free_all);
 

@@ -9,6 +9,7 @@
 #include "counter.h"
 #include "log.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -76,11 +77,15 @@ static void hang(const struct fault_plan *plan)
     while (plan->rule.forever || !fault_control_is_newer(&plan->version));
 }
 
-/* A fault of the memory's own: raise could be blocked, and a null pointer is a sanitizer's. */
+/*
+ * A fault of the memory's own: raise could be blocked, and a null pointer is a sanitizer's. It is
+ * no finding, so AddressSanitizer's handler, if there is one, is not to see it.
+ */
 static void crash(void)
 {
     volatile char *page = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
+    signal(SIGSEGV, SIG_DFL);
     *page = 1;
 }
 
