@@ -112,7 +112,7 @@ uint8_t *cs_buf_extend(struct cs_buf *buf, size_t len)
         buf->error = reserve(buf, len);
     if (buf->error)
         return NULL;
-    at = buf->data + buf->len;
+    at = buf->data ? buf->data + buf->len : NULL; /* nothing put into nothing has no address */
     buf->len += len;
     return at;
 }
