@@ -11,6 +11,8 @@ from stage import Stage, Tap, error_of, wait_for
 
 CLIENTS = 1024
 HELLO_TIME = 10
+# KiB that the agent may grow by; AddressSanitizer keeps what was freed for a while.
+GROWTH = 128 * 1024 if os.environ.get("CS_SANITIZE") == "1" else 4096
 PLAY = """
 host.ready()
 host.token(spki=SPKI)
@@ -55,9 +57,10 @@ def main():
             sent = flood(deaf, request * 1000)
             assert sent < 16 * 1024 * 1024, sent
             assert len(stage.client().identities()) == 1
-            assert memory_of(stage.process.pid) - before < 4096
+            grown = memory_of(stage.process.pid) - before
             deaf.close()
             wait_for(lambda: first.status().clients == 2, "its end")
+            assert grown < GROWTH, grown
 
         with tap.case("one client too many is told so; when another goes there is room"):
             if most < CLIENTS + 200:
