@@ -183,8 +183,9 @@ static int reach(const char *path)
 /* Whoever listens is to start its agent now: there would be one now if it did not. */
 static int refuse_taken(struct cs_fault *fault, const char *path)
 {
-    CS_AUTO(cs_closep) int fd = reach(path);
+    int fd = reach(path);
 
+    cs_closep(&fd);
     return cs_fail(fault, CS_ERR_BUSY,
         "something listens at %s already: a systemd socket unit starts the agent by itself", path);
 }
