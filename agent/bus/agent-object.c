@@ -52,15 +52,6 @@ void cs_bus_agent_get_modules(
     dbus_message_iter_close_container(value, &array);
 }
 
-static void finish_empty(struct cs_bus_call *call, const struct cs_reply *reply)
-{
-    call->request = NULL;
-    if (reply->code < 0)
-        cs_bus_call_fail(call, reply->code, reply->text);
-    else
-        cs_bus_call_finish(call, cs_bus_call_reply(call));
-}
-
 static void on_resolved(void *user, const struct cs_reply *reply)
 {
     struct cs_bus_call *call = user;
@@ -69,7 +60,7 @@ static void on_resolved(void *user, const struct cs_reply *reply)
     DBusMessage *answer;
 
     if (reply->code < 0) {
-        finish_empty(call, reply);
+        cs_bus_call_done(call, reply);
         return;
     }
     call->request = NULL;
@@ -241,7 +232,7 @@ static void on_ready_to_find(void *user, const struct cs_reply *reply)
     struct cs_bus_call *call = user;
 
     if (reply->code < 0) {
-        finish_empty(call, reply);
+        cs_bus_call_done(call, reply);
         return;
     }
     call->request = NULL;
@@ -263,7 +254,7 @@ static void on_locked(void *user, const struct cs_reply *reply)
     DBusMessageIter iter, array;
 
     if (reply->code < 0) {
-        finish_empty(call, reply);
+        cs_bus_call_done(call, reply);
         return;
     }
     call->request = NULL;
@@ -310,14 +301,9 @@ void cs_bus_agent_lock(struct cs_bus_call *call)
         cs_request_lock(request, &m);
 }
 
-static void on_refreshed(void *user, const struct cs_reply *reply)
-{
-    finish_empty(user, reply);
-}
-
 void cs_bus_agent_refresh(struct cs_bus_call *call)
 {
-    struct cs_request *request = cs_bus_call_request(call, on_refreshed);
+    struct cs_request *request = cs_bus_call_request(call, cs_bus_call_done);
 
     if (request)
         cs_request_refresh(request);

@@ -69,6 +69,17 @@ void cs_bus_call_fail(struct cs_bus_call *call, int code, const char *text)
     cs_bus_call_refuse(call, cs_error_dbus_name(code), text && *text ? text : cs_error_text(code));
 }
 
+void cs_bus_call_done(void *user, const struct cs_reply *reply)
+{
+    struct cs_bus_call *call = user;
+
+    call->request = NULL;
+    if (reply->code < 0)
+        cs_bus_call_fail(call, reply->code, reply->text);
+    else
+        cs_bus_call_finish(call, cs_bus_call_reply(call));
+}
+
 struct cs_request *cs_bus_call_request(struct cs_bus_call *call, cs_request_reply *on_reply)
 {
     int r = cs_request_new((struct cs_service *)call->place->service, &call->sender->caller,

@@ -33,6 +33,10 @@ void cs_bus_call_finish(struct cs_bus_call *call, DBusMessage *reply);
 void cs_bus_call_fail(struct cs_bus_call *call, int code, const char *text);
 void cs_bus_call_refuse(struct cs_bus_call *call, const char *error, const char *text);
 
+/* A cs_request_reply for calls that return nothing: answers the call, user, with success or error.
+ */
+void cs_bus_call_done(void *user, const struct cs_reply *reply);
+
 /* Makes the request that the call stands for; NULL, and answered, when there are too many. Its
  * reply comes to on_reply with the call. */
 struct cs_request *cs_bus_call_request(struct cs_bus_call *call, cs_request_reply *on_reply);

@@ -91,17 +91,6 @@ GETTER(keypad)
     cs_bus_put_bool(value, object->token->flags & CS_TOKEN_PROTECTED_PATH);
 }
 
-static void on_done(void *user, const struct cs_reply *reply)
-{
-    struct cs_bus_call *call = user;
-
-    call->request = NULL;
-    if (reply->code < 0)
-        cs_bus_call_fail(call, reply->code, reply->text);
-    else
-        cs_bus_call_finish(call, cs_bus_call_reply(call));
-}
-
 static bool read_environment(DBusMessageIter *variant, struct cs_environment *environment)
 {
     DBusMessageIter array;
@@ -168,7 +157,7 @@ static void unlock(struct cs_bus_call *call, uint8_t how, int fd)
     if (!cs_bus_call_object(call, &object))
         return;
     m.token = cs_bytes_of(object.token->uri);
-    request = cs_bus_call_request(call, on_done);
+    request = cs_bus_call_request(call, cs_bus_call_done);
     if (request)
         cs_request_unlock(request, &m, cs_steal_fd(&owned));
 }
@@ -206,7 +195,7 @@ void cs_bus_token_lock(struct cs_bus_call *call)
     if (!cs_bus_call_object(call, &object))
         return;
     m.token = cs_bytes_of(object.token->uri);
-    request = cs_bus_call_request(call, on_done);
+    request = cs_bus_call_request(call, cs_bus_call_done);
     if (request)
         cs_request_lock(request, &m);
 }
