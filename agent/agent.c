@@ -6,9 +6,9 @@
  */
 #include "agent.h"
 #include "bus/bus.h"
-#include "login.h"
+#include "request/login.h"
 #include "notify.h"
-#include "request.h"
+#include "request/request.h"
 #include "session/desktop.h"
 #include "base/log.h"
 #include "base/runtime.h"

@@ -3,7 +3,7 @@
 #ifndef CS_AGENT_AGENT_H
 #define CS_AGENT_AGENT_H
 
-#include "listener.h"
+#include "socket/listener.h"
 
 struct cs_agent_options {
     const char *config;  /* a file or directory in place of the usual ones, or NULL */

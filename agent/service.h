@@ -3,11 +3,11 @@
 #ifndef CS_AGENT_SERVICE_H
 #define CS_AGENT_SERVICE_H
 
-#include "absent.h"
-#include "change.h"
-#include "digest.h"
-#include "inventory.h"
-#include "supervisor.h"
+#include "inventory/absent.h"
+#include "inventory/change.h"
+#include "request/digest.h"
+#include "inventory/inventory.h"
+#include "hosts/supervisor.h"
 
 struct cs_login;
 struct cs_request;

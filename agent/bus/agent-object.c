@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* org.countersign.Agent1: the handlers of the agent's own object. */
 #include "bus/definition.h"
-#include "choice.h"
+#include "inventory/choice.h"
 
 #include <countersign/error.h>
 #include <string.h>

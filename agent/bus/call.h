@@ -5,7 +5,7 @@
 
 #include "bus/object.h"
 #include "bus/sender.h"
-#include "request.h"
+#include "request/request.h"
 
 struct cs_bus_call {
     TAILQ_ENTRY(cs_bus_call) link;

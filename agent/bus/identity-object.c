@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* org.countersign.Identity1: the handlers of identities. */
 #include "bus/definition.h"
-#include "chain.h"
+#include "inventory/chain.h"
 #include "base/cleanup.h"
 
 #include <countersign/error.h>

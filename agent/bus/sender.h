@@ -3,7 +3,7 @@
 #ifndef CS_AGENT_BUS_SENDER_H
 #define CS_AGENT_BUS_SENDER_H
 
-#include "caller.h"
+#include "socket/caller.h"
 
 #include <dbus/dbus.h>
 #include <stdbool.h>

@@ -5,7 +5,7 @@
  * may open it again. Called by what notices that a login is to end.
  */
 #include "session/lock.h"
-#include "login.h"
+#include "request/login.h"
 #include "base/log.h"
 
 #include <countersign/error.h>

@@ -2,7 +2,7 @@
 /* agent/config: any file gives a whole configuration, or a sentence that names the file. */
 #include "fuzz.h"
 
-#include "config.h"
+#include "config/config.h"
 
 #include <countersign/protocol.h>
 #include <string.h>

@@ -2,8 +2,8 @@
 /* agent/uri, agent/duration: what a client or a configuration gives as a name or a time. */
 #include "fuzz.h"
 
-#include "duration.h"
-#include "uri.h"
+#include "config/duration.h"
+#include "inventory/uri.h"
 
 #include <string.h>
 

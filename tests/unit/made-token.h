@@ -3,7 +3,7 @@
 #ifndef CS_TEST_MADE_TOKEN_H
 #define CS_TEST_MADE_TOKEN_H
 
-#include "inventory.h"
+#include "inventory/inventory.h"
 
 #include <openssl/evp.h>
 

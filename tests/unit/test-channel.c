@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent/channel: frames and descriptors over a socket on the loop. */
-#include "channel.h"
+#include "socket/channel.h"
 
 #include <countersign/error.h>
 #include <countersign/protocol.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent/choice: which identity suits a server, in which order, and why the others do not. */
-#include "choice.h"
+#include "inventory/choice.h"
 #include "base/cleanup.h"
 
 #include <countersign/error.h>

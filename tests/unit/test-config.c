@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent/config and settings: what files say, and where they are wrong. */
-#include "config.h"
+#include "config/config.h"
 #include "token-host/host-message.h"
 #include "base/wire.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent/identity, inventory, chain: what a token shows becomes identities, before a login and
  * after it. */
-#include "chain.h"
+#include "inventory/chain.h"
 #include "made-token.h"
 
 #include <countersign/error.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent/job: what a token host was asked; when it counts as hung. */
-#include "job.h"
+#include "hosts/job.h"
 
 #include <countersign/error.h>
 #include <setjmp.h>

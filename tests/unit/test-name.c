@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent/name and uri: what names stand for, and what is said about those that stand for nothing. */
 #include "made-token.h"
-#include "name.h"
+#include "inventory/name.h"
 #include "text.h"
 
 #include <countersign/error.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent/place: where the agent's socket may be, and what is done about what is there. */
-#include "place.h"
+#include "socket/place.h"
 
 #include <countersign/error.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent/registry and module: which modules p11-kit's files stand for. */
-#include "registry.h"
+#include "hosts/registry.h"
 
 #include <countersign/error.h>
 #include <ftw.h>

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * INI files. inih splits the lines; a reader in front of it counts them, refuses those that inih
+ * would cut, and keeps section headers whole (inih cuts them at 50 characters, which is less than
+ * a URI). A line that ends in a backslash goes on in the next one; an indented line is a line like
+ * any other.
+ */
+#include "config/settings.h"
+#include "text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct reading {
+    const char *path;
+    FILE *file;
+    int line;
+    bool goes_on;      /* this line is more of the one before */
+    bool will_go_on;   /* this line ended in a backslash */
+    char section[512]; /* of the lines that come */
+    char *raw;
+    size_t raw_size;
+    cs_settings_handler *handler;
+    void *user;
+    struct cs_fault *fault;
+    int error;
+};
+
+static int refuse(struct reading *reading, const char *what)
+{
+    if (reading->error == 0)
+        reading->error =
+            cs_fail(reading->fault, CS_ERR_CONFIG, "%s:%d: %s", reading->path, reading->line, what);
+    return reading->error;
+}
+
+static void note_section(struct reading *reading, const char *line)
+{
+    const char *end = strchr(line, ']');
+
+    if (!end)
+        refuse(reading, "the section header has no closing bracket: write [name]");
+    else if ((size_t)(end - line) >= sizeof(reading->section))
+        refuse(reading, "the section header is too long");
+    else
+        snprintf(
+            reading->section, sizeof(reading->section), "%.*s", (int)(end - line - 1), line + 1);
+}
+
+/* Without the line's end and the backslash that says that it goes on. */
+static char *trim(struct reading *reading, ssize_t n)
+{
+    char *line = reading->raw;
+
+    while (n > 0 && isspace((unsigned char)line[n - 1]))
+        n--;
+    reading->goes_on = reading->will_go_on;
+    reading->will_go_on = n > 0 && line[n - 1] == '\\';
+    if (reading->will_go_on)
+        n--;
+    line[n] = '\0';
+    while (isspace((unsigned char)*line))
+        line++;
+    for (char *c = line; *c; c++)
+        if (*c == '\t')
+            *c = ' ';
+    if (!cs_text_is_clean(cs_bytes_of(line)))
+        refuse(reading, "the line is not UTF-8, or has control characters in it");
+    return line;
+}
+
+/* What inih calls in place of fgets. */
+static char *read_line(char *out, int size, void *stream)
+{
+    struct reading *reading = stream;
+    const char *line;
+    ssize_t n;
+
+    if (reading->error < 0 || size < 8)
+        return NULL;
+    n = getline(&reading->raw, &reading->raw_size, reading->file);
+    if (n < 0)
+        return NULL;
+    reading->line++;
+    line = trim(reading, n);
+    if (reading->error < 0)
+        return NULL;
+    if (strlen(line) + 4 > (size_t)size) {
+        refuse(reading, "the line is too long: end it in a backslash and go on in the next");
+        return NULL;
+    }
+    if (line[0] == '[' && !reading->goes_on)
+        note_section(reading, line);
+    /* White space at the front is what tells inih that a value goes on. */
+    snprintf(out, (size_t)size, "%s%s\n", reading->goes_on ? " " : "", line);
+    return out;
+}
+
+static int take_setting(void *user, const char *section, const char *name, const char *value)
+{
+    struct reading *reading = user;
+    struct cs_setting setting = {
+        .file = reading->path,
+        .line = reading->line,
+        .section = reading->section,
+        .name = name,
+        .value = value,
+        .goes_on = reading->goes_on,
+    };
+
+    (void)section;
+    if (reading->error == 0)
+        reading->error = reading->handler(reading->user, &setting, reading->fault);
+    return reading->error == 0;
+}
+
+int cs_settings_read(
+    const char *path, cs_settings_handler *handler, void *user, struct cs_fault *fault)
+{
+    struct reading reading = {.path = path, .handler = handler, .user = user, .fault = fault};
+    int line;
+
+    reading.file = fopen(path, "re");
+    if (!reading.file && errno == ENOENT)
+        return CS_ERR_NOT_FOUND;
+    if (!reading.file)
+        return cs_fail(fault, CS_ERR_CONFIG, "cannot read %s: %s", path, strerror(errno));
+    line = ini_parse_stream(read_line, &reading, take_setting, &reading);
+    fclose(reading.file);
+    free(reading.raw);
+    if (reading.error == 0 && line > 0) {
+        reading.line = line;
+        refuse(&reading, "this is neither a [section] nor a setting: write name = value");
+    }
+    if (reading.error == 0 && line < 0)
+        return cs_fail(fault, CS_ERR_CONFIG, "cannot read %s", path);
+    return reading.error;
+}
+
+int cs_settings_boolean(const char *value, bool *valuep)
+{
+    static const char *const yes[] = {"yes", "true", "on", "1"};
+    static const char *const no[] = {"no", "false", "off", "0"};
+
+    for (size_t i = 0; i < 4; i++) {
+        if (strcasecmp(value, yes[i]) == 0 || strcasecmp(value, no[i]) == 0) {
+            *valuep = strcasecmp(value, yes[i]) == 0;
+            return 0;
+        }
+    }
+    return CS_ERR_INVALID;
+}

@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A token host. It runs the vendor's code, so everything it does is expected of it: it may die,
+ * hang, or say what it should not. Then it is killed with all it started, reaped, its jobs fail,
+ * its tokens vanish, and it is started anew after a delay that grows. Invariant: a new process is
+ * started only when the one before is reaped and its socket closed. The supervisor owns all hosts.
+ */
+#include "hosts/host.h"
+#include "hosts/job.h"
+#include "hosts/report.h"
+#include "base/log.h"
+
+#include <countersign/error.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define HOST_FD 3 /* the host's end of the socketpair */
+#define TICK 1000 /* how often deadlines are looked at while there are any */
+
+struct cs_host {
+    const struct cs_host_setting *setting;
+    const struct cs_module *module;
+    enum cs_host_state state;
+    bool stopping;
+    bool settled;
+    uint64_t settle_until; /* clients wait for the first scan until then */
+    uint64_t started;
+    uv_process_t process;
+    bool process_alive; /* not reaped */
+    bool process_open;  /* its handle is */
+    struct cs_channel channel;
+    bool channel_open;
+    uv_timer_t restart; /* or, while the process lives, its end */
+    uv_timer_t tick;
+    struct cs_jobs jobs;
+    struct cs_reports reports;
+    uint32_t restarts;
+    unsigned delay; /* before the next start */
+    char error[CS_TEXT_MAX];
+};
+
+static void start(struct cs_host *host);
+static void fail(struct cs_host *host, const char *why);
+
+static uint64_t now(const struct cs_host *host)
+{
+    return uv_now(host->setting->loop);
+}
+
+static void tell(struct cs_host *host)
+{
+    host->setting->changed(host->setting->user);
+}
+
+/* The life of the process */
+
+static void kill_group(struct cs_host *host)
+{
+    /* It leads a group of its own, in which its prompts are. */
+    if (host->process_alive && kill(-host->process.pid, SIGKILL) < 0)
+        uv_process_kill(&host->process, SIGKILL);
+}
+
+static void on_restart(uv_timer_t *timer)
+{
+    struct cs_host *host = timer->data;
+
+    if (host->process_alive)
+        kill_group(host);
+    else
+        start(host);
+}
+
+/* What comes after the end: a new start, or nothing more. */
+static void go_on(struct cs_host *host)
+{
+    if (host->process_open || host->channel_open)
+        return;
+    if (host->stopping) {
+        host->state = CS_HOST_STATE_STOPPED;
+        uv_timer_stop(&host->restart);
+        tell(host);
+        return;
+    }
+    uv_timer_start(&host->restart, on_restart, host->delay, 0);
+}
+
+static void on_process_closed(uv_handle_t *handle)
+{
+    struct cs_host *host = handle->data;
+
+    host->process_open = false;
+    go_on(host);
+}
+
+static void on_process_exit(uv_process_t *process, int64_t status, int signal)
+{
+    struct cs_host *host = process->data;
+    char why[CS_TEXT_MAX];
+
+    host->process_alive = false;
+    kill(-process->pid, SIGKILL); /* what it left behind */
+    if (signal)
+        snprintf(why, sizeof(why), "it was killed by signal %d (%s)", signal, strsignal(signal));
+    else
+        snprintf(why, sizeof(why), "it ended with status %d", (int)status);
+    fail(host, why);
+    uv_close((uv_handle_t *)process, on_process_closed);
+}
+
+/* The first delay is short, for a module that died of one bad call; then they grow. */
+static void grow_delay(struct cs_host *host)
+{
+    bool healthy = host->state == CS_HOST_STATE_RUNNING &&
+                   now(host) - host->started > CS_LIMIT_HOST_HEALTHY_TIME;
+
+    if (host->delay == 0 || healthy)
+        host->delay = CS_LIMIT_RESTART_DELAY_FIRST;
+    else if (host->delay < CS_LIMIT_RESTART_DELAY_SECOND)
+        host->delay = CS_LIMIT_RESTART_DELAY_SECOND;
+    else if (host->delay < CS_LIMIT_RESTART_DELAY_MAX / 2)
+        host->delay *= 2;
+    else
+        host->delay = CS_LIMIT_RESTART_DELAY_MAX;
+}
+
+/* Ends this life of the host, once. The reason that came first is the one to tell. */
+static void fail(struct cs_host *host, const char *why)
+{
+    char text[CS_TEXT_MAX + 160];
+    bool was_running = host->state == CS_HOST_STATE_RUNNING;
+
+    if (host->state != CS_HOST_STATE_STARTING && !was_running)
+        return;
+    grow_delay(host);
+    host->state = CS_HOST_STATE_FAILED;
+    if (!host->error[0])
+        snprintf(host->error, sizeof(host->error), "%s", why);
+    if (!host->stopping)
+        cs_warn("module '%s' failed: %s; next start in %u ms", host->module->name, host->error,
+            host->delay);
+    /* Clients wait for a host that comes back at once, not for one that keeps failing. */
+    if (was_running)
+        host->settle_until = now(host) + CS_LIMIT_FIRST_SCAN_TIME;
+    host->settled = host->stopping || host->delay > CS_LIMIT_RESTART_DELAY_FIRST;
+    kill_group(host);
+    if (host->channel_open)
+        cs_channel_close(&host->channel);
+    cs_reports_drop(&host->reports);
+    snprintf(text, sizeof(text),
+        "module '%s' failed (%s): 'countersign status' shows when it is back", host->module->name,
+        host->error);
+    cs_jobs_fail(&host->jobs, CS_ERR_MODULE_FAILED, text);
+    tell(host);
+}
+
+/* The talk */
+
+static int take_ready(struct cs_host *host, struct cs_bytes body)
+{
+    struct cs_host_ready m;
+    char manufacturer[CS_TEXT_MAX], description[CS_TEXT_MAX];
+
+    if (cs_host_ready_get(body, &m) < 0)
+        return CS_ERR_PROTOCOL;
+    cs_info("module '%s' is loaded: %s, %s", host->module->name,
+        cs_text_clean(m.description, description, sizeof(description)),
+        cs_text_clean(m.manufacturer, manufacturer, sizeof(manufacturer)));
+    return 0;
+}
+
+static int take_scanned(struct cs_host *host, struct cs_bytes body)
+{
+    if (body.len > 0 || host->state != CS_HOST_STATE_STARTING)
+        return CS_ERR_PROTOCOL;
+    host->state = CS_HOST_STATE_RUNNING;
+    host->settled = true;
+    host->error[0] = '\0';
+    tell(host);
+    return 0;
+}
+
+static int take_signed(struct cs_host *host, struct cs_job *job, struct cs_bytes body)
+{
+    struct cs_msg_signed m;
+    struct cs_answer answer = {.text = ""};
+
+    if (!job || job->type != CS_HOST_SIGN || cs_msg_signed_get(body, &m) < 0)
+        return CS_ERR_PROTOCOL;
+    answer.signature = m.signature;
+    cs_jobs_answer(&host->jobs, job, &answer);
+    return 0;
+}
+
+static int take_done(struct cs_host *host, struct cs_job *job, struct cs_bytes body)
+{
+    const struct cs_answer answer = {.text = ""};
+
+    if (!job || job->type == CS_HOST_SIGN || body.len > 0)
+        return CS_ERR_PROTOCOL;
+    cs_jobs_answer(&host->jobs, job, &answer);
+    return 0;
+}
+
+/* With id 0: why it is about to give up. */
+static int take_failed(struct cs_host *host, uint32_t id, struct cs_job *job, struct cs_bytes body)
+{
+    struct cs_host_failed m;
+    struct cs_answer answer;
+    char text[1024];
+
+    if (cs_host_failed_get(body, &m) < 0 || (!job && id != 0))
+        return CS_ERR_PROTOCOL;
+    cs_text_clean(m.text, text, sizeof(text));
+    if (!job) {
+        snprintf(
+            host->error, sizeof(host->error), "%.200s", text[0] ? text : cs_error_text(m.code));
+        return 0;
+    }
+    answer = (struct cs_answer){.code = cs_error_from_wire((unsigned)-m.code)};
+    answer.text = text[0] ? text : cs_error_text(answer.code);
+    cs_jobs_answer(&host->jobs, job, &answer);
+    return 0;
+}
+
+static int take_frame(struct cs_host *host, const struct cs_frame *frame)
+{
+    struct cs_job *job = cs_jobs_find(&host->jobs, frame->id);
+    bool answer = frame->type == CS_HOST_SIGNED || frame->type == CS_HOST_DONE ||
+                  frame->type == CS_HOST_FAILED;
+
+    if (answer)
+        host->jobs.last_answer = now(host);
+    else if (frame->id != 0)
+        return CS_ERR_PROTOCOL;
+    switch (frame->type) {
+    case CS_HOST_SIGNED:
+        return take_signed(host, job, frame->body);
+    case CS_HOST_DONE:
+        return take_done(host, job, frame->body);
+    case CS_HOST_FAILED:
+        return take_failed(host, frame->id, job, frame->body);
+    case CS_HOST_READY:
+        return take_ready(host, frame->body);
+    case CS_HOST_SCANNED:
+        return take_scanned(host, frame->body);
+    default:
+        return cs_reports_take(&host->reports, frame);
+    }
+}
+
+static void on_frame(void *user, const struct cs_frame *frame)
+{
+    struct cs_host *host = user;
+    int r = take_frame(host, frame);
+    char why[CS_TEXT_MAX];
+
+    if (r == 0)
+        return;
+    snprintf(why, sizeof(why), "its host broke the rules with message %#x (%s)", frame->type,
+        cs_error_text(r));
+    fail(host, why);
+}
+
+static void on_end(void *user, int code)
+{
+    struct cs_host *host = user;
+
+    if (code < 0 && code != CS_ERR_CLOSED) {
+        fail(host, "its host broke the framing");
+        return;
+    }
+    /* The exit status says more, and is about to come; if not, the host is of no use and killed. */
+    cs_channel_close(&host->channel);
+    uv_timer_start(&host->restart, on_restart, CS_LIMIT_HOST_EXIT_TIME, 0);
+}
+
+static void on_channel_closed(void *user)
+{
+    struct cs_host *host = user;
+
+    host->channel_open = false;
+    go_on(host);
+}
+
+static const struct cs_channel_events channel_events = {
+    .frame = on_frame,
+    .end = on_end,
+    .closed = on_channel_closed,
+};
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct cs_host *host = timer->data;
+
+    if (host->state == CS_HOST_STATE_STARTING &&
+        now(host) - host->started > CS_LIMIT_HOST_START_TIME)
+        fail(host, "it did not report its tokens in time");
+    else if (cs_jobs_overdue(&host->jobs, now(host)))
+        fail(host, "it hung");
+    else if (!host->settled && now(host) >= host->settle_until) {
+        host->settled = true;
+        tell(host);
+    }
+    if (host->state != CS_HOST_STATE_STARTING && host->settled && cs_jobs_is_empty(&host->jobs))
+        uv_timer_stop(timer);
+}
+
+/* The start */
+
+static void configure(struct cs_host *host)
+{
+    const struct cs_host_setting *setting = host->setting;
+    CS_AUTO(cs_buf_deinit) struct cs_buf buf = CS_BUF_INIT(CS_FRAME_HEADER + CS_FRAME_MAX);
+
+    if (cs_config_put(setting->config, setting->prompt_program, &buf) < 0)
+        cs_error("module '%s' cannot be told how to log in: the configuration is too large",
+            host->module->name);
+    cs_channel_send(&host->channel, cs_buf_bytes(&buf), -1);
+}
+
+static int spawn(struct cs_host *host, int fd)
+{
+    char *argv[] = {(char *)host->setting->program, (char *)"--name", host->module->name,
+        (char *)"--module", host->module->path, (char *)"--hot-plug",
+        (char *)cs_config_hot_plug(host->setting->config, host->module->name), NULL, NULL, NULL};
+    uv_stdio_container_t stdio[HOST_FD + 1] = {
+        {.flags = UV_IGNORE},
+        {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
+        {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
+        {.flags = UV_INHERIT_FD, .data.fd = fd},
+    };
+    const uv_process_options_t options = {
+        .exit_cb = on_process_exit,
+        .file = host->setting->program,
+        .args = argv,
+        /* A session of its own: it is no part of the terminal's job that the agent may be. */
+        .flags = UV_PROCESS_DETACHED,
+        .stdio = stdio,
+        .stdio_count = HOST_FD + 1,
+    };
+    int r;
+
+    if (host->module->init_args) {
+        argv[7] = (char *)"--init-args";
+        argv[8] = host->module->init_args;
+    }
+    r = uv_spawn(host->setting->loop, &host->process, &options);
+    host->process.data = host;
+    host->process_open = true; /* the handle counts even when it failed */
+    host->process_alive = r == 0;
+    return r;
+}
+
+static void start(struct cs_host *host)
+{
+    CS_AUTO(cs_closep) int theirs = -1;
+    char why[CS_TEXT_MAX];
+    int pair[2];
+    int r;
+
+    host->state = CS_HOST_STATE_STARTING;
+    host->started = now(host);
+    if (host->restarts++ > 0)
+        cs_info("module '%s' is started anew", host->module->name);
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+        fail(host, strerror(errno));
+        go_on(host);
+        return;
+    }
+    theirs = pair[1];
+    r = spawn(host, theirs);
+    if (r < 0) {
+        close(pair[0]);
+        snprintf(why, sizeof(why), "cannot run %s: %s", host->setting->program, uv_strerror(r));
+        fail(host, why);
+        uv_close((uv_handle_t *)&host->process, on_process_closed);
+        return;
+    }
+    if (cs_channel_init(&host->channel, host->setting->loop, pair[0], CS_LIMIT_HOST_OUTPUT,
+            &channel_events, host) < 0) {
+        fail(host, "no socket to its host");
+        return;
+    }
+    host->channel_open = true;
+    uv_timer_start(&host->tick, on_tick, TICK, TICK);
+    configure(host);
+}
+
+int cs_host_new(const struct cs_host_setting *setting, const struct cs_module *module,
+    unsigned order, struct cs_host **hostp)
+{
+    struct cs_host *host = calloc(1, sizeof(*host));
+
+    if (!host)
+        return CS_ERR_MEMORY;
+    host->setting = setting;
+    host->module = module;
+    host->reports = (struct cs_reports){
+        .host = host, .module = module->name, .order = order, .inventory = setting->inventory};
+    cs_jobs_init(&host->jobs);
+    uv_timer_init(setting->loop, &host->restart);
+    uv_timer_init(setting->loop, &host->tick);
+    host->restart.data = host;
+    host->tick.data = host;
+    *hostp = host;
+    return 0;
+}
+
+static void on_tick_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+static void on_restart_closed(uv_handle_t *handle)
+{
+    struct cs_host *host = handle->data;
+
+    uv_close((uv_handle_t *)&host->tick, on_tick_closed);
+}
+
+/* The loop must turn once more for the memory to be free. */
+void cs_host_free(struct cs_host *host)
+{
+    if (host)
+        uv_close((uv_handle_t *)&host->restart, on_restart_closed);
+}
+
+void cs_host_start(struct cs_host *host)
+{
+    host->settle_until = now(host) + CS_LIMIT_FIRST_SCAN_TIME;
+    start(host);
+}
+
+void cs_host_stop(struct cs_host *host)
+{
+    if (host->stopping)
+        return;
+    host->stopping = true;
+    host->settled = true;
+    uv_timer_stop(&host->tick);
+    cs_jobs_fail(&host->jobs, CS_ERR_CLOSED, "the agent is stopping");
+    if (!host->process_open && !host->channel_open) {
+        go_on(host);
+        return;
+    }
+    if (host->channel_open)
+        cs_channel_close(&host->channel);
+    uv_timer_start(&host->restart, on_restart, CS_LIMIT_HOST_STOP_TIME, 0);
+}
+
+/* What others see */
+
+enum cs_host_state cs_host_get_state(const struct cs_host *host)
+{
+    return host->state;
+}
+
+bool cs_host_is_settled(const struct cs_host *host)
+{
+    return host->settled;
+}
+
+const char *cs_host_name(const struct cs_host *host)
+{
+    return host->module->name;
+}
+
+void cs_host_describe(const struct cs_host *host, struct cs_msg_module *m)
+{
+    static const char *const states[] = {
+        [CS_HOST_STATE_STOPPED] = "failed",
+        [CS_HOST_STATE_STARTING] = "starting",
+        [CS_HOST_STATE_RUNNING] = "running",
+        [CS_HOST_STATE_FAILED] = "failed",
+    };
+
+    *m = (struct cs_msg_module){
+        .name = cs_bytes_of(host->module->name),
+        .path = cs_bytes_of(host->module->path),
+        .state = cs_bytes_of(states[host->state]),
+        .pid = host->process_alive ? (uint32_t)host->process.pid : 0,
+        .restarts = host->restarts > 0 ? host->restarts - 1 : 0,
+        .error = cs_bytes_of(host->error),
+    };
+}
+
+/* Jobs */
+
+static int ask(struct cs_host *host, const struct cs_host_question *question, const int *fds,
+    size_t n_fds, struct cs_job **jobp)
+{
+    CS_AUTO(cs_buf_deinit) struct cs_buf buf = CS_BUF_INIT(CS_FRAME_HEADER + CS_FRAME_MAX);
+    struct cs_job *job;
+    int r;
+
+    /* When it has closed its socket and is about to end, the job fails with the reason for that. */
+    if (host->stopping ||
+        (host->state != CS_HOST_STATE_STARTING && host->state != CS_HOST_STATE_RUNNING))
+        return CS_ERR_MODULE_FAILED;
+    job = cs_jobs_add(&host->jobs, host);
+    if (!job)
+        return CS_ERR_MEMORY;
+    r = cs_job_put(job, question, &buf);
+    if (r < 0) {
+        cs_jobs_answer(&host->jobs, job, NULL);
+        return r;
+    }
+    job->asked = now(host);
+    cs_channel_send_with(&host->channel, cs_buf_bytes(&buf), fds, n_fds);
+    if (!uv_is_active((uv_handle_t *)&host->tick))
+        uv_timer_start(&host->tick, on_tick, TICK, TICK);
+    *jobp = job;
+    return 0;
+}
+
+int cs_host_ask(struct cs_host *host, const struct cs_host_question *question, cs_job_done *done,
+    void *user, struct cs_job **jobp)
+{
+    const int *fds = question->fds ? question->fds : &question->fd;
+    size_t n_fds = question->fds ? 2 : question->fd >= 0 ? 1 : 0;
+    int r = ask(host, question, fds, n_fds, jobp);
+
+    if (r < 0) {
+        for (size_t i = 0; i < n_fds; i++)
+            close(fds[i]);
+        return r;
+    }
+    (*jobp)->done = done;
+    (*jobp)->user = user;
+    return 0;
+}
+
+void cs_job_cancel(struct cs_job *job)
+{
+    CS_AUTO(cs_buf_deinit) struct cs_buf buf = CS_BUF_INIT(64);
+    size_t at;
+
+    if (job->cancelled || !job->host->channel_open)
+        return;
+    job->cancelled = true;
+    at = cs_frame_begin(&buf, CS_HOST_CANCEL, 0);
+    cs_host_number_put(&buf, job->id);
+    if (cs_frame_end(&buf, at) == 0)
+        cs_channel_send(&job->host->channel, cs_buf_bytes(&buf), -1);
+}
+
+void cs_job_forget(struct cs_job *job)
+{
+    job->done = NULL;
+}
+
+void cs_job_abandon(struct cs_job *job)
+{
+    cs_job_forget(job);
+    cs_job_cancel(job);
+}

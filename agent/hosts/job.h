@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a token host was asked and has not answered. */
+#ifndef CS_AGENT_JOB_H
+#define CS_AGENT_JOB_H
+
+#include "hosts/host.h"
+
+struct cs_job {
+    TAILQ_ENTRY(cs_job) link;
+    struct cs_host *host;
+    uint32_t id;
+    enum cs_host_message_type type;
+    uint64_t asked; /* on the loop's clock */
+    uint64_t limit;
+    bool at_reader;
+    bool cancelled;
+    cs_job_done *done; /* NULL when nobody waits any more */
+    void *user;
+};
+
+struct cs_jobs {
+    TAILQ_HEAD(cs_job_list, cs_job) list; /* in the order they were asked */
+    uint32_t last_id;
+    uint64_t last_answer; /* when the host last answered any */
+};
+
+void cs_jobs_init(struct cs_jobs *jobs);
+struct cs_job *cs_jobs_add(struct cs_jobs *jobs, struct cs_host *host);
+/* Writes the frame that asks. */
+int cs_job_put(struct cs_job *job, const struct cs_host_question *question, struct cs_buf *buf);
+struct cs_job *cs_jobs_find(const struct cs_jobs *jobs, uint32_t id);
+bool cs_jobs_is_empty(const struct cs_jobs *jobs);
+/* Takes the job out and tells who waits. */
+void cs_jobs_answer(struct cs_jobs *jobs, struct cs_job *job, const struct cs_answer *answer);
+void cs_jobs_fail(struct cs_jobs *jobs, int code, const char *text);
+/* A job that shows that the host hangs, or NULL. */
+const struct cs_job *cs_jobs_overdue(const struct cs_jobs *jobs, uint64_t now);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which modules to drive. The list is made once, at the start; it comes from files of the user and
+ * of root alone, never from a client.
+ */
+#include "hosts/module.h"
+#include "limit.h"
+#include "hosts/registry.h"
+#include "base/log.h"
+
+#include <limits.h>
+#include <string.h>
+
+/* Two names of one file are one module: its tokens must not be there twice. */
+static bool has_path(const struct cs_modules *modules, const char *path)
+{
+    char ours[PATH_MAX], other[PATH_MAX];
+
+    if (!realpath(path, ours))
+        return false;
+    for (size_t i = 0; i < modules->n; i++)
+        if (realpath(modules->list[i].path, other) && strcmp(ours, other) == 0)
+            return true;
+    return false;
+}
+
+int cs_modules_add(
+    struct cs_modules *modules, const char *name, const char *path, const char *init_args)
+{
+    struct cs_module module = {0};
+    struct cs_module *list;
+
+    if (has_path(modules, path)) {
+        cs_info("module '%s' is left out: %s is there under another name", name, path);
+        return 0;
+    }
+    if (modules->n >= CS_LIMIT_MODULES) {
+        cs_warn("module '%s' is left out: there are %d already", name, CS_LIMIT_MODULES);
+        return 0;
+    }
+    list = reallocarray(modules->list, modules->n + 1, sizeof(*list));
+    if (!list)
+        return CS_ERR_MEMORY;
+    modules->list = list;
+    module.name = strdup(name);
+    module.path = strdup(path);
+    module.init_args = init_args && *init_args ? strdup(init_args) : NULL;
+    list[modules->n++] = module;
+    if (!module.name || !module.path || (init_args && *init_args && !module.init_args))
+        return CS_ERR_MEMORY;
+    return 0;
+}
+
+void cs_modules_deinit(struct cs_modules *modules)
+{
+    for (size_t i = 0; i < modules->n; i++) {
+        free(modules->list[i].name);
+        free(modules->list[i].path);
+        free(modules->list[i].init_args);
+    }
+    free(modules->list);
+    *modules = (struct cs_modules){0};
+}
+
+int cs_modules_find(
+    const struct cs_config *config, struct cs_modules *modules, struct cs_fault *fault)
+{
+    if (config->n_modules == 0)
+        return cs_registry_read(&cs_registry_usual, modules, fault);
+    for (size_t i = 0; i < config->n_modules; i++) {
+        const struct cs_config_module *module = &config->modules[i];
+        int r = cs_modules_add(modules, module->name, module->path, module->init_args);
+
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}

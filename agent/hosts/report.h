@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a token host reports of its tokens, judged and put into the inventory. */
+#ifndef CS_AGENT_REPORT_H
+#define CS_AGENT_REPORT_H
+
+#include "inventory/inventory.h"
+#include "base/wire.h"
+
+struct cs_reports {
+    struct cs_host *host;
+    const char *module;
+    unsigned order;
+    struct cs_inventory *inventory;
+    size_t n_begun;
+    struct cs_token *begun[CS_LIMIT_TOKENS_PER_HOST]; /* not yet whole */
+    size_t n_tokens;
+};
+
+/* TOKEN_BEGIN to TOKEN_GONE. A code less than 0 when the host broke the rules. */
+int cs_reports_take(struct cs_reports *reports, const struct cs_frame *frame);
+/* The host is gone, and so are its tokens. */
+void cs_reports_drop(struct cs_reports *reports);
+
+#endif

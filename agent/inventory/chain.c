@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Chains. Issuers are looked for among the certificates of all tokens. The root is left out: who
+ * trusts it has it (RFC 8446, 4.4.2). Called when a name
+ * is resolved and when an identity is chosen for a server.
+ */
+#include "inventory/chain.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+static bool issued(const struct cs_object *issuer, const struct cs_object *subject)
+{
+    bool ok = X509_check_issued(issuer->x509, subject->x509) == X509_V_OK &&
+              X509_verify(subject->x509, X509_get0_pubkey(issuer->x509)) == 1;
+
+    ERR_clear_error();
+    return ok;
+}
+
+static const struct cs_object *find_issuer(
+    const struct cs_inventory *inventory, const struct cs_object *subject, time_t now)
+{
+    const struct cs_object *best = NULL;
+
+    for (size_t i = 0; i < inventory->n_tokens; i++)
+        for (size_t j = 0; j < inventory->tokens[i]->n_objects; j++) {
+            const struct cs_object *object = inventory->tokens[i]->objects[j];
+
+            if (object->class != CS_HOST_CERTIFICATE || X509_check_ca(object->x509) == 0 ||
+                (best && !cs_object_is_better(object, best, now)) || !issued(object, subject))
+                continue;
+            best = object;
+        }
+    return best;
+}
+
+size_t cs_chain_build(const struct cs_inventory *inventory, const struct cs_object *leaf,
+    time_t now, const struct cs_object **chain, size_t max)
+{
+    const struct cs_object *at = leaf;
+    size_t n = 0;
+
+    while (at && n < max) {
+        if (n > 0 && at->self_issued)
+            break;
+        chain[n++] = at;
+        at = at->self_issued ? NULL : find_issuer(inventory, at, now);
+    }
+    return n;
+}
+
+uint32_t cs_chain_put(const struct cs_inventory *inventory, const struct cs_object *leaf,
+    time_t now, struct cs_buf *buf)
+{
+    const struct cs_object *chain[CS_LIMIT_CHAIN];
+    size_t n = cs_chain_build(inventory, leaf, now, chain, CS_LIMIT_CHAIN);
+
+    for (size_t i = 0; i < n; i++)
+        cs_buf_put_bytes(buf, chain[i]->value);
+    return (uint32_t)n;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The choice of an identity for a server. A certificate suits if it is valid now, may be used by a
+ * TLS client, its key can sign in a scheme the server takes, and it or a member of its chain was
+ * issued by someone the server named. Of several the one that expires last is taken, for it is the
+ * newest; the URI decides between equals, so that the answer does not change from call to call.
+ */
+#include "inventory/choice.h"
+#include "inventory/chain.h"
+#include "limit.h"
+
+#include <countersign/error.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+
+enum verdict {
+    SUITS,
+    NO_CERTIFICATE,
+    NOT_YET_VALID,
+    EXPIRED,
+    NOT_FOR_CLIENTS,
+    NO_SCHEME,
+    OTHER_ISSUER,
+};
+
+static const char *const reasons[] = {
+    [SUITS] = "suits",
+    [NO_CERTIFICATE] = "has no certificate",
+    [NOT_YET_VALID] = "is not valid yet",
+    [EXPIRED] = "has expired",
+    [NOT_FOR_CLIENTS] = "is not for TLS clients",
+    [NO_SCHEME] = "has a key that the server takes no signature of",
+    [OTHER_ISSUER] = "is not issued by any authority that the server accepts",
+};
+
+static bool scheme_suits(const struct cs_identity *identity, const struct cs_criteria *criteria)
+{
+    struct cs_reader reader = cs_reader_of(criteria->schemes);
+
+    while (reader.left >= 2)
+        if (cs_identity_can(identity, cs_get_u16(&reader)))
+            return true;
+    return criteria->schemes.len == 0;
+}
+
+static bool names_issuer(const struct cs_criteria *criteria, const struct cs_object *certificate)
+{
+    struct cs_reader reader = cs_reader_of(criteria->issuers);
+    bool found = false;
+
+    for (uint32_t i = 0; i < criteria->n_issuers && !found; i++) {
+        struct cs_bytes der = cs_get_bytes(&reader);
+        const unsigned char *at = der.data;
+        X509_NAME *name = d2i_X509_NAME(NULL, &at, (long)der.len);
+
+        found = name && X509_NAME_cmp(name, X509_get_issuer_name(certificate->x509)) == 0;
+        X509_NAME_free(name);
+    }
+    ERR_clear_error(); /* names of strangers that are none */
+    return found;
+}
+
+static bool issuer_suits(const struct cs_inventory *inventory, const struct cs_criteria *criteria,
+    const struct cs_object *leaf, time_t now)
+{
+    const struct cs_object *chain[CS_LIMIT_CHAIN];
+    size_t n;
+
+    if (criteria->n_issuers == 0)
+        return true;
+    n = cs_chain_build(inventory, leaf, now, chain, CS_LIMIT_CHAIN);
+    for (size_t i = 0; i < n; i++)
+        if (names_issuer(criteria, chain[i]))
+            return true;
+    return false;
+}
+
+static enum verdict judge(const struct cs_inventory *inventory, const struct cs_criteria *criteria,
+    const struct cs_identity *identity, const struct cs_object *certificate, time_t now)
+{
+    if (now < certificate->not_before)
+        return NOT_YET_VALID;
+    if (now > certificate->not_after)
+        return EXPIRED;
+    if (X509_check_purpose(certificate->x509, X509_PURPOSE_SSL_CLIENT, 0) != 1)
+        return NOT_FOR_CLIENTS;
+    if (!scheme_suits(identity, criteria))
+        return NO_SCHEME;
+    return issuer_suits(inventory, criteria, certificate, now) ? SUITS : OTHER_ISSUER;
+}
+
+/* Of an identity's certificates, best first, the one that comes furthest. */
+static enum verdict judge_identity(const struct cs_inventory *inventory,
+    const struct cs_criteria *criteria, const struct cs_identity *identity, time_t now,
+    const struct cs_object **certificatep)
+{
+    enum verdict furthest = NO_CERTIFICATE;
+
+    for (size_t i = 0; i < identity->n_certificates; i++) {
+        const struct cs_object *certificate = identity->certificates[i];
+        enum verdict verdict = judge(inventory, criteria, identity, certificate, now);
+
+        if (verdict == SUITS) {
+            if (furthest != SUITS || cs_object_is_better(certificate, *certificatep, now))
+                *certificatep = certificate;
+            furthest = SUITS;
+        } else if (furthest != SUITS && verdict > furthest) {
+            furthest = verdict;
+        }
+    }
+    return furthest;
+}
+
+static bool before(const struct cs_choice *a, const struct cs_choice *b)
+{
+    if (a->certificate->not_after != b->certificate->not_after)
+        return a->certificate->not_after > b->certificate->not_after;
+    return strcmp(a->identity->uri, b->identity->uri) < 0;
+}
+
+/* Keeps the choices sorted, and the best of them if there are too many. */
+static size_t insert(struct cs_choice *choices, size_t n, size_t max, struct cs_choice choice)
+{
+    size_t at = n;
+
+    while (at > 0 && before(&choice, &choices[at - 1]))
+        at--;
+    if (at == max)
+        return n;
+    if (n < max)
+        n++;
+    memmove(&choices[at + 1], &choices[at], (n - at - 1) * sizeof(*choices));
+    choices[at] = choice;
+    return n;
+}
+
+size_t cs_choice_list(const struct cs_inventory *inventory, const struct cs_criteria *criteria,
+    time_t now, struct cs_choice *choices, size_t max)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < inventory->n_identities; i++) {
+        struct cs_choice choice = {.identity = inventory->identities[i]};
+
+        if (judge_identity(inventory, criteria, choice.identity, now, &choice.certificate) == SUITS)
+            n = insert(choices, n, max, choice);
+    }
+    return n;
+}
+
+static void name_of(const struct cs_identity *identity, char *name, size_t size)
+{
+    cs_text_clean(identity->source->label, name, size);
+    if (!name[0])
+        snprintf(name, size, "%s", identity->uri);
+}
+
+int cs_choice_none(const struct cs_inventory *inventory, const struct cs_criteria *criteria,
+    time_t now, struct cs_fault *fault)
+{
+    char text[768] = "";
+    size_t len = 0;
+
+    if (inventory->n_identities == 0)
+        return cs_fail(fault, CS_ERR_NOT_FOUND,
+            "there is no identity on any token: 'countersign status' shows the tokens");
+    for (size_t i = 0; i < inventory->n_identities && i < CS_LIMIT_CANDIDATES; i++) {
+        const struct cs_object *certificate = NULL;
+        enum verdict verdict =
+            judge_identity(inventory, criteria, inventory->identities[i], now, &certificate);
+        char name[CS_TEXT_MAX];
+
+        name_of(inventory->identities[i], name, sizeof(name));
+        len += (size_t)snprintf(
+            text + len, sizeof(text) - len, "%s'%.64s' %s", i ? ", " : "", name, reasons[verdict]);
+        if (len >= sizeof(text) - 1)
+            break;
+    }
+    return cs_fail(fault, CS_ERR_NOT_FOUND, "no identity suits this server: %s", text);
+}
+
+void cs_choice_explain(const struct cs_choice *choices, size_t n,
+    const struct cs_criteria *criteria, char *text, size_t size)
+{
+    char name[CS_TEXT_MAX], host[CS_TEXT_MAX];
+
+    name_of(choices[0].identity, name, sizeof(name));
+    cs_text_clean(criteria->host, host, sizeof(host));
+    snprintf(text, size, "'%s' for %s: %s%s", name, host[0] ? host : "a server",
+        n > 1 ? "of several that suit it expires last" : "it is the only one that suits",
+        criteria->n_issuers ? "" : "; the server accepts any issuer");
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What there is. Hosts put and remove tokens; everything that answers clients reads. The rows of
+ * identities and certificates are made anew at every change, so that reading is a walk over an
+ * array. No pointer into a picture outlives a return to the loop.
+ */
+#include "inventory/inventory.h"
+#include "base/log.h"
+
+#include <countersign/error.h>
+#include <string.h>
+#include <time.h>
+
+void cs_inventory_init(struct cs_inventory *inventory)
+{
+    struct timespec now;
+
+    /* An agent that was started anew must not repeat a number of the one before. */
+    clock_gettime(CLOCK_REALTIME, &now);
+    *inventory = (struct cs_inventory){
+        .generation = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec};
+}
+
+void cs_inventory_deinit(struct cs_inventory *inventory)
+{
+    for (size_t i = 0; i < inventory->n_tokens; i++)
+        cs_token_free(inventory->tokens[i]);
+    free(inventory->tokens);
+    free(inventory->identities);
+    free(inventory->certificates);
+    *inventory = (struct cs_inventory){0};
+}
+
+/* Two modules may drive the same token, such as a card. */
+static bool has_identity(const struct cs_inventory *inventory, const struct cs_identity *identity)
+{
+    for (size_t i = 0; i < inventory->n_identities; i++)
+        if (memcmp(inventory->identities[i]->key->id, identity->key->id, CS_ID_SIZE) == 0 &&
+            cs_token_equal(inventory->identities[i]->token, identity->token))
+            return true;
+    return false;
+}
+
+static bool has_certificate(
+    const struct cs_inventory *inventory, const struct cs_plain_certificate *certificate)
+{
+    for (size_t i = 0; i < inventory->n_certificates; i++)
+        if (cs_bytes_equal(inventory->certificates[i].object->value, certificate->object->value) &&
+            cs_bytes_equal(inventory->certificates[i].object->label, certificate->object->label) &&
+            cs_bytes_equal(
+                inventory->certificates[i].object->cka_id, certificate->object->cka_id) &&
+            cs_token_equal(inventory->certificates[i].token, certificate->token))
+            return true;
+    return false;
+}
+
+static void add_rows_of(struct cs_inventory *inventory, const struct cs_token *token)
+{
+    for (size_t i = 0; i < token->n_identities; i++)
+        if (!has_identity(inventory, &token->identities[i]))
+            inventory->identities[inventory->n_identities++] = &token->identities[i];
+    for (size_t i = 0; i < token->n_objects; i++) {
+        struct cs_plain_certificate certificate = {token, token->objects[i]};
+
+        if (token->objects[i]->class == CS_HOST_CERTIFICATE &&
+            cs_token_is_plain(token, token->objects[i]) &&
+            !has_certificate(inventory, &certificate))
+            inventory->certificates[inventory->n_certificates++] = certificate;
+    }
+}
+
+static int by_order(const void *a, const void *b)
+{
+    const struct cs_token *x = *(struct cs_token *const *)a;
+    const struct cs_token *y = *(struct cs_token *const *)b;
+
+    if (x->order != y->order)
+        return x->order < y->order ? -1 : 1;
+    return x->slot < y->slot ? -1 : x->slot > y->slot;
+}
+
+static int make_rows(struct cs_inventory *inventory)
+{
+    size_t n_identities = 0, n_objects = 0;
+    const struct cs_identity **identities;
+    struct cs_plain_certificate *certificates;
+
+    inventory->generation++;
+    for (size_t i = 0; i < inventory->n_tokens; i++) {
+        n_identities += inventory->tokens[i]->n_identities;
+        n_objects += inventory->tokens[i]->n_objects;
+    }
+    free(inventory->identities);
+    free(inventory->certificates);
+    inventory->n_identities = inventory->n_certificates = 0;
+    identities = calloc(n_identities + 1, sizeof(struct cs_identity *));
+    certificates = calloc(n_objects + 1, sizeof(*certificates));
+    inventory->identities = identities;
+    inventory->certificates = certificates;
+    if (!identities || !certificates)
+        return CS_ERR_MEMORY;
+    if (inventory->n_tokens)
+        qsort(inventory->tokens, inventory->n_tokens, sizeof(struct cs_token *), by_order);
+    for (size_t i = 0; i < inventory->n_tokens; i++)
+        add_rows_of(inventory, inventory->tokens[i]);
+    return 0;
+}
+
+static void forget(struct cs_inventory *inventory, size_t at)
+{
+    cs_token_free(inventory->tokens[at]);
+    inventory->n_tokens--;
+    for (size_t i = at; i < inventory->n_tokens; i++)
+        inventory->tokens[i] = inventory->tokens[i + 1];
+}
+
+static size_t find(const struct cs_inventory *inventory, const struct cs_host *host, uint32_t slot)
+{
+    size_t i = 0;
+
+    while (i < inventory->n_tokens &&
+           (inventory->tokens[i]->host != host || inventory->tokens[i]->slot != slot))
+        i++;
+    return i;
+}
+
+struct cs_token *cs_inventory_token(
+    const struct cs_inventory *inventory, const struct cs_host *host, uint32_t slot)
+{
+    size_t at = find(inventory, host, slot);
+
+    return at < inventory->n_tokens ? inventory->tokens[at] : NULL;
+}
+
+int cs_inventory_put(struct cs_inventory *inventory, struct cs_token *token)
+{
+    CS_AUTO(cs_token_freep) struct cs_token *owned = token;
+    struct cs_token **tokens =
+        reallocarray(inventory->tokens, inventory->n_tokens + 1, sizeof(struct cs_token *));
+    size_t at;
+
+    if (!tokens)
+        return CS_ERR_MEMORY;
+    inventory->tokens = tokens;
+    at = find(inventory, token->host, token->slot);
+    if (at < inventory->n_tokens)
+        forget(inventory, at);
+    tokens[inventory->n_tokens++] = cs_steal(&owned);
+    return make_rows(inventory);
+}
+
+void cs_inventory_touch(struct cs_inventory *inventory)
+{
+    inventory->generation++;
+}
+
+void cs_inventory_remove(struct cs_inventory *inventory, const struct cs_host *host, uint32_t slot)
+{
+    size_t at = find(inventory, host, slot);
+
+    if (at == inventory->n_tokens)
+        return;
+    forget(inventory, at);
+    make_rows(inventory);
+}
+
+void cs_inventory_remove_host(struct cs_inventory *inventory, const struct cs_host *host)
+{
+    for (size_t i = inventory->n_tokens; i-- > 0;)
+        if (inventory->tokens[i]->host == host)
+            forget(inventory, i);
+    make_rows(inventory);
+}
+
+const struct cs_identity *cs_inventory_identity(
+    const struct cs_inventory *inventory, struct cs_bytes id)
+{
+    const struct cs_identity *first = NULL;
+
+    for (size_t i = 0; i < inventory->n_tokens; i++)
+        for (size_t j = 0; j < inventory->tokens[i]->n_identities; j++) {
+            const struct cs_identity *identity = &inventory->tokens[i]->identities[j];
+
+            if (!cs_bytes_equal(CS_BYTES(identity->key->id, CS_ID_SIZE), id))
+                continue;
+            if (!cs_token_is_locked(identity->token))
+                return identity;
+            if (!first)
+                first = identity;
+        }
+    return first;
+}

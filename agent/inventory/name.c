@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Names. An identity goes by the label and CKA_ID of any object it consists of, so that a name
+ * written down while the token was locked, from a certificate, holds when the private key shows
+ * under a label of its own. The same key on two tokens, or seen through two modules, counts once.
+ * Sentences about unknown and ambiguous names list what there is.
+ */
+#include "inventory/name.h"
+#include "text.h"
+#include "inventory/uri.h"
+
+#include <countersign/error.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+struct pattern {
+    const char *name;
+    P11KitUri *uri; /* NULL when the name is none */
+    bool keys;      /* the URI's type= lets a key be meant */
+    bool certificates;
+    bool only_certificates;
+    bool hex; /* it may be the beginning of an id */
+};
+
+static bool looks_like_id(const char *name)
+{
+    size_t len = strlen(name);
+
+    return len >= 8 && len <= 2 * CS_ID_SIZE && strspn(name, "0123456789abcdefABCDEF") == len;
+}
+
+static int parse(const char *name, struct pattern *pattern, struct cs_fault *fault)
+{
+    const CK_ATTRIBUTE *class;
+    CK_OBJECT_CLASS value;
+    int r;
+
+    *pattern = (struct pattern){.name = name, .keys = true, .certificates = true};
+    if (strncmp(name, "pkcs11:", 7) != 0) {
+        pattern->hex = looks_like_id(name);
+        return 0;
+    }
+    r = cs_uri_parse(name, &pattern->uri, fault);
+    if (r < 0)
+        return r;
+    class = p11_kit_uri_get_attribute(pattern->uri, CKA_CLASS);
+    if (class && class->ulValueLen == sizeof(value)) {
+        memcpy(&value, class->pValue, sizeof(value));
+        pattern->keys = value == CKO_PRIVATE_KEY || value == CKO_PUBLIC_KEY;
+        pattern->certificates = value == CKO_CERTIFICATE;
+        pattern->only_certificates = pattern->certificates;
+    }
+    return 0;
+}
+
+static bool fits_object(const struct pattern *pattern, const struct cs_object *object)
+{
+    if (pattern->uri)
+        return cs_uri_fits_object(pattern->uri, object);
+    return cs_bytes_equal(object->label, cs_bytes_of(pattern->name));
+}
+
+static bool fits_token(const struct pattern *pattern, const struct cs_token *token)
+{
+    return !pattern->uri || cs_uri_fits_token(pattern->uri, token);
+}
+
+static bool fits_id(const struct pattern *pattern, const struct cs_identity *identity)
+{
+    char id[2 * CS_ID_SIZE + 1];
+
+    if (!pattern->hex)
+        return false;
+    cs_text_hex(identity->key->id, CS_ID_SIZE, id);
+    return strncasecmp(id, pattern->name, strlen(pattern->name)) == 0;
+}
+
+static bool fits_identity(const struct pattern *pattern, const struct cs_identity *identity)
+{
+    const struct cs_token *token = identity->token;
+
+    if (fits_id(pattern, identity))
+        return true;
+    if (!fits_token(pattern, token) || (!pattern->keys && !pattern->only_certificates))
+        return false;
+    for (size_t i = 0; i < token->n_objects; i++) {
+        const struct cs_object *object = token->objects[i];
+
+        if (pattern->only_certificates && object->class != CS_HOST_CERTIFICATE)
+            continue;
+        if (cs_identity_has(identity, object) && fits_object(pattern, object))
+            return true;
+    }
+    return false;
+}
+
+/* The certificate that the name means, if it means one in particular, else the best. */
+static const struct cs_object *choose_leaf(
+    const struct pattern *pattern, const struct cs_identity *identity, time_t now)
+{
+    const struct cs_object *named = NULL;
+
+    for (size_t i = 0; i < identity->n_certificates; i++) {
+        const struct cs_object *certificate = identity->certificates[i];
+
+        if (fits_object(pattern, certificate) &&
+            (!named || cs_object_is_better(certificate, named, now)))
+            named = certificate;
+    }
+    return named ? named : cs_identity_best(identity, now);
+}
+
+/* How much of a name goes into a sentence: the query of a URI may hold a PIN. */
+static int shown(const char *name)
+{
+    size_t len = strncmp(name, "pkcs11:", 7) == 0 ? strcspn(name, "?") : strlen(name);
+
+    return len < 300 ? (int)len : 300;
+}
+
+/* A sentence that grows, with a list in it that ends where there is enough. */
+struct sentence {
+    char text[1000];
+    size_t n_listed;
+    size_t n_left_out;
+};
+
+static void append(struct sentence *sentence, const char *text)
+{
+    size_t at = strlen(sentence->text);
+
+    snprintf(sentence->text + at, sizeof(sentence->text) - at, "%s", text);
+}
+
+static void append_candidate(struct sentence *sentence, const char *uri, const uint8_t *id)
+{
+    char short_id[9];
+
+    /* Room must be left for the end of the sentence. */
+    if (sentence->n_listed >= CS_LIMIT_CANDIDATES ||
+        strlen(sentence->text) + strlen(uri) + 160 > sizeof(sentence->text)) {
+        sentence->n_left_out++;
+        return;
+    }
+    append(sentence, sentence->n_listed++ ? ", " : " ");
+    append(sentence, uri);
+    if (!id)
+        return;
+    append(sentence, " (");
+    append(sentence, cs_text_hex(id, 4, short_id));
+    append(sentence, ")");
+}
+
+static void append_left_out(struct sentence *sentence)
+{
+    char more[64];
+
+    if (sentence->n_left_out == 0)
+        return;
+    snprintf(more, sizeof(more), " and %zu more", sentence->n_left_out);
+    append(sentence, more);
+}
+
+/* A locked token may hide what the name means. */
+static const struct cs_token *find_hiding(
+    const struct cs_inventory *inventory, const struct pattern *pattern)
+{
+    for (size_t i = 0; i < inventory->n_tokens; i++)
+        if (cs_token_is_locked(inventory->tokens[i]) &&
+            (inventory->tokens[i]->flags & CS_TOKEN_INITIALIZED) &&
+            fits_token(pattern, inventory->tokens[i]))
+            return inventory->tokens[i];
+    return NULL;
+}
+
+static int say_not_found(const struct cs_inventory *inventory, const struct pattern *pattern,
+    enum cs_expect expect, struct cs_fault *fault)
+{
+    const char *what = expect == CS_EXPECT_CERTIFICATE ? "certificate" : "key";
+    const struct cs_token *hiding = find_hiding(inventory, pattern);
+    struct cs_fault locked = {0};
+    struct sentence sentence = {0};
+
+    snprintf(sentence.text, sizeof(sentence.text), "no %s fits '%.*s'", what, shown(pattern->name),
+        pattern->name);
+    if (hiding) {
+        cs_token_say_locked(hiding->name, &locked);
+        append(&sentence, "; but ");
+        append(&sentence, locked.text);
+    }
+    if (inventory->n_identities == 0) {
+        append(&sentence, inventory->n_tokens ? "; no token here has a key to show"
+                                              : "; there is no token: insert one");
+        return cs_fail(fault, CS_ERR_NOT_FOUND, "%s", sentence.text);
+    }
+    append(&sentence, "; there are:");
+    for (size_t i = 0; i < inventory->n_identities; i++)
+        append_candidate(
+            &sentence, inventory->identities[i]->uri, inventory->identities[i]->key->id);
+    append_left_out(&sentence);
+    append(&sentence, "; 'countersign refresh' looks for new ones");
+    return cs_fail(fault, CS_ERR_NOT_FOUND, "%s", sentence.text);
+}
+
+static bool same_key(const struct cs_identity *a, const struct cs_identity *b)
+{
+    return cs_key_equal(a->key, b->key);
+}
+
+/* Of the same key twice: where no PIN is needed; then with the better certificate, which settles
+ * how an RSA key that is certified in two ways is meant. */
+static const struct cs_identity *prefer(
+    const struct cs_identity *a, const struct cs_identity *b, time_t now)
+{
+    const struct cs_object *best_a = cs_identity_best(a, now);
+    const struct cs_object *best_b = cs_identity_best(b, now);
+
+    if (cs_token_is_locked(a->token) != cs_token_is_locked(b->token))
+        return cs_token_is_locked(a->token) ? b : a;
+    if (best_a && best_b && cs_object_is_better(best_b, best_a, now))
+        return b;
+    return best_a || !best_b ? a : b;
+}
+
+struct search {
+    const struct cs_inventory *inventory;
+    struct pattern pattern;
+    time_t now;
+    const struct cs_identity *identity;
+    bool several;
+    struct sentence sentence;
+};
+
+static void search_identities(struct search *search, bool certified)
+{
+    const struct cs_inventory *inventory = search->inventory;
+
+    for (size_t i = 0; i < inventory->n_identities; i++) {
+        const struct cs_identity *identity = inventory->identities[i];
+
+        if ((certified && identity->n_certificates == 0) ||
+            !fits_identity(&search->pattern, identity))
+            continue;
+        if (search->identity && !same_key(search->identity, identity))
+            search->several = true;
+        search->identity =
+            search->identity ? prefer(search->identity, identity, search->now) : identity;
+        append_candidate(&search->sentence, identity->uri, identity->key->id);
+    }
+}
+
+static const struct cs_object *search_certificates(struct search *search)
+{
+    const struct cs_inventory *inventory = search->inventory;
+    const struct cs_object *found = NULL;
+
+    for (size_t i = 0; i < inventory->n_certificates; i++) {
+        const struct cs_plain_certificate *certificate = &inventory->certificates[i];
+        const struct cs_object *object = certificate->object;
+        CS_AUTO(cs_freep) char *uri = NULL;
+
+        if (!search->pattern.certificates || !fits_token(&search->pattern, certificate->token) ||
+            !fits_object(&search->pattern, object))
+            continue;
+        if (found && !cs_bytes_equal(found->value, object->value))
+            search->several = true;
+        found = object;
+        uri = cs_uri_of_object(certificate->token, object->label, object->cka_id, "cert");
+        append_candidate(&search->sentence, uri ? uri : "", NULL);
+    }
+    return found;
+}
+
+static int say_ambiguous(struct search *search, struct cs_fault *fault)
+{
+    append_left_out(&search->sentence);
+    return cs_fail(
+        fault, CS_ERR_AMBIGUOUS, "%s; name one by its id or its whole URI", search->sentence.text);
+}
+
+static int run_search(struct search *search, enum cs_expect expect, struct cs_name_match *match,
+    struct cs_fault *fault)
+{
+    const struct cs_object *leaf = NULL;
+
+    snprintf(search->sentence.text, sizeof(search->sentence.text),
+        "'%.*s' fits more than one:", shown(search->pattern.name), search->pattern.name);
+    search_identities(search, expect == CS_EXPECT_CERTIFICATE);
+    if (!search->identity && expect != CS_EXPECT_KEY)
+        leaf = search_certificates(search);
+    if (search->several)
+        return say_ambiguous(search, fault);
+    if (search->identity)
+        leaf = choose_leaf(&search->pattern, search->identity, search->now);
+    else if (!leaf)
+        return say_not_found(search->inventory, &search->pattern, expect, fault);
+    *match = (struct cs_name_match){.identity = search->identity, .leaf = leaf};
+    return 0;
+}
+
+int cs_name_resolve(const struct cs_inventory *inventory, const char *name, enum cs_expect expect,
+    time_t now, struct cs_name_match *match, struct cs_fault *fault)
+{
+    struct search search = {.inventory = inventory, .now = now};
+    int r = parse(name, &search.pattern, fault);
+
+    if (r == 0)
+        r = run_search(&search, expect, match, fault);
+    p11_kit_uri_free(search.pattern.uri);
+    return r;
+}
+
+/* Tokens */
+
+static bool names_token(const struct cs_token *token, const char *name, P11KitUri *uri)
+{
+    if (uri)
+        return cs_uri_fits_token(uri, token);
+    return cs_bytes_equal(token->label, cs_bytes_of(name)) ||
+           cs_bytes_equal(token->serial, cs_bytes_of(name));
+}
+
+/* A token seen through two modules is one; the one that is unlocked comes first. */
+static void count_token(const struct cs_token *token, const struct cs_token **foundp,
+    bool *severalp, struct sentence *sentence)
+{
+    if (*foundp && cs_token_equal(*foundp, token)) {
+        if (cs_token_is_locked(*foundp) && !cs_token_is_locked(token))
+            *foundp = token;
+        return;
+    }
+    append_candidate(sentence, token->uri, NULL);
+    if (*foundp)
+        *severalp = true;
+    else
+        *foundp = token;
+}
+
+int cs_name_find_token(const struct cs_inventory *inventory, const char *name,
+    const struct cs_token **tokenp, struct cs_fault *fault)
+{
+    CS_AUTO(p11_kit_uri_freep) P11KitUri *uri = NULL;
+    const struct cs_token *found = NULL, *any = NULL;
+    struct sentence fitting = {0}, all = {0};
+    bool several = false, unused = false;
+    int r = strncmp(name, "pkcs11:", 7) == 0 ? cs_uri_parse(name, &uri, fault) : 0;
+
+    if (r < 0)
+        return r;
+    snprintf(
+        fitting.text, sizeof(fitting.text), "'%.*s' fits more than one token:", shown(name), name);
+    snprintf(all.text, sizeof(all.text), "no token is called '%.*s'; there %s", shown(name), name,
+        inventory->n_tokens ? "are:" : "is none: insert one");
+    for (size_t i = 0; i < inventory->n_tokens; i++) {
+        count_token(inventory->tokens[i], &any, &unused, &all);
+        if (names_token(inventory->tokens[i], name, uri))
+            count_token(inventory->tokens[i], &found, &several, &fitting);
+    }
+    append_left_out(several ? &fitting : &all);
+    if (several)
+        return cs_fail(fault, CS_ERR_AMBIGUOUS, "%s", fitting.text);
+    if (!found)
+        return cs_fail(fault, CS_ERR_NOT_FOUND, "%s", all.text);
+    *tokenp = found;
+    return 0;
+}
+
+int cs_name_find_locked(
+    const struct cs_inventory *inventory, const struct cs_token **tokenp, struct cs_fault *fault)
+{
+    const struct cs_token *found = NULL;
+    struct sentence sentence = {0};
+    bool several = false;
+
+    for (size_t i = 0; i < inventory->n_tokens; i++) {
+        const struct cs_token *token = inventory->tokens[i];
+
+        if (cs_token_is_locked(token) && (token->flags & CS_TOKEN_INITIALIZED))
+            count_token(token, &found, &several, &sentence);
+    }
+    append_left_out(&sentence);
+    if (inventory->n_tokens == 0)
+        return cs_fail(fault, CS_ERR_NOT_FOUND, "there is no token: insert one");
+    if (several)
+        return cs_fail(
+            fault, CS_ERR_AMBIGUOUS, "more than one token is locked, name one:%s", sentence.text);
+    *tokenp = found;
+    return 0;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * PIN_CHANGE: asked of the token's host at once, beside logins: the host sees to it that a token
+ * asks one question at a time. The PINs go to the host as descriptors, or it asks for them.
+ */
+#include "request/request-state.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+
+#include <countersign/error.h>
+
+/* The present PIN and the new one. */
+#define QUESTIONS (2u * CS_HOST_ASK_MAX)
+
+static void on_changed(void *user, const struct cs_answer *answer)
+{
+    struct cs_request *request = user;
+    struct cs_fault fault = {0};
+    const struct cs_reply reply = {
+        .text = "",
+        .tokens = {.n = request->n_labels, .labels = cs_buf_bytes(&request->labels)},
+    };
+
+    request->job = NULL;
+    if (answer->code == 0) {
+        cs_request_finish(request, &reply);
+        return;
+    }
+    cs_fail(&fault, answer->code, "%s", answer->text);
+    cs_request_fail(request, answer->code, &fault);
+}
+
+static int ask_host(struct cs_request *request, const struct cs_token *token)
+{
+    struct cs_host_login_request m = {
+        .slot = token->slot,
+        .how = request->how,
+        .on_request = 1,
+        .program = cs_bytes_of(cs_caller_name(request->caller)),
+    };
+    const int fds[] = {cs_steal_fd(&request->fd), cs_steal_fd(&request->new_fd)};
+    const struct cs_host_question question = {
+        .type = CS_HOST_PIN_CHANGE,
+        .login = &m,
+        .fd = -1,
+        .fds = fds[0] >= 0 ? fds : NULL,
+        .limit = CS_LIMIT_LOGIN_TIME +
+                 1000u * QUESTIONS * (uint64_t)request->service->config->prompt_timeout,
+        .at_reader = token->flags & CS_TOKEN_PROTECTED_PATH,
+    };
+
+    cs_caller_get_environment(request->caller, &m.environment);
+    cs_info("%s (pid %d) changes the PIN of '%s'", cs_caller_name(request->caller),
+        (int)request->caller->pid, token->name);
+    return cs_host_ask(token->host, &question, on_changed, request, &request->job);
+}
+
+static bool has_pin(const struct cs_token *token)
+{
+    return token->flags & CS_TOKEN_LOGIN_REQUIRED;
+}
+
+/* Without a name: the one token that has a PIN. Several modules may see the same. */
+static int find_only(
+    const struct cs_inventory *inventory, const struct cs_token **tokenp, struct cs_fault *fault)
+{
+    const struct cs_token *only = NULL;
+
+    for (size_t i = 0; i < inventory->n_tokens; i++) {
+        const struct cs_token *token = inventory->tokens[i];
+
+        if (!has_pin(token) || (only && cs_token_equal(only, token)))
+            continue;
+        if (only)
+            return cs_fail(fault, CS_ERR_AMBIGUOUS,
+                "there are several tokens, such as '%s' and '%s': name the one whose PIN is to be "
+                "changed",
+                only->name, token->name);
+        only = token;
+    }
+    if (!only)
+        return cs_fail(fault, CS_ERR_NOT_FOUND, "there is no token with a PIN: insert it");
+    *tokenp = only;
+    return 0;
+}
+
+static void change_pin(struct cs_request *request)
+{
+    const struct cs_inventory *inventory = &request->service->inventory;
+    const struct cs_token *token = NULL;
+    struct cs_fault fault = {0};
+    int r;
+
+    if (request->name[0])
+        r = cs_name_find_token(inventory, request->name, &token, &fault);
+    else
+        r = find_only(inventory, &token, &fault);
+    if (r == 0 && !has_pin(token))
+        r = cs_fail(&fault, CS_ERR_INVALID, "token '%s' has no PIN to change", token->name);
+    if (r == 0) {
+        cs_buf_put_string(&request->labels, token->name);
+        request->n_labels++;
+        r = ask_host(request, token);
+    }
+    if (r < 0)
+        cs_request_fail(request, r, &fault);
+}
+
+void cs_request_change_pin(
+    struct cs_request *request, const struct cs_msg_unlock *m, const int fds[2])
+{
+    request->fd = fds[0];
+    request->new_fd = fds[1];
+    request->how = m->how;
+    request->name = cs_bytes_dup(m->token);
+    if (!request->name)
+        cs_request_fail(request, CS_ERR_MEMORY, NULL);
+    else
+        cs_request_when_settled(request, change_pin);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * REFRESH: every host looks at its slots and objects anew and reports what changed before it
+ * answers, so the inventory is up to date when the last one has. A module that does not run is
+ * left out: it reports everything when it starts.
+ */
+#include "request/request-state.h"
+
+#include <countersign/error.h>
+
+static void reply_done(struct cs_request *request)
+{
+    cs_request_finish(request, &(const struct cs_reply){.text = ""});
+}
+
+static void refresh(struct cs_request *request)
+{
+    const struct cs_host_question question = {
+        .type = CS_HOST_REFRESH, .fd = -1, .limit = CS_LIMIT_HOST_START_TIME};
+    const struct cs_supervisor *supervisor = &request->service->supervisor;
+    int r = cs_request_split(request, supervisor->n_hosts, reply_done);
+
+    for (size_t i = 0; r == 0 && i < supervisor->n_hosts; i++)
+        if (cs_host_get_state(supervisor->hosts[i]) == CS_HOST_STATE_RUNNING)
+            r = cs_request_ask_part(request, supervisor->hosts[i], &question);
+    cs_request_join(request, r, NULL);
+}
+
+void cs_request_refresh(struct cs_request *request)
+{
+    cs_request_when_settled(request, refresh);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of a request, for the files that carry requests out: sign.c, unlock.c. */
+#ifndef CS_AGENT_REQUEST_STATE_H
+#define CS_AGENT_REQUEST_STATE_H
+
+#include "inventory/absent.h"
+#include "inventory/choice.h"
+#include "request/login.h"
+#include "proof/proof.h"
+#include "request/request.h"
+
+/* What one host does of a request. */
+struct cs_part {
+    struct cs_request *request;
+    struct cs_job *job; /* NULL when it is done */
+};
+
+struct cs_request {
+    TAILQ_ENTRY(cs_request) link;
+    struct cs_service *service;
+    const struct cs_caller *caller;
+    cs_request_reply *reply;
+    void *user;
+    /* Goes on with the request when hosts have settled; NULL when it does not wait for that. */
+    void (*settled)(struct cs_request *request);
+    /* What is under way for it; at most one of them. */
+    struct cs_job *job;
+    struct cs_login_waiter login;
+    /* of RESOLVE, UNLOCK and LOCK */
+    char *name;
+    uint8_t how; /* of SIGN, too: its enum cs_input */
+    int fd;
+    int new_fd; /* of PIN_CHANGE: where the new PIN comes from; fd is where the present one does */
+    struct cs_buf labels; /* of the tokens concerned, as they travel */
+    uint32_t n_labels;
+    struct cs_part *parts; /* of what is asked of several hosts */
+    size_t n_parts;
+    void (*parts_done)(struct cs_request *request);
+    /* of FIND; its fields lie in data */
+    struct cs_criteria criteria;
+    /* of SIGN */
+    uint8_t id[CS_ID_SIZE];
+    enum cs_proof_kind proof;
+    char host[CS_TEXT_MAX]; /* the server, if the proof tells; else "" */
+    uint16_t scheme;
+    bool logged_in; /* a login was made for it; another would not help */
+    struct cs_buf data;
+    struct cs_absent_waiter absent;
+    uint32_t asked;    /* the slot of the token that was asked last */
+    uint64_t patience; /* waits for the token until then, on the loop's clock; 0: has not waited */
+};
+
+/* Ends it with the reply; the request is gone after it. */
+void cs_request_finish(struct cs_request *request, const struct cs_reply *reply);
+void cs_request_fail(struct cs_request *request, int code, const struct cs_fault *fault);
+/* Calls go_on at once if all hosts have settled, else when they have. */
+void cs_request_when_settled(struct cs_request *request, void (*go_on)(struct cs_request *request));
+
+/* Of parts.c. Room for n parts, and what comes when all of them are done. */
+int cs_request_split(
+    struct cs_request *request, size_t n, void (*parts_done)(struct cs_request *request));
+/* Asks the host for one part of the request. */
+int cs_request_ask_part(
+    struct cs_request *request, struct cs_host *host, const struct cs_host_question *question);
+/* After the last part was asked for: goes on if all are done, or fails with r. */
+void cs_request_join(struct cs_request *request, int r, const struct cs_fault *fault);
+/* Nobody waits for the parts any more; what was begun goes on. */
+void cs_request_leave_parts(struct cs_request *request);
+
+#endif

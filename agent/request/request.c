@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests: their life, and those that only look at the inventory. Invariant: a request is in the
+ * service's list until its one reply has gone or its transport has cancelled it. What it takes to
+ * sign is in sign.c, to unlock and lock in unlock.c.
+ */
+#include "request/request.h"
+#include "request/request-state.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+
+#include <countersign/error.h>
+#include <string.h>
+#include <time.h>
+
+int cs_request_new(struct cs_service *service, const struct cs_caller *caller,
+    cs_request_reply *reply, void *user, struct cs_request **requestp)
+{
+    struct cs_request *request;
+
+    if (service->n_requests >= CS_LIMIT_REQUESTS)
+        return CS_ERR_BUSY;
+    request = calloc(1, sizeof(*request));
+    if (!request)
+        return CS_ERR_MEMORY;
+    request->service = service;
+    request->caller = caller;
+    request->reply = reply;
+    request->user = user;
+    request->fd = -1;
+    request->new_fd = -1;
+    request->login.fd = -1;
+    request->data = CS_BUF_INIT(CS_FRAME_MAX);
+    request->labels = CS_BUF_INIT(CS_FRAME_MAX / 2);
+    TAILQ_INSERT_TAIL(&service->requests, request, link);
+    service->n_requests++;
+    *requestp = request;
+    return 0;
+}
+
+static void request_free(struct cs_request *request)
+{
+    TAILQ_REMOVE(&request->service->requests, request, link);
+    request->service->n_requests--;
+    cs_closep(&request->fd);
+    cs_closep(&request->new_fd);
+    cs_buf_deinit(&request->data);
+    cs_buf_deinit(&request->labels);
+    free(request->name);
+    free(request);
+}
+
+void cs_request_cancel(struct cs_request *request)
+{
+    cs_login_leave(&request->login);
+    cs_absent_leave(&request->service->absent, &request->absent);
+    if (request->job)
+        cs_job_abandon(request->job);
+    cs_request_leave_parts(request);
+    request_free(request);
+}
+
+void cs_request_finish(struct cs_request *request, const struct cs_reply *reply)
+{
+    request->reply(request->user, reply);
+    request_free(request);
+}
+
+void cs_request_fail(struct cs_request *request, int code, const struct cs_fault *fault)
+{
+    const struct cs_reply reply = {.code = code, .text = cs_fault_text(fault, code)};
+
+    cs_request_finish(request, &reply);
+}
+
+void cs_request_when_settled(struct cs_request *request, void (*go_on)(struct cs_request *request))
+{
+    if (cs_supervisor_is_settled(&request->service->supervisor))
+        go_on(request);
+    else
+        request->settled = go_on;
+}
+
+/* One that goes on may end, and its end may end no other: only transports do that, from the loop.
+ */
+void cs_requests_look_again(struct cs_service *service)
+{
+    struct cs_request *request, *next;
+
+    if (!cs_supervisor_is_settled(&service->supervisor))
+        return;
+    for (request = TAILQ_FIRST(&service->requests); request; request = next) {
+        void (*go_on)(struct cs_request *) = request->settled;
+
+        next = TAILQ_NEXT(request, link);
+        request->settled = NULL;
+        if (go_on)
+            go_on(request);
+    }
+}
+
+static void reply_empty(struct cs_request *request)
+{
+    cs_request_finish(request, &(const struct cs_reply){.text = ""});
+}
+
+void cs_request_inventory(struct cs_request *request)
+{
+    cs_request_when_settled(request, reply_empty);
+}
+
+static void resolve(struct cs_request *request)
+{
+    struct cs_reply reply = {.text = ""};
+    struct cs_fault fault = {0};
+
+    reply.code = cs_name_resolve(&request->service->inventory, request->name,
+        (enum cs_expect)request->how, time(NULL), &reply.match, &fault);
+    if (reply.code < 0)
+        cs_request_fail(request, reply.code, &fault);
+    else
+        cs_request_finish(request, &reply);
+}
+
+void cs_request_resolve(struct cs_request *request, const struct cs_msg_resolve *m)
+{
+    request->name = cs_bytes_dup(m->name);
+    request->how = m->expect;
+    if (!request->name)
+        cs_request_fail(request, CS_ERR_MEMORY, NULL);
+    else
+        cs_request_when_settled(request, resolve);
+}
+
+/* Candidates are only counted, so that the sentence can say that there were more. */
+#define CHOICES 2
+
+static void find(struct cs_request *request)
+{
+    const struct cs_inventory *inventory = &request->service->inventory;
+    struct cs_choice choices[CHOICES];
+    struct cs_reply reply = {.text = ""};
+    struct cs_fault fault = {0};
+    char why[CS_TEXT_MAX * 3];
+    size_t n = cs_choice_list(inventory, &request->criteria, time(NULL), choices, CHOICES);
+
+    if (n == 0) {
+        reply.code = cs_choice_none(inventory, &request->criteria, time(NULL), &fault);
+        cs_info("%s found no identity: %s", cs_caller_name(request->caller), fault.text);
+        cs_request_fail(request, reply.code, &fault);
+        return;
+    }
+    cs_choice_explain(choices, n, &request->criteria, why, sizeof(why));
+    cs_info("%s is to present %s", cs_caller_name(request->caller), why);
+    reply.match =
+        (struct cs_name_match){.identity = choices[0].identity, .leaf = choices[0].certificate};
+    reply.why = why;
+    cs_request_finish(request, &reply);
+}
+
+/* Keeps a copy of the bytes in data, where they stay as long as the request. */
+static size_t keep(struct cs_request *request, struct cs_bytes bytes)
+{
+    size_t at = request->data.len;
+
+    cs_buf_put(&request->data, bytes.data, bytes.len);
+    return at;
+}
+
+void cs_request_find(struct cs_request *request, const struct cs_msg_find *m)
+{
+    size_t host = keep(request, m->host);
+    size_t issuers = keep(request, m->issuers);
+    size_t schemes = keep(request, m->schemes);
+
+    if (request->data.error) {
+        cs_request_fail(request, request->data.error, NULL);
+        return;
+    }
+    request->criteria = (struct cs_criteria){
+        .host = CS_BYTES(request->data.data + host, m->host.len),
+        .n_issuers = m->n_issuers,
+        .issuers = CS_BYTES(request->data.data + issuers, m->issuers.len),
+        .schemes = CS_BYTES(request->data.data + schemes, m->schemes.len),
+    };
+    cs_request_when_settled(request, find);
+}

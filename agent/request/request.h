@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one way in for every transport. A transport decodes, makes a request, starts it with one of
+ * the functions below, and encodes the reply when it comes: before the function returns, or much
+ * later. Exactly one reply comes, unless the transport cancels.
+ */
+#ifndef CS_AGENT_REQUEST_H
+#define CS_AGENT_REQUEST_H
+
+#include "socket/caller.h"
+#include "inventory/name.h"
+#include "service.h"
+
+struct cs_request;
+
+/* Borrowed until the return. */
+struct cs_reply {
+    int code;
+    const char *text;                 /* of an error: a sentence, never empty */
+    struct cs_bytes signature;        /* of SIGN */
+    struct cs_name_match match;       /* of RESOLVE and FIND */
+    const char *why;                  /* of FIND */
+    struct cs_msg_token_names tokens; /* of UNLOCK, LOCK and PIN_CHANGE */
+};
+
+typedef void cs_request_reply(void *user, const struct cs_reply *reply);
+
+/* CS_ERR_BUSY over the limit, CS_ERR_MEMORY. The caller must live as long as the request. */
+int cs_request_new(struct cs_service *service, const struct cs_caller *caller,
+    cs_request_reply *reply, void *user, struct cs_request **requestp);
+/* Nobody waits any more: whatever is under way for it alone is given up. No reply comes. */
+void cs_request_cancel(struct cs_request *request);
+
+/* Replies when the inventory tells all there is to know, for lists. */
+void cs_request_inventory(struct cs_request *request);
+void cs_request_resolve(struct cs_request *request, const struct cs_msg_resolve *m);
+void cs_request_find(struct cs_request *request, const struct cs_msg_find *m);
+void cs_request_sign(struct cs_request *request, const struct cs_msg_sign *m);
+/* Takes fd, which is -1 unless the PIN comes from it. */
+void cs_request_unlock(struct cs_request *request, const struct cs_msg_unlock *m, int fd);
+void cs_request_lock(struct cs_request *request, const struct cs_msg_lock *m);
+void cs_request_refresh(struct cs_request *request);
+/* Takes both descriptors of fds, which are -1 unless the PINs come from them. */
+void cs_request_change_pin(
+    struct cs_request *request, const struct cs_msg_unlock *m, const int fds[2]);
+
+/* For the service: hosts have changed, so requests that wait may go on. */
+void cs_requests_look_again(struct cs_service *service);
+
+#endif

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The path of a signature: find the identity, see that it may and can, log in if that is needed,
+ * let the token's host sign, answer. The message is hashed at the start, because waiting for a
+ * person must not hold a megabyte.
+ *
+ * What the bytes prove is found out in begin(), where the message is still whole, and is in the
+ * log. Policy has its place in decide(): it is called once for each signature, with all facts at
+ * hand, before a PIN is asked for; consent is one more thing to wait for, as a login is.
+ */
+#include "request/request-state.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "text.h"
+
+#include <countersign/error.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ASK_AGAIN 1000 /* milliseconds, for a token that is there and says that it is not */
+
+static void advance(struct cs_request *request);
+
+/* The one line about each signature. Never the bytes. */
+static void record(const struct cs_request *request, const struct cs_identity *identity, int code,
+    const char *text)
+{
+    const struct cs_scheme *scheme = cs_scheme_by_code(request->scheme);
+    char id[17], label[CS_TEXT_MAX] = "";
+
+    cs_text_hex(request->id, 8, id);
+    if (identity)
+        cs_text_clean(identity->source->label, label, sizeof(label));
+    cs_info("%s (pid %d) signs with %s '%s' on '%s', %s, %s%s%s: %s%s%s",
+        cs_caller_name(request->caller), (int)request->caller->pid, id, label,
+        identity ? identity->token->name : "", scheme ? scheme->name : "unknown scheme",
+        cs_proof_name(request->proof), request->host[0] ? " to " : "", request->host,
+        code < 0 ? "failed" : "allowed", code < 0 ? ", " : "", code < 0 ? text : "");
+}
+
+static void tell(const struct cs_request *request, const struct cs_identity *identity)
+{
+    const struct cs_scheme *scheme = cs_scheme_by_code(request->scheme);
+    char label[CS_TEXT_MAX], text[CS_TEXT_MAX * 4];
+
+    if (!identity || !scheme)
+        return;
+    cs_text_clean(identity->source->label, label, sizeof(label));
+    snprintf(text, sizeof(text), "%s signed with '%s' in %s", cs_caller_name(request->caller),
+        label, scheme->name);
+    cs_event_tell(&request->service->watchers, &(const struct cs_event){.kind = CS_EVENT_SIGNED,
+                                                   .subject = cs_bytes_of(identity->uri),
+                                                   .identity = CS_BYTES(request->id, CS_ID_SIZE),
+                                                   .token = identity->token,
+                                                   .text = text,
+                                                   .program = cs_caller_name(request->caller),
+                                                   .scheme = scheme->name});
+}
+
+static const struct cs_identity *identity_of(const struct cs_request *request)
+{
+    return cs_inventory_identity(&request->service->inventory, CS_BYTES(request->id, CS_ID_SIZE));
+}
+
+static void fail(struct cs_request *request, int code, const struct cs_fault *fault)
+{
+    record(request, identity_of(request), code, cs_fault_text(fault, code));
+    cs_request_fail(request, code, fault);
+}
+
+static bool owns(const void *context, struct cs_bytes certificate)
+{
+    const struct cs_identity *identity = context;
+
+    for (size_t i = 0; i < identity->n_certificates; i++)
+        if (cs_bytes_equal(identity->certificates[i]->value, certificate))
+            return true;
+    return false;
+}
+
+/* What the bytes can be established to be. */
+static void examine(
+    struct cs_request *request, const struct cs_identity *identity, struct cs_bytes input)
+{
+    const struct cs_proof_key key = {.spki = identity ? identity->key->spki : (struct cs_bytes){0},
+        .scheme = request->scheme,
+        .owns = owns,
+        .context = identity};
+    struct cs_proof proof = {.kind = CS_PROOF_DIGEST};
+
+    if (request->how == CS_INPUT_MESSAGE)
+        proof = identity ? cs_proof_of_message(input, &key) : (struct cs_proof){0};
+    request->proof = proof.kind;
+    cs_text_clean(proof.server_name, request->host, sizeof(request->host));
+}
+
+/* What is to be signed: the digest, or the message where the scheme wants it itself. */
+static int take_input(struct cs_request *request, struct cs_bytes input, struct cs_fault *fault)
+{
+    const struct cs_scheme *scheme = cs_scheme_by_code(request->scheme);
+    size_t size = scheme ? cs_hash_size(scheme->hash) : 0;
+    uint8_t *out;
+
+    if (!scheme)
+        return cs_fail(fault, CS_ERR_SCHEME, "no key here signs in the scheme %#06x",
+            (unsigned)request->scheme);
+    if (request->how == CS_INPUT_DIGEST && size == 0)
+        return cs_fail(
+            fault, CS_ERR_INVALID, "%s signs the message itself, not a digest", scheme->name);
+    if (request->how == CS_INPUT_DIGEST && input.len != size)
+        return cs_fail(fault, CS_ERR_INVALID, "a digest for %s has %zu bytes, not %zu",
+            scheme->name, size, input.len);
+    if (request->how == CS_INPUT_DIGEST || size == 0) {
+        cs_buf_put(&request->data, input.data, input.len);
+        return request->data.error;
+    }
+    out = cs_buf_extend(&request->data, size);
+    if (!out)
+        return request->data.error;
+    return cs_digest_make(&request->service->digest, scheme->hash, input, out);
+}
+
+static int check_scheme(
+    const struct cs_request *request, const struct cs_identity *identity, struct cs_fault *fault)
+{
+    const struct cs_scheme *wanted = cs_scheme_by_code(request->scheme);
+    char can[512] = "";
+
+    if (cs_identity_can(identity, request->scheme))
+        return 0;
+    for (size_t i = 0; i < identity->n_schemes; i++) {
+        size_t at = strlen(can);
+
+        snprintf(can + at, sizeof(can) - at, "%s%s", i ? ", " : "",
+            cs_scheme_by_code(identity->schemes[i])->name);
+    }
+    return cs_fail(fault, CS_ERR_SCHEME, "this %s key of %u bits cannot sign in %s, only in: %s",
+        cs_key_type_name(identity->key->type), identity->key->bits, wanted ? wanted->name : "that",
+        can);
+}
+
+/* Whether the caller may: every caller of the user may, for now. */
+static int decide(
+    const struct cs_request *request, const struct cs_identity *identity, struct cs_fault *fault)
+{
+    (void)request;
+    (void)identity;
+    (void)fault;
+    return 0;
+}
+
+static const struct cs_fault *say_absent(const char *token, struct cs_fault *fault)
+{
+    cs_fail(fault, CS_ERR_TOKEN_ABSENT, "insert token '%s'", token);
+    return fault;
+}
+
+static void say_unknown(const struct cs_request *request, struct cs_fault *fault)
+{
+    const char *failed = cs_supervisor_failed(&request->service->supervisor);
+    char id[17];
+
+    cs_text_hex(request->id, 8, id);
+    if (failed)
+        cs_fail(fault, CS_ERR_NOT_FOUND,
+            "no token here has the key %s, and module '%s' does not run: see 'countersign status'",
+            id, failed);
+    else
+        cs_fail(fault, CS_ERR_NOT_FOUND,
+            "no token here has the key %s: insert its token, or see 'countersign list'", id);
+}
+
+static void on_returned(struct cs_absent_waiter *waiter, bool there)
+{
+    struct cs_request *request = waiter->user;
+    struct cs_fault fault = {0};
+
+    if (there || uv_now(request->service->loop) < request->patience) {
+        request->logged_in = false; /* it has lost its login */
+        advance(request);
+        return;
+    }
+    fail(request, CS_ERR_TOKEN_ABSENT, say_absent(waiter->token, &fault));
+}
+
+/* Its token is not there: waits for it as long as the configuration wants, all in all. */
+static void fail_or_wait(struct cs_request *request, const struct cs_absent_identity *identity)
+{
+    const struct cs_identity *present = identity_of(request);
+    struct cs_service *service = request->service;
+    uint64_t limit = service->config->session.wait_for_token, now = uv_now(service->loop);
+    struct cs_fault fault = {0};
+
+    /* It came back while it was being asked. */
+    if (present && present->token->slot != request->asked) {
+        request->logged_in = false;
+        advance(request);
+        return;
+    }
+    if (request->patience == 0)
+        request->patience = now + limit;
+    if (request->patience <= now) {
+        fail(request, CS_ERR_TOKEN_ABSENT, say_absent(identity->token, &fault));
+        return;
+    }
+    memcpy(request->absent.id, request->id, CS_ID_SIZE);
+    memcpy(request->absent.token, identity->token, sizeof(request->absent.token));
+    request->absent.done = on_returned;
+    request->absent.user = request;
+    cs_info("%s (pid %d) waits for token '%s'", cs_caller_name(request->caller),
+        (int)request->caller->pid, identity->token);
+    limit = request->patience - now;
+    /* Its host has not noticed, or it came back before we heard that it had gone. */
+    if (present && limit > ASK_AGAIN)
+        limit = ASK_AGAIN;
+    cs_absent_wait(&service->absent, &request->absent, limit);
+}
+
+/* What the token said on its way out. */
+static void fail_by_token(struct cs_request *request, int code, const char *text)
+{
+    const struct cs_absent_identity *identity =
+        cs_absent_find(&request->service->absent, request->id);
+    struct cs_fault fault = {0};
+
+    if (code == CS_ERR_TOKEN_ABSENT && identity) {
+        fail_or_wait(request, identity);
+        return;
+    }
+    cs_fail(&fault, code, "%s", text);
+    fail(request, code, &fault);
+}
+
+static void fail_without_identity(struct cs_request *request)
+{
+    const struct cs_absent_identity *identity =
+        cs_absent_find(&request->service->absent, request->id);
+    struct cs_fault fault = {0};
+
+    if (identity && cs_host_get_state(identity->host) == CS_HOST_STATE_RUNNING) {
+        fail_or_wait(request, identity);
+        return;
+    }
+    say_unknown(request, &fault);
+    fail(request, CS_ERR_NOT_FOUND, &fault);
+}
+
+static void on_logged_in(struct cs_login_waiter *waiter, int code, const char *text)
+{
+    struct cs_request *request = waiter->user;
+
+    if (code == 0)
+        advance(request);
+    else
+        fail_by_token(request, code, text);
+}
+
+static void log_in(struct cs_request *request, const struct cs_identity *identity)
+{
+    int r;
+
+    request->logged_in = true;
+    request->asked = identity->token->slot;
+    request->login.caller = request->caller;
+    request->login.how = CS_HOST_LOGIN_AUTO;
+    cs_text_clean(identity->source->label, request->login.key, sizeof(request->login.key));
+    request->login.done = on_logged_in;
+    request->login.user = request;
+    r = cs_login_wait(request->service, identity->token, &request->login);
+    if (r < 0)
+        fail(request, r, NULL);
+}
+
+static void on_answer(void *user, const struct cs_answer *answer)
+{
+    struct cs_request *request = user;
+    const struct cs_identity *identity = identity_of(request);
+    struct cs_fault fault = {0};
+    struct cs_reply reply = {.text = "", .signature = answer->signature};
+
+    request->job = NULL;
+    if (answer->code == 0) {
+        request->service->signatures++;
+        record(request, identity, 0, NULL);
+        if (!TAILQ_EMPTY(&request->service->watchers))
+            tell(request, identity);
+        cs_request_finish(request, &reply);
+    } else if (answer->code == CS_ERR_LOCKED && !request->logged_in && identity) {
+        log_in(request, identity);
+    } else if (answer->code == CS_ERR_LOCKED && identity) {
+        cs_token_say_locked(identity->token->name, &fault);
+        fail(request, answer->code, &fault);
+    } else {
+        fail_by_token(request, answer->code, answer->text);
+    }
+}
+
+static int ask_host(struct cs_request *request, const struct cs_identity *identity)
+{
+    struct cs_host_sign_request m = {
+        .slot = identity->token->slot,
+        .spki = identity->key->spki,
+        .cka_id = cs_identity_key_id(identity),
+        .scheme = request->scheme,
+        .data = cs_buf_bytes(&request->data),
+    };
+    struct cs_host_question question = {
+        .type = CS_HOST_SIGN, .sign = &m, .fd = -1, .limit = CS_LIMIT_SIGN_TIME};
+
+    /* Such a key asks for its PIN each time. */
+    if (cs_identity_flags(identity) & CS_IDENTITY_ALWAYS_AUTHENTICATE) {
+        m.program = cs_bytes_of(cs_caller_name(request->caller));
+        m.key = identity->source->label;
+        cs_caller_get_environment(request->caller, &m.environment);
+        question.at_reader = identity->token->flags & CS_TOKEN_PROTECTED_PATH;
+        question.limit +=
+            1000u * CS_HOST_ASK_MAX * (uint64_t)request->service->config->prompt_timeout;
+    }
+    request->asked = m.slot;
+    return cs_host_ask(identity->token->host, &question, on_answer, request, &request->job);
+}
+
+/* From the start, and again after a login: the picture may have changed meanwhile. */
+static void advance(struct cs_request *request)
+{
+    const struct cs_identity *identity = identity_of(request);
+    struct cs_fault fault = {0};
+    int r;
+
+    if (!identity) {
+        fail_without_identity(request);
+        return;
+    }
+    r = check_scheme(request, identity, &fault);
+    if (r == 0 && !request->logged_in)
+        r = decide(request, identity, &fault);
+    if (r < 0) {
+        fail(request, r, &fault);
+        return;
+    }
+    /* A private key that shows while the token is locked may be free to use. */
+    if (cs_token_is_locked(identity->token) && !identity->private_key && !request->logged_in) {
+        log_in(request, identity);
+        return;
+    }
+    r = ask_host(request, identity);
+    if (r < 0)
+        fail(request, r, NULL);
+}
+
+static void begin(struct cs_request *request, struct cs_bytes input)
+{
+    struct cs_fault fault = {0};
+    int r;
+
+    examine(request, identity_of(request), input);
+    r = take_input(request, input, &fault);
+    if (r < 0)
+        fail(request, r, &fault);
+    else
+        advance(request);
+}
+
+/* With the bytes that were kept until the tokens are known. */
+static void begin_late(struct cs_request *request)
+{
+    CS_AUTO(cs_buf_deinit) struct cs_buf kept = request->data;
+
+    request->data = CS_BUF_INIT(CS_FRAME_MAX);
+    begin(request, cs_buf_bytes(&kept));
+}
+
+void cs_request_sign(struct cs_request *request, const struct cs_msg_sign *m)
+{
+    memcpy(request->id, m->id.data, CS_ID_SIZE);
+    request->scheme = m->scheme;
+    request->how = m->input;
+    if (identity_of(request)) {
+        begin(request, m->data);
+        return;
+    }
+    cs_buf_put(&request->data, m->data.data, m->data.len);
+    if (request->data.error)
+        cs_request_fail(request, request->data.error, NULL);
+    else
+        cs_request_when_settled(request, begin_late);
+}

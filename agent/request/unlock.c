@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * UNLOCK and LOCK: what people ask for. Unlocking goes through the logins that signatures wait
+ * for, too; locking ends them first.
+ */
+#include "request/request-state.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+
+#include <countersign/error.h>
+
+static void add_label(struct cs_request *request, const struct cs_token *token)
+{
+    cs_buf_put_string(&request->labels, token->name);
+    request->n_labels++;
+}
+
+static void reply_labels(struct cs_request *request)
+{
+    const struct cs_reply reply = {
+        .text = "",
+        .tokens = {.n = request->n_labels, .labels = cs_buf_bytes(&request->labels)},
+    };
+
+    cs_request_finish(request, &reply);
+}
+
+static void on_unlocked(struct cs_login_waiter *waiter, int code, const char *text)
+{
+    struct cs_request *request = waiter->user;
+    struct cs_fault fault = {0};
+
+    if (code == 0) {
+        reply_labels(request);
+        return;
+    }
+    cs_fail(&fault, code, "%s", text);
+    cs_request_fail(request, code, &fault);
+}
+
+static void unlock_token(struct cs_request *request, const struct cs_token *token)
+{
+    int r;
+
+    add_label(request, token);
+    if (!cs_token_is_locked(token)) {
+        reply_labels(request);
+        return;
+    }
+    request->login.caller = request->caller;
+    request->login.how = (enum cs_host_login)request->how;
+    request->login.on_request = true;
+    request->login.fd = cs_steal_fd(&request->fd);
+    request->login.done = on_unlocked;
+    request->login.user = request;
+    r = cs_login_wait(request->service, token, &request->login);
+    if (r < 0)
+        cs_request_fail(request, r, NULL);
+}
+
+static void unlock(struct cs_request *request)
+{
+    const struct cs_inventory *inventory = &request->service->inventory;
+    const struct cs_token *token = NULL;
+    struct cs_fault fault = {0};
+    int r;
+
+    if (request->name[0])
+        r = cs_name_find_token(inventory, request->name, &token, &fault);
+    else
+        r = cs_name_find_locked(inventory, &token, &fault);
+    if (r < 0)
+        cs_request_fail(request, r, &fault);
+    else if (token)
+        unlock_token(request, token);
+    else
+        reply_labels(request); /* there are tokens, and none of them is locked */
+}
+
+void cs_request_unlock(struct cs_request *request, const struct cs_msg_unlock *m, int fd)
+{
+    _Static_assert((int)CS_UNLOCK_ASK == (int)CS_HOST_LOGIN_AUTO &&
+                       (int)CS_UNLOCK_FD == (int)CS_HOST_LOGIN_FD &&
+                       (int)CS_UNLOCK_FORCE == (int)CS_HOST_LOGIN_FORCE,
+        "one is handed on as the other");
+
+    request->fd = fd;
+    request->how = m->how;
+    request->name = cs_bytes_dup(m->token);
+    if (!request->name)
+        cs_request_fail(request, CS_ERR_MEMORY, NULL);
+    else
+        cs_request_when_settled(request, unlock);
+}
+
+static int lock_token(struct cs_request *request, const struct cs_token *token)
+{
+    const struct cs_host_logout_request m = {
+        .slot = token->slot, .hold = 1, .why = cs_bytes_of("locked with 'countersign lock'")};
+    const struct cs_host_question question = {
+        .type = CS_HOST_LOGOUT, .logout = &m, .fd = -1, .limit = CS_LIMIT_LOGOUT_TIME};
+
+    cs_login_cancel(request->service, token);
+    add_label(request, token);
+    cs_info("%s (pid %d) locks '%s'", cs_caller_name(request->caller), (int)request->caller->pid,
+        token->name);
+    return cs_request_ask_part(request, token->host, &question);
+}
+
+/* Every module that sees the token has a login of its own. */
+static bool is_concerned(const struct cs_token *token, const struct cs_token *named)
+{
+    return (token->flags & CS_TOKEN_LOGIN_REQUIRED) && (!named || cs_token_equal(token, named));
+}
+
+static void lock(struct cs_request *request)
+{
+    const struct cs_inventory *inventory = &request->service->inventory;
+    const struct cs_token *named = NULL;
+    struct cs_fault fault = {0};
+    int r = 0;
+
+    if (request->name[0])
+        r = cs_name_find_token(inventory, request->name, &named, &fault);
+    if (r == 0 && named && !(named->flags & CS_TOKEN_LOGIN_REQUIRED))
+        r = cs_fail(
+            &fault, CS_ERR_INVALID, "token '%s' has no PIN, so it cannot be locked", named->name);
+    if (r == 0)
+        r = cs_request_split(request, inventory->n_tokens, reply_labels);
+    for (size_t i = 0; r == 0 && i < inventory->n_tokens; i++)
+        if (is_concerned(inventory->tokens[i], named))
+            r = lock_token(request, inventory->tokens[i]);
+    cs_request_join(request, r, &fault);
+}
+
+void cs_request_lock(struct cs_request *request, const struct cs_msg_lock *m)
+{
+    request->name = cs_bytes_dup(m->token);
+    if (!request->name)
+        cs_request_fail(request, CS_ERR_MEMORY, NULL);
+    else
+        cs_request_when_settled(request, lock);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who asks. The uid is taken from the socket and is certain. The rest describes the process for
+ * people: a pid can be used again, so the program's path is read between opening the pidfd and
+ * finding the process still alive. Made by peer.c when a client connects.
+ */
+#include "socket/caller.h"
+#include "text.h"
+#include "base/cleanup.h"
+#include "base/runtime.h"
+
+#include <countersign/error.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+
+/* The process that connected; before Linux 6.5 the one that has its pid now. */
+static int open_pidfd(int socket, pid_t pid)
+{
+    socklen_t len = sizeof(int);
+    int fd = -1;
+
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &fd, &len) == 0)
+        return fd;
+    return pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+}
+
+static void read_exe(struct cs_caller *caller)
+{
+    char link[64], path[256];
+    ssize_t n;
+
+    if (caller->pidfd < 0)
+        return;
+    snprintf(link, sizeof(link), "/proc/%d/exe", (int)caller->pid);
+    n = readlink(link, path, sizeof(path) - 1);
+    if (n <= 0 || syscall(SYS_pidfd_send_signal, caller->pidfd, 0, NULL, 0) < 0)
+        return;
+    cs_text_clean(CS_BYTES(path, (size_t)n), caller->exe, sizeof(caller->exe));
+}
+
+int cs_caller_init(struct cs_caller *caller, int socket)
+{
+    struct ucred cred;
+    socklen_t len = sizeof(cred);
+
+    *caller = (struct cs_caller){.pidfd = -1, .environment = CS_BUF_INIT(CS_FRAME_MAX)};
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+        return CS_ERR_SYSTEM;
+    caller->uid = cred.uid;
+    caller->pid = cred.pid;
+    caller->pidfd = open_pidfd(socket, cred.pid);
+    read_exe(caller);
+    return 0;
+}
+
+int cs_caller_init_process(struct cs_caller *caller, uid_t uid, pid_t pid)
+{
+    *caller = (struct cs_caller){
+        .uid = uid, .pid = pid, .pidfd = -1, .environment = CS_BUF_INIT(CS_FRAME_MAX)};
+    if (pid > 0)
+        caller->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    read_exe(caller);
+    return 0;
+}
+
+void cs_caller_deinit(struct cs_caller *caller)
+{
+    if (caller->pidfd >= 0)
+        close(caller->pidfd);
+    caller->pidfd = -1;
+    cs_buf_deinit(&caller->environment);
+}
+
+static bool is_for_prompts(struct cs_bytes name)
+{
+    for (size_t i = 0; cs_runtime_prompt_variables[i]; i++)
+        if (cs_bytes_equal(name, cs_bytes_of(cs_runtime_prompt_variables[i])))
+            return true;
+    return false;
+}
+
+int cs_caller_introduce(
+    struct cs_caller *caller, struct cs_bytes program, const struct cs_environment *environment)
+{
+    struct cs_environment kept = {0};
+
+    cs_text_clean(program, caller->program, sizeof(caller->program));
+    for (uint32_t i = 0; i < environment->n; i++)
+        if (is_for_prompts(environment->entries[i].name))
+            kept.entries[kept.n++] = environment->entries[i];
+    cs_buf_reset(&caller->environment);
+    cs_environment_put(&caller->environment, &kept);
+    return caller->environment.error;
+}
+
+void cs_caller_get_environment(const struct cs_caller *caller, struct cs_environment *environment)
+{
+    struct cs_reader reader = cs_reader_of(cs_buf_bytes(&caller->environment));
+
+    *environment = (struct cs_environment){0};
+    if (caller->environment.len > 0)
+        cs_environment_read(&reader, environment);
+}
+
+const char *cs_caller_name(const struct cs_caller *caller)
+{
+    if (caller->exe[0])
+        return caller->exe;
+    return caller->program[0] ? caller->program : "an unknown program";
+}
