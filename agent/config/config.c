@@ -5,7 +5,7 @@
  * an error that names file and line. main loads it once, before anything else runs.
  */
 #include "config/config.h"
-#include "config/duration.h"
+#include "base/duration.h"
 #include "limit.h"
 #include "config/settings.h"
 #include "base/wire.h"

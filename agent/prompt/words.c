@@ -17,23 +17,15 @@ static bool deceives(uint32_t c)
            (c >= 0xfff9 && c <= 0xfffb) || (c >= 0xe0000 && c <= 0xe007f);
 }
 
-static uint32_t code_point(const uint8_t *p, size_t n)
-{
-    uint32_t c = n == 1 ? p[0] : p[0] & (0x7fu >> n);
-
-    for (size_t i = 1; i < n; i++)
-        c = c << 6 | (p[i] & 0x3f);
-    return c;
-}
-
 void cs_words_clean(char *line, size_t size, struct cs_bytes text)
 {
     static const char dots[] = "...";
     size_t len = 0, fits = 0; /* fits: where the dots would go */
 
     for (size_t i = 0; i < text.len;) {
-        size_t n = cs_bytes_utf8(CS_BYTES(text.data + i, text.len - i));
-        bool good = n > 0 && !deceives(code_point(text.data + i, n));
+        uint32_t c = 0;
+        size_t n = cs_bytes_character(CS_BYTES(text.data + i, text.len - i), &c);
+        bool good = n > 0 && !deceives(c);
         size_t out = good ? n : 1;
 
         if (len + out >= size) {

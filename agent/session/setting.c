@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Called by config.c for every setting of [agent] that it does not know itself. */
 #include "session/setting.h"
-#include "config/duration.h"
+#include "base/duration.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
  * list of logins follows the inventory: a login that ended, for whatever reason, has no entry.
  */
 #include "session/timeout.h"
-#include "config/duration.h"
+#include "base/duration.h"
 #include "session/lock.h"
 #include "base/log.h"
 

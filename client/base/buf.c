@@ -44,6 +44,20 @@ size_t cs_bytes_utf8(struct cs_bytes bytes)
     return n;
 }
 
+size_t cs_bytes_character(struct cs_bytes bytes, uint32_t *characterp)
+{
+    size_t n = cs_bytes_utf8(bytes);
+    uint32_t c;
+
+    if (n == 0)
+        return 0;
+    c = n == 1 ? bytes.data[0] : bytes.data[0] & (0x7fu >> n);
+    for (size_t i = 1; i < n; i++)
+        c = c << 6 | (bytes.data[i] & 0x3f);
+    *characterp = c;
+    return n;
+}
+
 bool cs_bytes_is_string(struct cs_bytes bytes)
 {
     for (size_t i = 0; i < bytes.len;) {

@@ -19,6 +19,8 @@ struct cs_bytes cs_bytes_of(const char *string);
 bool cs_bytes_equal(struct cs_bytes a, struct cs_bytes b);
 /* How many bytes the UTF-8 character at the front takes; 0 if it is none. */
 size_t cs_bytes_utf8(struct cs_bytes bytes);
+/* The same, and which character it is. */
+size_t cs_bytes_character(struct cs_bytes bytes, uint32_t *characterp);
 /* Whether all of it is UTF-8 without zeros: a string of the protocol. */
 bool cs_bytes_is_string(struct cs_bytes bytes);
 /* A copy with a zero behind it; NULL when there is no memory. */

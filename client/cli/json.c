@@ -5,6 +5,7 @@
  * lands on a terminal.
  */
 #include "cli/json.h"
+#include "base/escape.h"
 #include "base/scheme.h"
 #include "cli/when.h"
 #include "cli/x509.h"
@@ -193,40 +194,45 @@ struct json_object *cs_json_labels(const struct countersign_list *labels)
     return array;
 }
 
-static void put_ascii(FILE *out, const char *text)
+/* What is beyond ASCII stands in strings alone. */
+static void put_ascii(struct cs_buf *ascii, const char *text)
 {
     for (size_t n; *text; text += n) {
-        const uint8_t *p = (const uint8_t *)text;
-        uint32_t c = p[0];
+        uint32_t c = (uint8_t)*text;
 
-        n = cs_bytes_utf8(CS_BYTES(text, strnlen(text, 4)));
+        n = cs_bytes_character(CS_BYTES(text, strnlen(text, 4)), &c);
         n = n ? n : 1;
-        if (n > 1)
-            c &= 0x7fu >> n;
-        for (size_t i = 1; i < n; i++)
-            c = c << 6 | (p[i] & 0x3f);
         if (c < 0x7f)
-            fputc((int)c, out);
-        else if (c <= 0xffff)
-            fprintf(out, "\\u%04x", (unsigned)c);
+            cs_buf_put_u8(ascii, (uint8_t)c);
         else
-            fprintf(out, "\\u%04x\\u%04x", (unsigned)(0xd7c0 + (c >> 10)),
-                (unsigned)(0xdc00 | (c & 0x3ff)));
+            cs_escape_character(ascii, c);
     }
+    cs_buf_put_u8(ascii, '\n');
+}
+
+static int print(struct json_object *object, int flags, FILE *out)
+{
+    CS_AUTO(cs_buf_deinit) struct cs_buf ascii = CS_BUF_INIT(SIZE_MAX / 2);
+    const char *text =
+        json_object_to_json_string_ext(object, flags | JSON_C_TO_STRING_NOSLASHESCAPE);
+
+    if (object && text)
+        put_ascii(&ascii, text);
+    json_object_put(object);
+    if (!ascii.len || ascii.error) {
+        cs_cli_say("out of memory");
+        return CS_EXIT_FAILURE;
+    }
+    fwrite(ascii.data, 1, ascii.len, out);
+    return CS_EXIT_OK;
 }
 
 int cs_json_print(struct json_object *object, FILE *out)
 {
-    const char *text = json_object_to_json_string_ext(
-        object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+    return print(object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED, out);
+}
 
-    if (!object || !text) {
-        json_object_put(object);
-        cs_cli_say("out of memory");
-        return CS_EXIT_FAILURE;
-    }
-    put_ascii(out, text);
-    fputc('\n', out);
-    json_object_put(object);
-    return CS_EXIT_OK;
+int cs_json_print_line(struct json_object *object, FILE *out)
+{
+    return print(object, JSON_C_TO_STRING_PLAIN, out);
 }

@@ -24,5 +24,7 @@ struct json_object *cs_json_time(int64_t time);
 
 /* Prints it in ASCII, and frees it. Returns CS_EXIT_OK, or CS_EXIT_FAILURE without memory. */
 int cs_json_print(struct json_object *object, FILE *out);
+/* The same in one line. */
+int cs_json_print_line(struct json_object *object, FILE *out);
 
 #endif

@@ -20,15 +20,6 @@ static bool locale_is_utf8(void)
     return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
 
-static uint32_t code_point(const uint8_t *p, size_t n)
-{
-    uint32_t c = n == 1 ? p[0] : p[0] & (0x7fu >> n);
-
-    for (size_t i = 1; i < n; i++)
-        c = c << 6 | (p[i] & 0x3f);
-    return c;
-}
-
 /* Characters without a look of their own that change the look of others. */
 static bool deceives(uint32_t c)
 {
@@ -53,8 +44,8 @@ char *cs_text_safe(struct cs_bytes text)
     if (!safe)
         return NULL;
     for (size_t i = 0; i < text.len;) {
-        size_t n = cs_bytes_utf8(CS_BYTES(text.data + i, text.len - i));
-        uint32_t c = n ? code_point(text.data + i, n) : text.data[i];
+        uint32_t c = text.data[i];
+        size_t n = cs_bytes_character(CS_BYTES(text.data + i, text.len - i), &c);
 
         if (n && shows(c, utf8))
             out = mempcpy(out, text.data + i, n);
@@ -71,9 +62,9 @@ char *cs_text_safe(struct cs_bytes text)
 /* The bytes of the first character, and its width. */
 static size_t first(const char *text, size_t *widthp)
 {
-    struct cs_bytes rest = CS_BYTES(text, strnlen(text, 4));
-    size_t n = cs_bytes_utf8(rest);
-    int width = n > 1 ? wcwidth((wchar_t)code_point(rest.data, n)) : 1;
+    uint32_t c = 0;
+    size_t n = cs_bytes_character(CS_BYTES(text, strnlen(text, 4)), &c);
+    int width = n > 1 ? wcwidth((wchar_t)c) : 1;
 
     *widthp = width > 0 ? (size_t)width : 0;
     return n ? n : 1;

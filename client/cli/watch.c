@@ -35,8 +35,7 @@ static void print_json(
     json_object_object_add(object, "event", cs_json_string(kind));
     json_object_object_add(object, "subject", cs_json_string(event->subject));
     json_object_object_add(object, "text", cs_json_string(event->text));
-    fprintf(cli->out, "%s\n", json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
-    json_object_put(object);
+    cs_json_print_line(object, cli->out);
 }
 
 static void print_line(

@@ -2,7 +2,7 @@
 /* agent/uri, agent/duration: what a client or a configuration gives as a name or a time. */
 #include "fuzz.h"
 
-#include "config/duration.h"
+#include "base/duration.h"
 #include "inventory/uri.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Times in the configuration, and the settings that hold them. */
-#include "config/duration.h"
+#include "base/duration.h"
 #include "session/setting.h"
 
 #include <countersign/error.h>

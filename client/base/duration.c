@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lengths of time in the configuration and in sentences. */
-#include "config/duration.h"
+#include "base/duration.h"
 
 #include <countersign/error.h>
 #include <ctype.h>

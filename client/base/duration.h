@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lengths of time as people write them: 30s, 15m, 8h. */
-#ifndef CS_AGENT_DURATION_H
-#define CS_AGENT_DURATION_H
+#ifndef CS_BASE_DURATION_H
+#define CS_BASE_DURATION_H
 
 #include <stddef.h>
 #include <stdint.h>

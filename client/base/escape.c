@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Strings of JSON. What stands in them comes from strangers: whatever it is, the result is one line
+ * of ASCII that every parser reads. Used by the agent's audit and the command line.
+ */
+#include "base/escape.h"
+
+static const char digits[] = "0123456789abcdef";
+
+static void put_unit(struct cs_buf *buf, unsigned unit)
+{
+    const char text[] = {'\\', 'u', digits[unit >> 12], digits[unit >> 8 & 15],
+        digits[unit >> 4 & 15], digits[unit & 15]};
+
+    cs_buf_put(buf, text, sizeof(text));
+}
+
+void cs_escape_character(struct cs_buf *buf, uint32_t character)
+{
+    if (character > 0xffff) {
+        put_unit(buf, 0xd7c0 + (character >> 10));
+        put_unit(buf, 0xdc00 | (character & 0x3ff));
+    } else {
+        put_unit(buf, character);
+    }
+}
+
+/* How many bytes at the front stand for themselves. */
+static size_t plain(struct cs_bytes text)
+{
+    size_t n = 0;
+
+    while (n < text.len && text.data[n] >= 0x20 && text.data[n] < 0x7f && text.data[n] != '"' &&
+           text.data[n] != '\\')
+        n++;
+    return n;
+}
+
+void cs_escape_string(struct cs_buf *buf, struct cs_bytes text)
+{
+    cs_buf_put_u8(buf, '"');
+    while (text.len > 0) {
+        size_t n = plain(text);
+        uint32_t c = 0xfffd;
+
+        if (n > 0) {
+            cs_buf_put(buf, text.data, n);
+        } else if (*text.data == '"' || *text.data == '\\') {
+            n = 1;
+            cs_buf_put_u8(buf, '\\');
+            cs_buf_put_u8(buf, *text.data);
+        } else {
+            n = cs_bytes_character(text, &c);
+            n = n ? n : 1;
+            cs_escape_character(buf, c);
+        }
+        text = CS_BYTES(text.data + n, text.len - n);
+    }
+    cs_buf_put_u8(buf, '"');
+}
+
+void cs_escape_hex(struct cs_buf *buf, struct cs_bytes bytes)
+{
+    uint8_t *out = cs_buf_extend(buf, 2 * bytes.len);
+
+    for (size_t i = 0; out && i < bytes.len; i++) {
+        out[2 * i] = (uint8_t)digits[bytes.data[i] >> 4];
+        out[2 * i + 1] = (uint8_t)digits[bytes.data[i] & 15];
+    }
+}

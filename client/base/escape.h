@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Strings of JSON, in ASCII. */
+#ifndef CS_BASE_ESCAPE_H
+#define CS_BASE_ESCAPE_H
+
+#include "base/buf.h"
+
+/* The text in quotes: control characters and all beyond ASCII spelled \uXXXX, so that it does no
+ * harm on a terminal; bytes that are no UTF-8 become U+FFFD. */
+void cs_escape_string(struct cs_buf *buf, struct cs_bytes text);
+/* One character as \uXXXX, or as two of them. */
+void cs_escape_character(struct cs_buf *buf, uint32_t character);
+/* Lower-case hex, without quotes. */
+void cs_escape_hex(struct cs_buf *buf, struct cs_bytes bytes);
+
+#endif
