@@ -149,6 +149,32 @@ NAMES = {
 }
 
 
+def host_object(what, kind, label, cka_id, value):
+    return frame(0x0194, 0, u32(1) + u8(what) + u8(kind) + u32(0) + octets(label) + octets(cka_id) + octets(value))
+
+
+def host_token(label, *objects):
+    begin = (u32(1) + octets(label) + octets("SoftHSM project") + octets("SoftHSM v2") + octets("0123") + u32(0x41) +
+             u64(1700000000) + octets(""))
+    return frame(0x0193, 0, begin) + b"".join(objects) + frame(0x0195, 0, u32(1))
+
+
+STATE = frame(0x0196, 0, u32(1) + u32(0x43) + u64(1700000000) + octets(""))
+GONE = frame(0x0197, 0, u32(1))
+REPORTS = {
+    "identity": host_token("corp", host_object(1, 0, "alice", b"\x01", CERTIFICATE),
+                           host_object(3, 3, "alice", b"\x01", b"")) + STATE,
+    "key-alone": host_token("corp", host_object(2, 3, "alice", b"\x01", EC), host_object(3, 3, "alice", b"\x01", EC)),
+    "certificate-alone": host_token("corp", host_object(1, 0, "ca", b"", CERTIFICATE)),
+    "same-key-twice": host_token("corp", host_object(3, 3, "a", b"\x01", EC), host_object(3, 3, "b", b"\x02", EC)),
+    "other-id": host_token("corp", host_object(1, 0, "alice", b"\x02", CERTIFICATE),
+                           host_object(3, 1, "rsa", b"\x01", RSA)),
+    "again": host_token("corp", host_object(3, 3, "alice", b"\x01", EC)) * 2,
+    "gone": host_token("corp", host_object(3, 3, "alice", b"\x01", EC)) + GONE + host_token("home") + STATE,
+    "never-begun": STATE + GONE,
+}
+
+
 def der(tag, content):
     size = len(content)
     length = bytes([size]) if size < 128 else bytes([0x81, size])
@@ -183,6 +209,8 @@ def main():
         write("config", name, configuration.encode())
     for name, what in NAMES.items():
         write("name", name, what.encode())
+    for name, frames in REPORTS.items():
+        write("report", name, frames)
     tls13 = b" " * 64 + b"TLS 1.3, client CertificateVerify\0"
     write("proof", "tls13-sha256", u16(0x0403) + octets(EC) + tls13 + bytes(32))
     write("proof", "tls13-sha384", u16(0x0503) + octets(EC) + tls13 + bytes(48))
