@@ -5,6 +5,7 @@
 #include "base/der.h"
 
 #include <countersign/error.h>
+#include <countersign/protocol.h>
 #include <string.h>
 
 #define PKCS11_PROVIDER_VERSION "PKCS#11 Provider URI v1.0"
@@ -65,31 +66,56 @@ int cs_pem_decode(struct cs_buf *buf, struct cs_bytes base64)
     return 0;
 }
 
-void cs_pem_reference_put(struct cs_buf *buf, const char *uri)
+void cs_pem_reference_put(struct cs_buf *buf, const struct cs_pem_reference *reference)
 {
     struct cs_buf body = CS_BUF_INIT(buf->max);
+    bool whole = reference->id.len > 0;
 
-    cs_der_put(&body, CS_DER_VISIBLE_STRING, cs_bytes_of(CS_PEM_REFERENCE_VERSION));
-    cs_der_put(&body, CS_DER_UTF8_STRING, cs_bytes_of(uri));
+    cs_der_put(&body, CS_DER_VISIBLE_STRING,
+        cs_bytes_of(whole ? CS_PEM_REFERENCE_VERSION : CS_PEM_REFERENCE_VERSION_1));
+    cs_der_put(&body, CS_DER_UTF8_STRING, reference->uri);
+    if (whole) {
+        cs_der_put(&body, CS_DER_OCTET_STRING, reference->id);
+        cs_buf_put(&body, reference->spki.data, reference->spki.len);
+    }
     if (body.error)
         buf->error = body.error;
     cs_der_put(buf, CS_DER_SEQUENCE, cs_buf_bytes(&body));
     cs_buf_deinit(&body);
 }
 
-int cs_pem_reference_get(struct cs_bytes der, struct cs_bytes *uri)
+static int get_key(struct cs_bytes *rest, struct cs_pem_reference *reference)
 {
-    struct cs_bytes sequence, version, name;
+    struct cs_der spki;
 
-    if (cs_der_expect(&der, CS_DER_SEQUENCE, &sequence) < 0 || der.len != 0 ||
-        cs_der_expect(&sequence, CS_DER_VISIBLE_STRING, &version) < 0 ||
-        cs_der_expect(&sequence, CS_DER_UTF8_STRING, &name) < 0 || sequence.len != 0)
+    if (cs_der_expect(rest, CS_DER_OCTET_STRING, &reference->id) < 0 ||
+        reference->id.len != CS_ID_SIZE || cs_der_next(rest, &spki) < 0 ||
+        spki.tag != CS_DER_SEQUENCE)
         return CS_ERR_PROTOCOL;
-    if (!cs_bytes_equal(version, cs_bytes_of(CS_PEM_REFERENCE_VERSION)) &&
-        !cs_bytes_equal(version, cs_bytes_of(PKCS11_PROVIDER_VERSION)))
+    reference->spki = spki.whole;
+    return 0;
+}
+
+int cs_pem_reference_get(struct cs_bytes der, struct cs_pem_reference *reference)
+{
+    struct cs_pem_reference found = {0};
+    struct cs_bytes rest, version;
+
+    if (cs_der_expect(&der, CS_DER_SEQUENCE, &rest) < 0 || der.len != 0 ||
+        cs_der_expect(&rest, CS_DER_VISIBLE_STRING, &version) < 0 ||
+        cs_der_expect(&rest, CS_DER_UTF8_STRING, &found.uri) < 0)
         return CS_ERR_PROTOCOL;
-    if (name.len == 0 || memchr(name.data, 0, name.len))
+    if (found.uri.len == 0 || memchr(found.uri.data, 0, found.uri.len))
         return CS_ERR_PROTOCOL;
-    *uri = name;
+    if (cs_bytes_equal(version, cs_bytes_of(CS_PEM_REFERENCE_VERSION))) {
+        if (get_key(&rest, &found) < 0)
+            return CS_ERR_PROTOCOL;
+    } else if (!cs_bytes_equal(version, cs_bytes_of(CS_PEM_REFERENCE_VERSION_1)) &&
+               !cs_bytes_equal(version, cs_bytes_of(PKCS11_PROVIDER_VERSION))) {
+        return CS_ERR_PROTOCOL;
+    }
+    if (rest.len != 0)
+        return CS_ERR_PROTOCOL;
+    *reference = found;
     return 0;
 }

@@ -60,14 +60,19 @@ static void put_head(struct cs_buf *buf, const struct countersign_identity *iden
 
 static int build(struct cs_buf *buf, const struct countersign_identity *identity, bool no_chain)
 {
-    struct cs_buf reference = CS_BUF_INIT(PEM_MAX);
+    struct cs_buf block = CS_BUF_INIT(PEM_MAX);
+    struct cs_pem_reference reference = {
+        .uri = cs_bytes_of(countersign_identity_uri(identity)),
+        .id = CS_BYTES(countersign_identity_id(identity), CS_ID_SIZE),
+    };
     size_t n = countersign_identity_n_chain(identity);
 
+    reference.spki.data = countersign_identity_spki(identity, &reference.spki.len);
     put_head(buf, identity);
-    cs_pem_reference_put(&reference, countersign_identity_uri(identity));
-    buf->error = buf->error ? buf->error : reference.error;
-    cs_pem_put(buf, CS_PEM_REFERENCE, cs_buf_bytes(&reference));
-    cs_buf_deinit(&reference);
+    cs_pem_reference_put(&block, &reference);
+    buf->error = buf->error ? buf->error : block.error;
+    cs_pem_put(buf, CS_PEM_REFERENCE, cs_buf_bytes(&block));
+    cs_buf_deinit(&block);
     for (size_t i = 0; i < (no_chain && n ? 1 : n); i++) {
         size_t len;
         const uint8_t *der = countersign_identity_chain(identity, i, &len);

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The decoder. The first stage finds a key reference in PEM, asks the agent what it stands for and
- * passes on id and public key as DER of our own; the second makes a key of that. It takes two,
- * because OpenSSL's file store collects DER and decodes it later, with its own errors: so whatever
- * can fail has to fail in the first.
+ * The decoder. The first stage finds a key reference in PEM and passes it on as DER of our own; the
+ * second makes a key of that. It takes two, because OpenSSL's file store collects DER and decodes
+ * it later, with its own errors: so whatever can fail has to fail in the first.
+ *
+ * A whole reference has all that a key needs before it signs, and no agent is asked. What is wrong
+ * (no agent, no such key, a locked token) comes up at the signature, whose error programs print;
+ * when a file cannot be loaded many print a sentence of their own. For a reference that has a URI
+ * alone the agent is asked, and answers with the rest.
  *
  * Every key that the program reads comes by here, whosoever it is. To one that is not ours the
- * answer is 1 and no data, before anything is allocated and without asking the agent.
+ * answer is 1 and no data, before anything is allocated.
  */
 #include "provider/decoder.h"
 #include "base/cleanup.h"
+#include "base/der.h"
 #include "base/pem.h"
 #include "provider/block.h"
 #include "provider/param.h"
@@ -18,8 +23,10 @@
 #include <openssl/core_names.h>
 #include <openssl/core_object.h>
 #include <openssl/params.h>
+#include <string.h>
 
 #define REFERENCE_MAX (64u * 1024u)
+#define REFERENCE_HEAD 48 /* holds the version */
 
 CS_DEFINE_CLEANUP(struct countersign_identity *, countersign_identity_free);
 
@@ -51,35 +58,53 @@ static int source_gets(void *data, char *line, unsigned size)
     return source->provider->bio_gets(source->bio, line, (int)size);
 }
 
-/* The URI in a PEM block, for free(); NULL when it is no reference. */
-static char *reference_uri(struct cs_buf *base64)
+static int say_damaged(struct cs_queue *queue)
 {
-    struct cs_buf CS_AUTO(cs_buf_deinit) der = CS_BUF_INIT(REFERENCE_MAX);
-    struct cs_bytes uri;
-
-    if (cs_pem_decode(&der, cs_buf_bytes(base64)) < 0 ||
-        cs_pem_reference_get(cs_buf_bytes(&der), &uri) < 0)
-        return NULL;
-    return cs_bytes_dup(uri);
+    return cs_raise(queue, CS_ERR_INVALID,
+        "the key reference is damaged: write it again with 'countersign pem'");
 }
 
-static int pass_on(const struct countersign_identity *identity, struct cs_queue *queue,
-    OSSL_CALLBACK *callback, void *argument)
+static int pass_on(struct cs_bytes der, OSSL_CALLBACK *callback, void *argument)
 {
-    struct cs_buf CS_AUTO(cs_buf_deinit) der = CS_BUF_INIT(REFERENCE_MAX);
     int object = OSSL_OBJECT_PKEY;
-    struct cs_bytes spki;
-    OSSL_PARAM params[4];
+    const OSSL_PARAM params[] = {
+        cs_param_of_int(OSSL_OBJECT_PARAM_TYPE, &object),
+        cs_param_of_string(OSSL_OBJECT_PARAM_DATA_STRUCTURE, CS_DECODER_STRUCTURE),
+        cs_param_of_bytes(OSSL_OBJECT_PARAM_DATA, der),
+        OSSL_PARAM_END,
+    };
 
-    spki.data = countersign_identity_spki(identity, &spki.len);
-    cs_reference_put(&der, CS_BYTES(countersign_identity_id(identity), CS_ID_SIZE), spki);
-    if (der.error)
-        return cs_raise(queue, der.error, "%s", cs_error_text(der.error));
-    params[0] = cs_param_of_int(OSSL_OBJECT_PARAM_TYPE, &object);
-    params[1] = cs_param_of_string(OSSL_OBJECT_PARAM_DATA_STRUCTURE, CS_DECODER_STRUCTURE);
-    params[2] = cs_param_of_bytes(OSSL_OBJECT_PARAM_DATA, cs_buf_bytes(&der));
-    params[3] = (OSSL_PARAM)OSSL_PARAM_END;
     return callback(params, argument);
+}
+
+/* Puts the whole reference for one that has a URI alone. */
+static int complete(
+    struct cs_provider *provider, const struct cs_pem_reference *reference, struct cs_buf *der)
+{
+    struct countersign_identity *CS_AUTO(countersign_identity_freep) identity = NULL;
+    char *CS_AUTO(cs_freep) uri = cs_bytes_dup(reference->uri);
+    struct cs_pem_reference whole;
+
+    if (uri)
+        identity = cs_reference_resolve(provider, uri, CS_EXPECT_KEY);
+    if (!identity)
+        return 0;
+    whole = cs_reference_of(identity);
+    cs_pem_reference_put(der, &whole);
+    if (der->error)
+        return cs_raise(&provider->queue, der->error, "%s", cs_error_text(der->error));
+    return 1;
+}
+
+/* The second stage makes it again; but there OpenSSL would say something else if that failed. */
+static bool makes_a_key(const struct cs_pem_reference *reference)
+{
+    struct cs_key *key;
+
+    if (cs_key_new(&key, reference) < 0)
+        return false;
+    cs_key_unref(key);
+    return true;
 }
 
 static int decode_pem(void *context, OSSL_CORE_BIO *bio, int selection, OSSL_CALLBACK *callback,
@@ -87,8 +112,9 @@ static int decode_pem(void *context, OSSL_CORE_BIO *bio, int selection, OSSL_CAL
 {
     struct cs_provider *provider = context;
     struct cs_buf CS_AUTO(cs_buf_deinit) base64 = CS_BUF_INIT(REFERENCE_MAX);
-    struct countersign_identity *CS_AUTO(countersign_identity_freep) identity = NULL;
-    char *CS_AUTO(cs_freep) uri = NULL;
+    struct cs_buf CS_AUTO(cs_buf_deinit) der = CS_BUF_INIT(REFERENCE_MAX);
+    struct cs_buf CS_AUTO(cs_buf_deinit) whole = CS_BUF_INIT(REFERENCE_MAX);
+    struct cs_pem_reference reference;
     int r;
 
     (void)passphrase;
@@ -98,13 +124,22 @@ static int decode_pem(void *context, OSSL_CORE_BIO *bio, int selection, OSSL_CAL
     r = cs_block_read(source_gets, &(struct source){provider, bio}, &base64);
     if (r == 0)
         return 1;
-    if (r > 0)
-        uri = reference_uri(&base64);
-    if (!uri)
-        return cs_raise(&provider->queue, CS_ERR_INVALID,
-            "the key reference is damaged: write it again with 'countersign pem'");
-    identity = cs_reference_resolve(provider, uri, CS_EXPECT_KEY);
-    return identity ? pass_on(identity, &provider->queue, callback, argument) : 0;
+    if (r < 0 || cs_pem_decode(&der, cs_buf_bytes(&base64)) < 0 ||
+        cs_pem_reference_get(cs_buf_bytes(&der), &reference) < 0)
+        return say_damaged(&provider->queue);
+    if (reference.id.len == 0)
+        return complete(provider, &reference, &whole) &&
+               pass_on(cs_buf_bytes(&whole), callback, argument);
+    if (!makes_a_key(&reference))
+        return say_damaged(&provider->queue);
+    return pass_on(cs_buf_bytes(&der), callback, argument);
+}
+
+/* Whether these first bytes can be the beginning of a whole reference. */
+static bool looks_like_one(struct cs_bytes head)
+{
+    return head.len > 2 && head.data[0] == CS_DER_SEQUENCE &&
+           memmem(head.data, head.len, CS_PEM_REFERENCE_VERSION, strlen(CS_PEM_REFERENCE_VERSION));
 }
 
 /* All that is in bio, if it begins like a reference of ours. */
@@ -113,8 +148,7 @@ static bool read_reference(struct cs_provider *provider, OSSL_CORE_BIO *bio, str
     uint8_t chunk[1024];
     size_t n = 0;
 
-    if (!provider->bio_read(bio, chunk, CS_REFERENCE_HEAD, &n) ||
-        !cs_reference_looks_like(CS_BYTES(chunk, n)))
+    if (!provider->bio_read(bio, chunk, REFERENCE_HEAD, &n) || !looks_like_one(CS_BYTES(chunk, n)))
         return false;
     do
         cs_buf_put(der, chunk, n);
@@ -127,14 +161,16 @@ static int decode_der(void *context, OSSL_CORE_BIO *bio, int selection, OSSL_CAL
 {
     struct cs_provider *provider = context;
     struct cs_buf CS_AUTO(cs_buf_deinit) der = CS_BUF_INIT(REFERENCE_MAX);
+    struct cs_pem_reference reference;
     struct cs_key *key;
     int ok, r;
 
     (void)passphrase;
     (void)passphrase_argument;
-    if (!does_selection(context, selection) || !read_reference(provider, bio, &der))
+    if (!does_selection(context, selection) || !read_reference(provider, bio, &der) ||
+        cs_pem_reference_get(cs_buf_bytes(&der), &reference) < 0)
         return 1;
-    r = cs_reference_get(cs_buf_bytes(&der), &key);
+    r = cs_key_new(&key, &reference);
     if (r < 0)
         return cs_raise(&provider->queue, r, "the agent sent a public key that is none");
     ok = cs_reference_hand_out(provider, key, callback, argument);

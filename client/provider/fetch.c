@@ -13,9 +13,10 @@
  * for the answer to "EC", unless it had asked for the latter before. So before the first question
  * for ours, which a key of ours brings about, each name is fetched once more.
  *
- * EVP_KEYMGMT_fetch is found at run time in the very libcrypto that loaded us, for this module
- * links none and a process may hold several, one of them inside the program itself. Where it is not
- * to be found, nothing is done, and the order in openssl.cnf decides.
+ * EVP_KEYMGMT_fetch, and what else is called here by name, is found at run time in the very
+ * libcrypto that loaded us, for this module links none and a process may hold several, one of them
+ * inside the program itself. Where it is not to be found, nothing is done, and the order in
+ * openssl.cnf decides.
  */
 #include "provider/fetch.h"
 
@@ -63,7 +64,7 @@ static void find_functions(struct cs_provider *provider)
     /* Any function of the core tells which object the core is. (dladdr would, too, but it looks at
      * all symbols on the way.) */
     struct object object = {.address = (uintptr_t)provider->get_libctx};
-    void *handle, *fetch, *release;
+    void *handle, *fetch, *release, *peek;
 
     if (!dl_iterate_phdr(holds_address, &object))
         return;
@@ -73,6 +74,8 @@ static void find_functions(struct cs_provider *provider)
         handle = dlopen(NULL, RTLD_LAZY);
     fetch = function_of(&object, handle, "EVP_KEYMGMT_fetch");
     release = function_of(&object, handle, "EVP_KEYMGMT_free");
+    peek = function_of(&object, handle, "ERR_peek_last_error");
+    memcpy(&provider->peek_last_error, &peek, sizeof(peek));
     if (fetch && release) {
         memcpy(&provider->keymgmt_fetch, &fetch, sizeof(fetch));
         memcpy(&provider->keymgmt_free, &release, sizeof(release));

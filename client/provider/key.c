@@ -104,19 +104,23 @@ static int parse(struct cs_key *key)
     return CS_ERR_PROTOCOL;
 }
 
-int cs_key_new(struct cs_key **keyp, const uint8_t *id, struct cs_bytes spki)
+int cs_key_new(struct cs_key **keyp, const struct cs_pem_reference *reference)
 {
-    struct cs_key *key = calloc(1, sizeof(*key) + spki.len);
+    size_t spki_len = reference->spki.len, uri_len = reference->uri.len;
+    struct cs_key *key = calloc(1, sizeof(*key) + spki_len + uri_len + 1);
     uint8_t *copy;
     int r;
 
     if (!key)
         return CS_ERR_MEMORY;
     copy = (uint8_t *)(key + 1);
-    if (spki.len)
-        memcpy(copy, spki.data, spki.len);
-    memcpy(key->id, id, sizeof(key->id));
-    key->spki = CS_BYTES(copy, spki.len);
+    if (spki_len)
+        memcpy(copy, reference->spki.data, spki_len);
+    if (uri_len)
+        memcpy(copy + spki_len, reference->uri.data, uri_len);
+    memcpy(key->id, reference->id.data, sizeof(key->id));
+    key->spki = CS_BYTES(copy, spki_len);
+    key->uri = (const char *)copy + spki_len;
     atomic_init(&key->refs, 1);
     r = parse(key);
     if (r < 0) {

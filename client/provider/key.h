@@ -3,7 +3,7 @@
 #ifndef CS_PROVIDER_KEY_H
 #define CS_PROVIDER_KEY_H
 
-#include "base/buf.h"
+#include "base/pem.h"
 
 #include <countersign/protocol.h>
 #include <stdatomic.h>
@@ -17,10 +17,12 @@ struct cs_key {
     struct cs_bytes n, e;    /* RSA: big-endian */
     uint8_t id[CS_ID_SIZE];
     struct cs_bytes spki; /* what the above point into */
+    const char *uri;      /* what it was called when its reference was written; a hint for people */
 };
 
-/* CS_ERR_PROTOCOL when spki is no SubjectPublicKeyInfo of a type that we know, CS_ERR_MEMORY. */
-int cs_key_new(struct cs_key **keyp, const uint8_t *id, struct cs_bytes spki);
+/* Of a whole reference. CS_ERR_PROTOCOL when spki is no SubjectPublicKeyInfo of a type that we
+ * know, CS_ERR_MEMORY. */
+int cs_key_new(struct cs_key **keyp, const struct cs_pem_reference *reference);
 /* One that can do nothing; NULL when there is no memory. */
 struct cs_key *cs_key_new_empty(void);
 bool cs_key_is_empty(const struct cs_key *key);

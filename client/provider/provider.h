@@ -18,8 +18,9 @@ struct cs_provider {
     _Atomic(struct countersign_client *) client;
     void *(*keymgmt_fetch)(void *libctx, const char *algorithm, const char *properties);
     void (*keymgmt_free)(void *keymgmt);
-    atomic_bool fetched;       /* the two above may be called, if they were found */
-    atomic_uintptr_t fetching; /* the thread that does it */
+    unsigned long (*peek_last_error)(void); /* NULL if it was not found */
+    atomic_bool fetched;                    /* the above may be called, if they were found */
+    atomic_uintptr_t fetching;              /* the thread that does it */
 };
 
 /* The connection to the agent, made at the first use. NULL when there is no memory, which is

@@ -5,16 +5,19 @@
  * they print our sentence, a sentence gets a reason number of its own: the numbers and the places
  * of their texts are handed to OpenSSL at the start, and a place is filled when its sentence is
  * first said. A place that is filled never changes, so that any thread may print it at any time.
- * When all are taken, the reason is the catalogue's and the sentence goes into the data.
+ * When all are taken, the reason is the catalogue's and the sentence goes into the data; so does a
+ * long sentence, of which the reason has the beginning.
  */
 #include "provider/queue.h"
 
+#include <openssl/err.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { EMPTY, BUSY, READY };
 
+#define ELLIPSIS "..."
 #define TEXT_REASON 64 /* the number of the first sentence; below are the catalogue's codes */
 
 _Static_assert(-CS_ERR_CLOSED < TEXT_REASON, "the catalogue's codes stay below the sentences");
@@ -67,6 +70,30 @@ void cs_queue_pop(struct cs_queue *queue)
         queue->pop_to_mark(queue->handle);
 }
 
+/* A long one is cut between two characters. */
+static void put_text(struct cs_queue_text *place, const char *sentence)
+{
+    size_t len = strlen(sentence), cut = sizeof(place->text) - sizeof(ELLIPSIS);
+
+    if (len < sizeof(place->text)) {
+        memcpy(place->text, sentence, len);
+        return;
+    }
+    while (cut > 0 && ((unsigned char)sentence[cut] & 0xc0) == 0x80)
+        cut--;
+    memcpy(place->text, sentence, cut);
+    memcpy(place->text + cut, ELLIPSIS, sizeof(ELLIPSIS));
+}
+
+/* Whether the place has the sentence, or as much of it as would fit. */
+static bool has_text(const struct cs_queue_text *place, const char *sentence)
+{
+    struct cs_queue_text cut = {0};
+
+    put_text(&cut, sentence);
+    return strcmp(place->text, cut.text) == 0;
+}
+
 /* The number of a sentence, or 0 when there is no place for it. No lock: a thread that finds a
  * place being written takes the next one. */
 static unsigned text_reason(struct cs_queue *queue, const char *sentence)
@@ -76,11 +103,11 @@ static unsigned text_reason(struct cs_queue *queue, const char *sentence)
         int state = atomic_load_explicit(&place->state, memory_order_acquire);
 
         if (state == EMPTY && atomic_compare_exchange_strong(&place->state, &state, BUSY)) {
-            memcpy(place->text, sentence, strnlen(sentence, sizeof(place->text) - 1));
+            put_text(place, sentence);
             atomic_store_explicit(&place->state, READY, memory_order_release);
             return TEXT_REASON + i;
         }
-        if (state == READY && strncmp(place->text, sentence, sizeof(place->text) - 1) == 0)
+        if (state == READY && has_text(place, sentence))
             return TEXT_REASON + i;
     }
     return 0;
@@ -116,4 +143,12 @@ int cs_queue_raise(struct cs_queue *queue, const char *file, int line, const cha
     else
         set_error(queue, reason ? reason : cs_error_to_wire(code), "%s", sentence);
     return 0;
+}
+
+void cs_queue_raise_again(struct cs_queue *queue, unsigned long error)
+{
+    if (!queue->new_error || !queue->vset_error)
+        return;
+    queue->new_error(queue->handle);
+    set_error(queue, (unsigned)ERR_GET_REASON(error), NULL);
 }

@@ -11,7 +11,9 @@
 #include <stdatomic.h>
 
 #define CS_QUEUE_TEXTS 16
-#define CS_QUEUE_TEXT_SIZE 512
+/* curl shows an error as bare numbers when it does not fit, with what OpenSSL puts before it, into
+ * 256 octets. */
+#define CS_QUEUE_TEXT_SIZE 224
 
 /* Sentences that became reasons: written once, never changed. */
 struct cs_queue_text {
@@ -46,5 +48,8 @@ void cs_queue_pop(struct cs_queue *queue);
 
 int cs_queue_raise(struct cs_queue *queue, const char *file, int line, const char *function,
     int code, const char *format, ...) __attribute__((format(printf, 6, 7)));
+
+/* Raises what was raised once, by the number that it has in OpenSSL's queue. */
+void cs_queue_raise_again(struct cs_queue *queue, unsigned long error);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Resolving names and handing keys out, for the decoder and the store. */
 #include "provider/reference.h"
-#include "base/der.h"
 #include "provider/fetch.h"
 #include "provider/param.h"
 
@@ -9,41 +8,8 @@
 #include <openssl/core_names.h>
 #include <openssl/core_object.h>
 #include <openssl/params.h>
+#include <stdio.h>
 #include <string.h>
-
-#define VERSION "Countersign Resolved Key v1"
-
-void cs_reference_put(struct cs_buf *buf, struct cs_bytes id, struct cs_bytes spki)
-{
-    struct cs_buf body = CS_BUF_INIT(buf->max);
-
-    cs_der_put(&body, CS_DER_VISIBLE_STRING, cs_bytes_of(VERSION));
-    cs_der_put(&body, CS_DER_OCTET_STRING, id);
-    cs_buf_put(&body, spki.data, spki.len);
-    if (body.error)
-        buf->error = body.error;
-    cs_der_put(buf, CS_DER_SEQUENCE, cs_buf_bytes(&body));
-    cs_buf_deinit(&body);
-}
-
-bool cs_reference_looks_like(struct cs_bytes head)
-{
-    return head.len > 2 && head.data[0] == CS_DER_SEQUENCE &&
-           memmem(head.data, head.len, VERSION, strlen(VERSION));
-}
-
-int cs_reference_get(struct cs_bytes der, struct cs_key **keyp)
-{
-    struct cs_bytes sequence, version, id;
-
-    if (cs_der_expect(&der, CS_DER_SEQUENCE, &sequence) < 0 || der.len != 0 ||
-        cs_der_expect(&sequence, CS_DER_VISIBLE_STRING, &version) < 0 ||
-        cs_der_expect(&sequence, CS_DER_OCTET_STRING, &id) < 0)
-        return CS_ERR_PROTOCOL;
-    if (!cs_bytes_equal(version, cs_bytes_of(VERSION)) || id.len != CS_ID_SIZE)
-        return CS_ERR_PROTOCOL;
-    return cs_key_new(keyp, id.data, sequence);
-}
 
 struct countersign_identity *cs_reference_resolve(
     struct cs_provider *provider, const char *name, int expect)
@@ -62,6 +28,33 @@ struct countersign_identity *cs_reference_resolve(
         return NULL;
     }
     return identity;
+}
+
+struct cs_pem_reference cs_reference_of(const struct countersign_identity *identity)
+{
+    struct cs_pem_reference reference = {
+        .uri = cs_bytes_of(countersign_identity_uri(identity)),
+        .id = CS_BYTES(countersign_identity_id(identity), CS_ID_SIZE),
+    };
+
+    reference.spki.data = countersign_identity_spki(identity, &reference.spki.len);
+    return reference;
+}
+
+void cs_reference_name(const char *uri, char *name, size_t size)
+{
+    static const char *const attributes[] = {"token=", "object="};
+    size_t used = 0;
+
+    *name = '\0';
+    for (size_t i = 0; i < sizeof(attributes) / sizeof(attributes[0]); i++) {
+        const char *at = strstr(uri, attributes[i]);
+        int n = at ? (int)strcspn(at, ";?") : 0;
+
+        if (!at || at == uri || (at[-1] != ':' && at[-1] != ';') || used + (size_t)n + 2 > size)
+            continue;
+        used += (size_t)snprintf(name + used, size - used, "%s%.*s", used ? ";" : "", n, at);
+    }
 }
 
 int cs_reference_hand_out(

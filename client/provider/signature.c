@@ -7,9 +7,12 @@
  */
 #include "provider/signature.h"
 #include "provider/param.h"
+#include "provider/reference.h"
 
 #include <errno.h>
+#include <openssl/err.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define MESSAGE_MAX (CS_FRAME_MAX - 1024u) /* leaves room for the other fields of the frame */
 
@@ -25,10 +28,25 @@ static void *signature_new(void *context, const char *properties)
     return signature;
 }
 
+/*
+ * Programs that show the last error alone (Python, Ruby) would show that of libssl, which says no
+ * more than that there was one. It frees the context behind it, so here ours is put on top again.
+ * Where it is not this very error that lies on top nothing is done: an error that was dealt with
+ * must not come back.
+ */
+static void have_the_last_word(struct cs_signature *signature)
+{
+    struct cs_provider *provider = signature->provider;
+
+    if (signature->error && provider->peek_last_error() == ERR_PACK(ERR_LIB_SSL, 0, ERR_R_EVP_LIB))
+        cs_queue_raise_again(&provider->queue, signature->error);
+}
+
 static void signature_free(void *context)
 {
     struct cs_signature *signature = context;
 
+    have_the_last_word(signature);
     cs_key_unref(signature->key);
     cs_buf_deinit(&signature->message);
     free(signature);
@@ -107,22 +125,48 @@ static int sign_init(void *context, void *key, const OSSL_PARAM params[])
     return cs_signature_set_params(signature, params);
 }
 
-/* Everything ends here. Without room it tells how much is needed and asks nobody. */
-static int sign(struct cs_signature *signature, enum cs_hash hash, struct cs_bytes data,
-    unsigned char *out, size_t *lenp, size_t size)
+/* Whether the URI of the reference stands for another key now. */
+static bool is_another_now(struct cs_signature *signature)
+{
+    struct cs_provider *provider = signature->provider;
+    struct countersign_identity *identity;
+    const uint8_t *id;
+    bool another;
+
+    cs_queue_mark(&provider->queue);
+    identity = cs_reference_resolve(provider, signature->key->uri, CS_EXPECT_KEY);
+    cs_queue_pop(&provider->queue);
+    id = identity ? countersign_identity_id(identity) : NULL;
+    another = id && memcmp(id, signature->key->id, CS_ID_SIZE) != 0;
+    countersign_identity_free(identity);
+    return another;
+}
+
+/* The agent knows no key with this id. What its reference calls it tells more. */
+static int say_unknown(struct cs_signature *signature, const struct countersign_fault *fault)
 {
     struct cs_queue *queue = &signature->provider->queue;
+    char name[128];
+
+    cs_reference_name(signature->key->uri, name, sizeof(name));
+    if (!name[0])
+        return cs_raise_fault(queue, fault, CS_ERR_NOT_FOUND);
+    if (is_another_now(signature))
+        return cs_raise(queue, CS_ERR_NOT_FOUND,
+            "the key of this file is gone, and %s is another one: write the file again with "
+            "'countersign pem'",
+            name);
+    return cs_raise(queue, CS_ERR_NOT_FOUND, "%s; it was called %s", fault->text, name);
+}
+
+static int ask(struct cs_signature *signature, enum cs_hash hash, struct cs_bytes data,
+    unsigned char *out, size_t *lenp, size_t size)
+{
     struct countersign_client *client;
     struct countersign_fault fault = {0};
     const struct cs_scheme *scheme;
     int saved = errno, r;
 
-    if (!signature->key)
-        return cs_raise(queue, CS_ERR_INVALID, "no key to sign with");
-    if (!out) {
-        *lenp = cs_key_signature_size(signature->key);
-        return 1;
-    }
     scheme = cs_signature_scheme(signature, hash);
     client = scheme ? cs_provider_client(signature->provider) : NULL;
     if (!client)
@@ -131,10 +175,30 @@ static int sign(struct cs_signature *signature, enum cs_hash hash, struct cs_byt
         signature->digested ? CS_INPUT_DIGEST : CS_INPUT_MESSAGE, data.data, data.len, out, &size,
         &fault);
     errno = saved;
+    if (r == CS_ERR_NOT_FOUND)
+        return say_unknown(signature, &fault);
     if (r < 0)
-        return cs_raise_fault(queue, &fault, r);
+        return cs_raise_fault(&signature->provider->queue, &fault, r);
     *lenp = size;
     return 1;
+}
+
+/* Everything ends here. Without room it tells how much is needed and asks nobody. */
+static int sign(struct cs_signature *signature, enum cs_hash hash, struct cs_bytes data,
+    unsigned char *out, size_t *lenp, size_t size)
+{
+    struct cs_provider *provider = signature->provider;
+    int ok;
+
+    if (!signature->key)
+        return cs_raise(&provider->queue, CS_ERR_INVALID, "no key to sign with");
+    if (!out) {
+        *lenp = cs_key_signature_size(signature->key);
+        return 1;
+    }
+    ok = ask(signature, hash, data, out, lenp, size);
+    signature->error = ok || !provider->peek_last_error ? 0 : provider->peek_last_error();
+    return ok;
 }
 
 static int digest_sign(void *context, unsigned char *out, size_t *lenp, size_t size,

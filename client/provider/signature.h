@@ -26,6 +26,7 @@ struct cs_signature {
     int salt;
     bool digested;         /* what is signed is a digest already */
     struct cs_buf message; /* what has come so far, piece by piece */
+    unsigned long error;   /* why the last signature failed, in OpenSSL's numbers; 0 */
 };
 
 /* The hash that OpenSSL means by name; false for one that we do not sign with. */

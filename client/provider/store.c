@@ -161,15 +161,13 @@ static int give_public_key(struct cs_bytes spki, OSSL_CALLBACK *callback, void *
 
 static int give_key(struct cs_store *store, OSSL_CALLBACK *callback, void *argument)
 {
-    const struct countersign_identity *identity = store->identity;
-    struct cs_bytes spki;
+    const struct cs_pem_reference reference = cs_reference_of(store->identity);
     struct cs_key *key;
     int ok, r;
 
-    spki.data = countersign_identity_spki(identity, &spki.len);
     if (store->public)
-        return give_public_key(spki, callback, argument);
-    r = cs_key_new(&key, countersign_identity_id(identity), spki);
+        return give_public_key(reference.spki, callback, argument);
+    r = cs_key_new(&key, &reference);
     if (r < 0)
         return cs_raise(&store->provider->queue, r, "the agent sent a public key that is none");
     ok = cs_reference_hand_out(store->provider, key, callback, argument);

@@ -47,17 +47,26 @@ def says(seen, *patterns):
         assert re.search(pattern, seen.stderr), (pattern, seen)
 
 
+PROGRAMS = ("curl", "s_client", "python")
+
+
+def all_say(tap, when, client, *patterns):
+    """What keeps the token's key from signing, in the output of each program."""
+    for program in PROGRAMS:
+        with tap.case(f"{when}: {program}"):
+            seen = getattr(client, program)()
+            says(seen, *patterns)
+            assert "unable to set private key" not in seen.stderr, seen
+            assert "FileNotFoundError" not in seen.stderr, seen
+
+
 def locked(tap, agent, token, client):
-    for what in ("at first", "after `countersign lock`"):
-        with tap.case(f"locked {what}: curl"):
-            says(client.curl(), "locked", "countersign unlock")
-        with tap.case(f"locked {what}: s_client names the token"):
-            says(client.s_client(), "countersign unlock", "corp")
-        with tap.case(f"locked {what}: python, which shows OpenSSL's last error alone"):
-            says(client.python(), "SSLError|ssl.SSL|EVP lib")
+    for when in ("locked at first", "locked by `countersign lock`"):
+        all_say(tap, when, client, "token 'corp' is locked: run 'countersign unlock corp'")
         agent.unlock(token)
-        with tap.case(f"locked {what}: unlocked, all three get in"):
-            for seen in (client.curl(), client.s_client(), client.python()):
+        with tap.case(f"{when}: unlocked, all three get in"):
+            for program in PROGRAMS:
+                seen = getattr(client, program)()
                 assert seen.returncode == 0 and "CN=alice" in seen.stdout, seen
         agent.cli("lock", check=True)
 
@@ -102,16 +111,24 @@ def unknown(tap, agent, client):
         says(agent.cli("show", "nobody"), "nobody", "countersign list|alice")
 
 
+def gone(tap, f, agent, token, client):
+    """The key of a reference is deleted, and then another one gets its name."""
+    carol = token.identity(client.server.ca, "p256", "carol")
+    agent.cli("refresh", check=True)
+    stale = Client(f, client.server, carol, f.reference(agent, carol))
+    for kind in ("privkey", "pubkey", "cert"):
+        token.delete(kind, carol.id)
+    agent.cli("refresh", check=True)
+    all_say(tap, "an unknown key", stale, "no token here has the key",
+            "countersign list", "token=corp;object=carol")
+    token.identity(client.server.ca, "p256", "carol", id=carol.id)
+    agent.cli("refresh", check=True)
+    all_say(tap, "another key by that name", stale, "write the file again with 'countersign pem'")
+
+
 def no_agent(tap, agent, client):
     agent.stop()
-    with tap.case("no agent: curl"):
-        says(client.curl(), "agent|private key")
-    with tap.case("no agent: s_client"):
-        says(client.s_client(), "agent")
-    with tap.case("no agent: python"):
-        seen = client.python()
-        says(seen, "SSLError")
-        assert "FileNotFoundError" not in seen.stderr, seen
+    all_say(tap, "no agent", client, "no Countersign agent answers", "countersign-agent")
     with tap.case("no agent: the command line, with a status of its own"):
         seen = agent.cli("status")
         says(seen, "countersign-agent")
@@ -125,23 +142,20 @@ def no_agent(tap, agent, client):
 def other_user(tap, f, client):
     """A socket at our place that somebody else listens at must get nothing."""
     path = f.runtime / "countersign/agent.sock"
-    child = -1
+    if os.geteuid() != 0:
+        with tap.case("another user's socket"):
+            raise Skip("only root can become another user")
+        return
+    path.unlink(missing_ok=True)
+    child = listen_as(path, NOBODY)
     try:
-        with tap.case("another user's socket: s_client"):
-            if os.geteuid() != 0:
-                raise Skip("only root can become another user")
-            path.unlink(missing_ok=True)
-            child = listen_as(path, NOBODY)
-            says(client.s_client(), "belongs to uid 65534")
+        all_say(tap, "another user's socket", client, "belongs to uid 65534", "COUNTERSIGN_SOCKET")
         with tap.case("another user's socket: the command line"):
-            if os.geteuid() != 0:
-                raise Skip("only root can become another user")
             says(client.f.run([programs.CLI, "status"]), "belongs to uid 65534")
     finally:
-        if child > 0:
-            os.kill(child, 9)
-            os.waitpid(child, 0)
-            path.unlink(missing_ok=True)
+        os.kill(child, 9)
+        os.waitpid(child, 0)
+        path.unlink(missing_ok=True)
 
 
 def listen_as(path, uid):
@@ -184,6 +198,8 @@ def main():
         client = Client(f, server, alice, f.reference(agent, alice))
         locked(tap, agent, token, client)
         unknown(tap, agent, client)
+        agent.unlock(token)
+        gone(tap, f, agent, token, client)
         agent.stop()
         agent = f.agent(pinentry=pinentry)
         cancelled(tap, agent, pinentry, client)

@@ -8,30 +8,31 @@
 #include <string.h>
 
 /* What is written is read back. */
-static void check_again(struct cs_bytes uri)
+static void check_again(const struct cs_pem_reference *reference)
 {
-    char *string = cs_bytes_dup(uri);
-    struct cs_buf der = CS_BUF_INIT(2 * uri.len + 256);
-    struct cs_bytes again;
+    struct cs_buf der = CS_BUF_INIT(2 * (reference->uri.len + reference->spki.len) + 256);
+    struct cs_pem_reference again;
 
-    FUZZ_CHECK(string && strlen(string) == uri.len && uri.len > 0);
-    cs_pem_reference_put(&der, string);
+    FUZZ_CHECK(reference->uri.len > 0 && !memchr(reference->uri.data, 0, reference->uri.len));
+    FUZZ_CHECK((reference->id.len == 0) == (reference->spki.len == 0));
+    cs_pem_reference_put(&der, reference);
     FUZZ_CHECK(der.error == 0);
     FUZZ_CHECK(cs_pem_reference_get(cs_buf_bytes(&der), &again) == 0);
-    FUZZ_CHECK(cs_bytes_equal(again, uri));
+    FUZZ_CHECK(cs_bytes_equal(again.uri, reference->uri));
+    FUZZ_CHECK(cs_bytes_equal(again.id, reference->id));
+    FUZZ_CHECK(cs_bytes_equal(again.spki, reference->spki));
     cs_buf_deinit(&der);
-    free(string);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct cs_buf der = CS_BUF_INIT(size + 3);
-    struct cs_bytes uri;
+    struct cs_pem_reference reference;
     int r = cs_pem_decode(&der, CS_BYTES(data, size));
 
     FUZZ_CHECK(r == 0 || r == CS_ERR_PROTOCOL);
-    if (r == 0 && cs_pem_reference_get(cs_buf_bytes(&der), &uri) == 0)
-        check_again(uri);
+    if (r == 0 && cs_pem_reference_get(cs_buf_bytes(&der), &reference) == 0)
+        check_again(&reference);
     cs_buf_deinit(&der);
     return 0;
 }

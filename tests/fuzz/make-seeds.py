@@ -7,6 +7,7 @@ Keys are made anew, so run it only to add a kind. The proof of a TLS 1.2 handsha
 a transcript up to the client's CertificateVerify with the client's public key, as files.
 """
 import base64
+import hashlib
 import pathlib
 import struct
 import subprocess
@@ -181,8 +182,9 @@ def der(tag, content):
     return bytes([tag]) + length + content
 
 
-def reference(version, uri):
-    return base64.encodebytes(der(0x30, der(0x1a, version.encode()) + der(0x0c, uri.encode())))
+def reference(version, uri, more=b""):
+    return base64.encodebytes(
+        der(0x30, der(0x1a, version.encode()) + der(0x0c, uri.encode()) + more))
 
 
 def certification_request_info():
@@ -202,6 +204,8 @@ def main():
     write("frame", "hello-sign", frame(0x0001, 1, MESSAGES["hello"]) + frame(0x0006, 2, MESSAGES["sign"]))
     write("frame", "too-long", u32(1 << 20 | 1) + bytes(8))
     write("reference", "ours", reference("Countersign Key Reference v1", URI))
+    write("reference", "whole", reference("Countersign Key Reference v2", URI,
+                                          der(0x04, hashlib.sha256(EC).digest()) + EC))
     write("reference", "pkcs11-provider", reference("PKCS#11 Provider URI v1.0", URI))
     for name, spki in {"ec": EC, "rsa": RSA, "ed25519": ED25519}.items():
         write("public-key", name, spki)

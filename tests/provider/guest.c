@@ -60,11 +60,11 @@ int guest_teardown(void **state)
     return 0;
 }
 
-void guest_put_reference(struct cs_buf *pem, const char *label, const char *uri)
+void guest_put_uri(struct cs_buf *pem, const char *label, const char *uri)
 {
     struct cs_buf der = CS_BUF_INIT(4096);
 
-    cs_pem_reference_put(&der, uri);
+    cs_pem_reference_put(&der, &(struct cs_pem_reference){.uri = cs_bytes_of(uri)});
     cs_pem_put(pem, label, cs_buf_bytes(&der));
     assert_int_equal(pem->error, 0);
     cs_buf_deinit(&der);
@@ -83,10 +83,21 @@ EVP_PKEY *guest_load_reference(struct guest *f, const char *name)
 {
     struct cs_buf pem = CS_BUF_INIT(4096);
     EVP_PKEY *key;
+
+    keyring_put_reference(&pem, keyring_find(&keyring, name));
+    key = guest_read_pem(f, &pem);
+    cs_buf_deinit(&pem);
+    return key;
+}
+
+EVP_PKEY *guest_load_uri_reference(struct guest *f, const char *name)
+{
+    struct cs_buf pem = CS_BUF_INIT(4096);
+    EVP_PKEY *key;
     char uri[64];
 
     snprintf(uri, sizeof(uri), "pkcs11:object=%s", name);
-    guest_put_reference(&pem, CS_PEM_REFERENCE, uri);
+    guest_put_uri(&pem, CS_PEM_REFERENCE, uri);
     key = guest_read_pem(f, &pem);
     cs_buf_deinit(&pem);
     return key;

@@ -22,9 +22,12 @@ int guest_setup(void **state);
 int guest_teardown(void **state);
 #define GUEST_TEST(function) cmocka_unit_test_setup_teardown(function, guest_setup, guest_teardown)
 
-void guest_put_reference(struct cs_buf *pem, const char *label, const char *uri);
+/* A reference that has a URI alone. */
+void guest_put_uri(struct cs_buf *pem, const char *label, const char *uri);
 EVP_PKEY *guest_read_pem(struct guest *f, const struct cs_buf *pem);
+/* By a whole reference to a key of the keyring, and by one that has its URI alone. */
 EVP_PKEY *guest_load_reference(struct guest *f, const char *name);
+EVP_PKEY *guest_load_uri_reference(struct guest *f, const char *name);
 OSSL_STORE_CTX *guest_open_store(struct guest *f, const char *uri, int expect);
 EVP_PKEY *guest_load_uri(struct guest *f, const char *uri);
 

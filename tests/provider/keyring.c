@@ -3,6 +3,7 @@
 #include "keyring.h"
 
 #include "base/error.h"
+#include "base/pem.h"
 #include "base/scheme.h"
 
 #include <openssl/rsa.h>
@@ -87,13 +88,29 @@ struct keyring_entry *keyring_find(struct keyring *keyring, const char *name)
     return NULL;
 }
 
+void keyring_put_reference(struct cs_buf *pem, const struct keyring_entry *entry)
+{
+    struct cs_buf der = CS_BUF_INIT(4096);
+    char uri[64];
+
+    snprintf(uri, sizeof(uri), PREFIX "%s", entry->name);
+    cs_pem_reference_put(&der, &(struct cs_pem_reference){
+                                   .uri = cs_bytes_of(uri),
+                                   .id = CS_BYTES(entry->id, CS_ID_SIZE),
+                                   .spki = CS_BYTES(entry->spki, entry->spki_len),
+                               });
+    cs_pem_put(pem, CS_PEM_REFERENCE, cs_buf_bytes(&der));
+    check(pem->error == 0, "a reference");
+    cs_buf_deinit(&der);
+}
+
 static bool answer_resolve(struct keyring *keyring, int fd, const struct cs_frame *frame)
 {
     struct cs_buf body = CS_BUF_INIT(CS_FRAME_MAX), chain = CS_BUF_INIT(CS_FRAME_MAX);
     struct cs_msg_resolved resolved = {.has_identity = true, .n_chain = 1};
     struct keyring_entry *entry;
     struct cs_msg_resolve m;
-    char name[128] = "", sentence[192];
+    char name[128] = "", sentence[320];
     uint16_t codes[CS_SCHEMES_MAX];
     bool sent;
 
@@ -103,7 +120,11 @@ static bool answer_resolve(struct keyring *keyring, int fd, const struct cs_fram
         memcpy(name, m.name.data + strlen(PREFIX), m.name.len - strlen(PREFIX));
     name[strcspn(name, ";?")] = 0;
     entry = keyring_find(keyring, name);
-    snprintf(sentence, sizeof(sentence), "no key is called '%s': look again", name);
+    snprintf(sentence, sizeof(sentence), "no key is called '%s': %slook again", name,
+        strlen(name) > 64
+            ? "there are others, but none whose name would be as long as this one, and "
+              "none that begins in the same way; so "
+            : "");
     if (!entry)
         return fake_error(fd, frame->id, CS_ERR_NOT_FOUND, sentence);
     cs_buf_put_bytes(&chain, CS_BYTES(entry->der, entry->der_len));
@@ -183,7 +204,9 @@ static bool answer_sign(struct keyring *keyring, int fd, const struct cs_frame *
         if (cs_bytes_equal(m.id, CS_BYTES(keyring->entries[i].id, CS_ID_SIZE)))
             entry = &keyring->entries[i];
     scheme = cs_scheme_by_code(m.scheme);
-    if (!entry || !scheme || scheme->key_type != entry->type)
+    if (!entry)
+        return fake_error(fd, frame->id, CS_ERR_NOT_FOUND, "no such key: look again");
+    if (!scheme || scheme->key_type != entry->type)
         return fake_error(fd, frame->id, CS_ERR_SCHEME, "no such key, or not in that scheme");
     len = sign(entry, scheme, &m, signature, sizeof(signature));
     if (len == 0)

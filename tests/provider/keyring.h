@@ -35,5 +35,7 @@ void keyring_start(struct keyring *keyring);
 void keyring_stop(struct keyring *keyring);
 
 struct keyring_entry *keyring_find(struct keyring *keyring, const char *name);
+/* Appends the PEM block that stands for the key, as 'countersign pem' writes it. */
+void keyring_put_reference(struct cs_buf *pem, const struct keyring_entry *entry);
 
 #endif

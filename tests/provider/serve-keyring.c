@@ -7,8 +7,6 @@
  */
 #include "keyring.h"
 
-#include "base/pem.h"
-
 #include <openssl/pem.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,13 +15,11 @@
 
 static void write_files(const struct keyring_entry *entry)
 {
-    struct cs_buf der = CS_BUF_INIT(4096), pem = CS_BUF_INIT(4096);
-    char name[64], uri[64];
+    struct cs_buf pem = CS_BUF_INIT(4096);
+    char name[64];
     FILE *combined, *key, *certificate;
 
-    snprintf(uri, sizeof(uri), "pkcs11:object=%s", entry->name);
-    cs_pem_reference_put(&der, uri);
-    cs_pem_put(&pem, CS_PEM_REFERENCE, cs_buf_bytes(&der));
+    keyring_put_reference(&pem, entry);
     snprintf(name, sizeof(name), "%s.pem", entry->name);
     combined = fopen(name, "w");
     snprintf(name, sizeof(name), "%s.key", entry->name);
@@ -45,7 +41,6 @@ static void write_files(const struct keyring_entry *entry)
         abort();
     PEM_write_PrivateKey(key, entry->key, NULL, NULL, 0, NULL, NULL);
     fclose(key);
-    cs_buf_deinit(&der);
     cs_buf_deinit(&pem);
 }
 

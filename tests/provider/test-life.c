@@ -149,7 +149,7 @@ static void test_without_an_agent_it_fails_at_once(void **state)
     fake_agent_stop(&keyring.agent);
     assert_false(guest_signs(f, key, keyring_find(&keyring, "ec")));
     assert_true(guest_first_error_says("agent"));
-    assert_null(guest_load_reference(f, "ec"));
+    assert_null(guest_load_uri_reference(f, "ec"));
     assert_true(guest_first_error_says("agent"));
     assert_null(guest_load_uri(f, "pkcs11:object=ec"));
     assert_true(guest_first_error_says("agent"));

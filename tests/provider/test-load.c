@@ -72,10 +72,22 @@ static void test_every_key_signs_by_uri(void **state)
     }
 }
 
-static void test_a_key_costs_one_question(void **state)
+static void test_a_reference_with_a_uri_alone_still_loads(void **state)
 {
     struct guest *f = *state;
-    EVP_PKEY *key = guest_load_reference(f, "ec");
+
+    for (size_t i = 0; i < keyring.n_entries; i++) {
+        EVP_PKEY *key = guest_load_uri_reference(f, keyring.entries[i].name);
+
+        check_key(f, key, &keyring.entries[i]);
+        EVP_PKEY_free(key);
+    }
+}
+
+static void test_a_uri_costs_one_question(void **state)
+{
+    struct guest *f = *state;
+    EVP_PKEY *key = guest_load_uri_reference(f, "ec");
 
     assert_int_equal(keyring.n_resolved, 1);
     EVP_PKEY_free(key);
@@ -83,6 +95,56 @@ static void test_a_key_costs_one_question(void **state)
     assert_int_equal(keyring.n_resolved, 2);
     assert_int_equal(X509_check_private_key(keyring_find(&keyring, "ec")->certificate, key), 1);
     assert_int_equal(keyring.n_signed, 0);
+    EVP_PKEY_free(key);
+}
+
+static void test_a_whole_reference_asks_no_agent(void **state)
+{
+    struct guest *f = *state;
+
+    fake_agent_stop(&keyring.agent);
+    for (size_t i = 0; i < keyring.n_entries; i++) {
+        const struct keyring_entry *entry = &keyring.entries[i];
+        EVP_PKEY *key = guest_load_reference(f, entry->name);
+
+        assert_non_null(key);
+        assert_int_equal(X509_check_private_key(entry->certificate, key), 1);
+        assert_int_equal(EVP_PKEY_eq(key, entry->key), 1);
+        assert_int_equal(ERR_peek_error(), 0);
+        assert_false(guest_signs(f, key, entry));
+        assert_true(guest_first_error_says("no Countersign agent answers"));
+        EVP_PKEY_free(key);
+    }
+    fake_agent_restart(&keyring.agent);
+}
+
+/* The reference of a key that the agent does not know, called like one that it may know. */
+static EVP_PKEY *load_stranger(struct guest *f, const char *name)
+{
+    struct keyring_entry stranger = *keyring_find(&keyring, "ec");
+    struct cs_buf pem = CS_BUF_INIT(4096);
+    EVP_PKEY *key;
+
+    stranger.name = name;
+    memset(stranger.id, 0x5a, sizeof(stranger.id));
+    keyring_put_reference(&pem, &stranger);
+    key = guest_read_pem(f, &pem);
+    cs_buf_deinit(&pem);
+    assert_non_null(key);
+    return key;
+}
+
+static void test_what_an_unknown_key_was_called_is_told(void **state)
+{
+    struct guest *f = *state;
+    EVP_PKEY *key = load_stranger(f, "nobody");
+
+    assert_false(guest_signs(f, key, keyring_find(&keyring, "ec")));
+    assert_true(guest_first_error_says("no such key: look again; it was called object=nobody"));
+    EVP_PKEY_free(key);
+    key = load_stranger(f, "ec");
+    assert_false(guest_signs(f, key, keyring_find(&keyring, "ec")));
+    assert_true(guest_first_error_says("object=ec is another one: write the file again"));
     EVP_PKEY_free(key);
 }
 
@@ -122,7 +184,7 @@ static void test_certificate_and_reference_share_a_file(void **state)
         cs_buf_put(&pem, "a comment\n", 10);
         if (order == 0)
             put_certificate(&pem, entry);
-        guest_put_reference(&pem, CS_PEM_REFERENCE, "pkcs11:object=ec");
+        keyring_put_reference(&pem, entry);
         if (order == 1)
             put_certificate(&pem, entry);
         key = guest_read_pem(f, &pem);
@@ -201,7 +263,7 @@ static void test_an_unknown_name_is_told_in_the_agents_words(void **state)
 
     assert_null(guest_load_uri(f, "pkcs11:object=nobody"));
     assert_true(guest_first_error_says("no key is called 'nobody': look again"));
-    assert_null(guest_load_reference(f, "nobody"));
+    assert_null(guest_load_uri_reference(f, "nobody"));
     assert_true(guest_first_error_says("no key is called 'nobody': look again"));
 }
 
@@ -219,9 +281,33 @@ static void test_any_number_of_sentences_is_told(void **state)
     }
 }
 
+/* As curl has it: with 256 octets of room, or OpenSSL gives numbers alone. */
+static void test_a_long_sentence_is_told_as_far_as_it_fits(void **state)
+{
+    struct guest *f = *state;
+    char uri[112] = "pkcs11:object=", line[256];
+    unsigned long error;
+    const char *data;
+    int flags;
+
+    for (size_t i = strlen(uri); i < sizeof(uri) - 1; i += 2)
+        memcpy(uri + i, "\xc3\xa9", 3); /* é */
+    assert_null(guest_load_uri(f, uri));
+    error = ERR_get_error_all(NULL, NULL, NULL, &data, &flags);
+    ERR_error_string_n(error, line, sizeof(line));
+    assert_non_null(strstr(line, "no key is called '\xc3\xa9"));
+    assert_string_equal(line + strlen(line) - 3, "...");
+    assert_int_equal(cs_bytes_is_string(cs_bytes_of(line)), true);
+    assert_non_null(strstr(data, "look again"));
+    ERR_clear_error();
+}
+
 static void test_a_damaged_reference_is_told(void **state)
 {
-    static const char *const bodies[] = {"!!!!", "AAAA", "", "MAUCAQECAQI="};
+    static const char *const bodies[] = {"!!!!", "AAAA", "", "MAUCAQECAQI=",
+        /* with 32 zeros for an id, and an empty SEQUENCE for a public key */
+        "MFQaHENvdW50ZXJzaWduIEtleSBSZWZlcmVuY2UgdjIMEHBrY3MxMTpvYmplY3Q9ZWMEIAAAAAAAAAAAAAAAAAAA"
+        "AAAAAAAAAAAAAAAAAAAAAAAAMAA="};
     struct guest *f = *state;
 
     for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
@@ -406,7 +492,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         GUEST_TEST(test_every_key_signs_by_reference),
         GUEST_TEST(test_every_key_signs_by_uri),
-        GUEST_TEST(test_a_key_costs_one_question),
+        GUEST_TEST(test_a_reference_with_a_uri_alone_still_loads),
+        GUEST_TEST(test_a_uri_costs_one_question),
+        GUEST_TEST(test_a_whole_reference_asks_no_agent),
+        GUEST_TEST(test_what_an_unknown_key_was_called_is_told),
         GUEST_TEST(test_the_block_of_others_is_read_too),
         GUEST_TEST(test_certificate_and_reference_share_a_file),
         GUEST_TEST(test_a_store_gives_the_key_first_and_then_the_certificate),
@@ -414,6 +503,7 @@ int main(void)
         GUEST_TEST(test_a_store_has_no_revocation_lists),
         GUEST_TEST(test_an_unknown_name_is_told_in_the_agents_words),
         GUEST_TEST(test_any_number_of_sentences_is_told),
+        GUEST_TEST(test_a_long_sentence_is_told_as_far_as_it_fits),
         GUEST_TEST(test_a_damaged_reference_is_told),
         GUEST_TEST(test_the_public_key_leaves_with_its_curve_by_name),
         GUEST_TEST(test_no_private_key_leaves),

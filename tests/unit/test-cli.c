@@ -84,7 +84,7 @@ static void put_identity(struct fixture *f, struct cs_buf *buf, uint8_t first)
                  .key_type = CS_KEY_EC,
                  .bits = 256,
                  .group = cs_bytes_of("prime256v1"),
-                 .spki = cs_bytes_of("spki"),
+                 .spki = cs_bytes_of("0\x04spki"),
                  .schemes = CS_BYTES("\4\3\5\3\x99\x99", 6),
                  .n_certificates = f->with_certificate,
                  .certificates = CS_BYTES(list.data, f->with_certificate ? list.len : 0),
@@ -470,14 +470,16 @@ static void assert_pem(const char *text, int certificates)
     BIO *bio = BIO_new_mem_buf(text, -1);
     char *name = NULL, *header = NULL;
     uint8_t *data = NULL;
-    struct cs_bytes uri;
+    struct cs_pem_reference reference;
     long len;
 
     for (int i = 0; PEM_read_bio(bio, &name, &header, &data, &len) == 1; i++) {
         if (i == 0) {
             assert_string_equal(name, CS_PEM_REFERENCE);
-            assert_int_equal(cs_pem_reference_get(CS_BYTES(data, len), &uri), 0);
-            assert_true(cs_bytes_equal(uri, cs_bytes_of(URI)));
+            assert_int_equal(cs_pem_reference_get(CS_BYTES(data, len), &reference), 0);
+            assert_true(cs_bytes_equal(reference.uri, cs_bytes_of(URI)));
+            assert_true(cs_bytes_equal(reference.spki, cs_bytes_of("0\x04spki")));
+            assert_int_equal(reference.id.data[1], 0xbb);
         } else {
             assert_string_equal(name, "CERTIFICATE");
         }

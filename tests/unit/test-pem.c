@@ -15,6 +15,12 @@
 #define TEXT(string) CS_BYTES(string, sizeof(string) - 1)
 #define URI "pkcs11:token=corp;object=alice;type=private"
 
+static const struct cs_pem_reference whole = {
+    .uri = {(const uint8_t *)URI, sizeof(URI) - 1},
+    .id = {(const uint8_t *)"0123456789abcdef0123456789abcdef", 32},
+    .spki = {(const uint8_t *)"\x30\x03\x02\x01\x07", 5},
+};
+
 static void test_blocks_are_written_as_openssl_does(void **state)
 {
     uint8_t der[300];
@@ -106,27 +112,28 @@ static void test_the_buffers_limit_is_kept(void **state)
     cs_buf_deinit(&buf);
 }
 
-static void test_a_reference_comes_back_through_openssls_pem(void **state)
+static void check_through_openssls_pem(const struct cs_pem_reference *reference)
 {
     struct cs_buf der = CS_BUF_INIT(4096), pem = CS_BUF_INIT(4096);
     char *name = NULL, *header = NULL;
     uint8_t *data = NULL;
-    struct cs_bytes uri;
+    struct cs_pem_reference found;
     long len;
     BIO *bio;
 
-    (void)state;
-    cs_pem_reference_put(&der, URI);
+    cs_pem_reference_put(&der, reference);
     cs_pem_put(&pem, CS_PEM_REFERENCE, cs_buf_bytes(&der));
     bio = BIO_new_mem_buf(pem.data, (int)pem.len);
     assert_int_equal(PEM_read_bio(bio, &name, &header, &data, &len), 1);
     assert_string_equal(name, CS_PEM_REFERENCE);
-    assert_int_equal(cs_pem_reference_get(CS_BYTES(data, len), &uri), 0);
-    assert_true(cs_bytes_equal(uri, TEXT(URI)));
+    assert_int_equal(cs_pem_reference_get(CS_BYTES(data, len), &found), 0);
+    assert_true(cs_bytes_equal(found.uri, reference->uri));
+    assert_true(cs_bytes_equal(found.id, reference->id));
+    assert_true(cs_bytes_equal(found.spki, reference->spki));
     for (long cut = 0; cut < len; cut++)
-        assert_int_equal(cs_pem_reference_get(CS_BYTES(data, cut), &uri), CS_ERR_PROTOCOL);
+        assert_int_equal(cs_pem_reference_get(CS_BYTES(data, cut), &found), CS_ERR_PROTOCOL);
     cs_buf_put_u8(&der, 0);
-    assert_int_equal(cs_pem_reference_get(cs_buf_bytes(&der), &uri), CS_ERR_PROTOCOL);
+    assert_int_equal(cs_pem_reference_get(cs_buf_bytes(&der), &found), CS_ERR_PROTOCOL);
     OPENSSL_free(name);
     OPENSSL_free(header);
     OPENSSL_free(data);
@@ -135,11 +142,18 @@ static void test_a_reference_comes_back_through_openssls_pem(void **state)
     cs_buf_deinit(&pem);
 }
 
+static void test_a_reference_comes_back_through_openssls_pem(void **state)
+{
+    (void)state;
+    check_through_openssls_pem(&(struct cs_pem_reference){.uri = TEXT(URI)});
+    check_through_openssls_pem(&whole);
+}
+
 /* The body of a reference with these two strings in it. */
 static int reference(struct cs_bytes version, struct cs_bytes uri, const char *more)
 {
     struct cs_buf body = CS_BUF_INIT(4096), der = CS_BUF_INIT(4096);
-    struct cs_bytes found;
+    struct cs_pem_reference found;
     int r;
 
     cs_der_put(&body, CS_DER_VISIBLE_STRING, version);
@@ -148,7 +162,7 @@ static int reference(struct cs_bytes version, struct cs_bytes uri, const char *m
     cs_der_put(&der, CS_DER_SEQUENCE, cs_buf_bytes(&body));
     r = cs_pem_reference_get(cs_buf_bytes(&der), &found);
     if (r == 0)
-        assert_true(cs_bytes_equal(found, uri));
+        assert_true(cs_bytes_equal(found.uri, uri) && found.id.len == 0 && found.spki.len == 0);
     cs_buf_deinit(&body);
     cs_buf_deinit(&der);
     return r;
@@ -156,36 +170,68 @@ static int reference(struct cs_bytes version, struct cs_bytes uri, const char *m
 
 static void test_what_is_a_reference_and_what_is_not(void **state)
 {
-    const struct cs_bytes version = TEXT(CS_PEM_REFERENCE_VERSION);
+    const struct cs_bytes version = TEXT(CS_PEM_REFERENCE_VERSION_1);
 
     (void)state;
     assert_int_equal(reference(version, TEXT(URI), ""), 0);
     assert_int_equal(reference(TEXT("PKCS#11 Provider URI v1.0"), TEXT(URI), ""), 0);
+    assert_int_equal(reference(TEXT(CS_PEM_REFERENCE_VERSION), TEXT(URI), ""), CS_ERR_PROTOCOL);
     assert_int_equal(
-        reference(TEXT("Countersign Key Reference v2"), TEXT(URI), ""), CS_ERR_PROTOCOL);
+        reference(TEXT("Countersign Key Reference v3"), TEXT(URI), ""), CS_ERR_PROTOCOL);
     assert_int_equal(reference(TEXT(""), TEXT(URI), ""), CS_ERR_PROTOCOL);
     assert_int_equal(reference(version, TEXT(""), ""), CS_ERR_PROTOCOL);
     assert_int_equal(reference(version, TEXT("pkcs11:\0x"), ""), CS_ERR_PROTOCOL);
     assert_int_equal(reference(version, TEXT(URI), "\x05"), CS_ERR_PROTOCOL);
 }
 
-/* openssl asn1parse shows it as SEQUENCE { VISIBLESTRING, UTF8STRING }; so does OpenSSL's reader.
- */
-static void test_a_reference_is_der_of_the_two_types(void **state)
+static int whole_reference(size_t id_len, struct cs_bytes spki, const char *more)
 {
+    struct cs_buf body = CS_BUF_INIT(4096), der = CS_BUF_INIT(4096);
+    struct cs_pem_reference found;
+    int r;
+
+    cs_der_put(&body, CS_DER_VISIBLE_STRING, TEXT(CS_PEM_REFERENCE_VERSION));
+    cs_der_put(&body, CS_DER_UTF8_STRING, TEXT(URI));
+    cs_der_put(&body, CS_DER_OCTET_STRING, CS_BYTES(TEXT(URI).data, id_len));
+    cs_buf_put(&body, spki.data, spki.len);
+    cs_buf_put(&body, more, strlen(more));
+    cs_der_put(&der, CS_DER_SEQUENCE, cs_buf_bytes(&body));
+    r = cs_pem_reference_get(cs_buf_bytes(&der), &found);
+    cs_buf_deinit(&body);
+    cs_buf_deinit(&der);
+    return r;
+}
+
+static void test_what_is_a_whole_reference_and_what_is_not(void **state)
+{
+    (void)state;
+    assert_int_equal(whole_reference(32, whole.spki, ""), 0);
+    assert_int_equal(whole_reference(31, whole.spki, ""), CS_ERR_PROTOCOL);
+    assert_int_equal(whole_reference(33, whole.spki, ""), CS_ERR_PROTOCOL);
+    assert_int_equal(whole_reference(0, whole.spki, ""), CS_ERR_PROTOCOL);
+    assert_int_equal(whole_reference(32, TEXT(""), ""), CS_ERR_PROTOCOL);
+    assert_int_equal(whole_reference(32, TEXT("\x04\x01x"), ""), CS_ERR_PROTOCOL);
+    assert_int_equal(whole_reference(32, whole.spki, "\x05"), CS_ERR_PROTOCOL);
+}
+
+/* As PROTOCOL.md has it, in the eyes of OpenSSL's reader. */
+static void test_a_reference_is_der_of_its_types(void **state)
+{
+    static const int types[] = {
+        V_ASN1_VISIBLESTRING, V_ASN1_UTF8STRING, V_ASN1_OCTET_STRING, V_ASN1_SEQUENCE};
     struct cs_buf der = CS_BUF_INIT(4096);
     const uint8_t *at;
     STACK_OF(ASN1_TYPE) * sequence;
 
     (void)state;
-    cs_pem_reference_put(&der, URI);
+    cs_pem_reference_put(&der, &whole);
     at = der.data;
     sequence = d2i_ASN1_SEQUENCE_ANY(NULL, &at, (long)der.len);
     assert_non_null(sequence);
     assert_ptr_equal(at, der.data + der.len);
-    assert_int_equal(sk_ASN1_TYPE_num(sequence), 2);
-    assert_int_equal(ASN1_TYPE_get(sk_ASN1_TYPE_value(sequence, 0)), V_ASN1_VISIBLESTRING);
-    assert_int_equal(ASN1_TYPE_get(sk_ASN1_TYPE_value(sequence, 1)), V_ASN1_UTF8STRING);
+    assert_int_equal(sk_ASN1_TYPE_num(sequence), 4);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(ASN1_TYPE_get(sk_ASN1_TYPE_value(sequence, i)), types[i]);
     sk_ASN1_TYPE_pop_free(sequence, ASN1_TYPE_free);
     cs_buf_deinit(&der);
 }
@@ -201,7 +247,8 @@ int main(void)
         cmocka_unit_test(test_the_buffers_limit_is_kept),
         cmocka_unit_test(test_a_reference_comes_back_through_openssls_pem),
         cmocka_unit_test(test_what_is_a_reference_and_what_is_not),
-        cmocka_unit_test(test_a_reference_is_der_of_the_two_types),
+        cmocka_unit_test(test_what_is_a_whole_reference_and_what_is_not),
+        cmocka_unit_test(test_a_reference_is_der_of_its_types),
     };
 
     return cmocka_run_group_tests_name("pem", tests, NULL, NULL);

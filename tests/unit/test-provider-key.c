@@ -17,6 +17,13 @@
 
 static const uint8_t id[CS_ID_SIZE] = {1, 2, 3};
 
+static int key_new(struct cs_key **keyp, struct cs_bytes spki)
+{
+    return cs_key_new(keyp, &(struct cs_pem_reference){.uri = cs_bytes_of("pkcs11:object=alice"),
+                                .id = CS_BYTES(id, sizeof(id)),
+                                .spki = spki});
+}
+
 static EVP_PKEY *make(const char *type, const char *group, unsigned bits)
 {
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
@@ -39,19 +46,20 @@ static void check(const char *type, const char *group, unsigned bits)
     int len = i2d_PUBKEY(theirs, &spki);
     struct cs_key *ours;
 
-    assert_int_equal(cs_key_new(&ours, id, CS_BYTES(spki, len)), 0);
+    assert_int_equal(key_new(&ours, CS_BYTES(spki, len)), 0);
     assert_string_equal(cs_key_type(ours), type);
     assert_int_equal(ours->bits, EVP_PKEY_get_bits(theirs));
     assert_int_equal(cs_key_security_bits(ours), EVP_PKEY_get_security_bits(theirs));
     assert_int_equal(cs_key_signature_size(ours), EVP_PKEY_get_size(theirs));
     assert_memory_equal(ours->id, id, sizeof(id));
+    assert_string_equal(ours->uri, "pkcs11:object=alice");
     assert_false(cs_key_is_empty(ours));
     if (group)
         assert_string_equal(ours->group, group);
     cs_key_unref(cs_key_ref(ours));
     cs_key_unref(ours);
     for (int n = 0; n < len; n++)
-        assert_int_equal(cs_key_new(&ours, id, CS_BYTES(spki, n)), CS_ERR_PROTOCOL);
+        assert_int_equal(key_new(&ours, CS_BYTES(spki, n)), CS_ERR_PROTOCOL);
     OPENSSL_free(spki);
     EVP_PKEY_free(theirs);
 }
@@ -77,7 +85,7 @@ static void refuse(const char *type, const char *group)
     int len = i2d_PUBKEY(theirs, &spki);
     struct cs_key *ours;
 
-    assert_int_equal(cs_key_new(&ours, id, CS_BYTES(spki, len)), CS_ERR_PROTOCOL);
+    assert_int_equal(key_new(&ours, CS_BYTES(spki, len)), CS_ERR_PROTOCOL);
     OPENSSL_free(spki);
     EVP_PKEY_free(theirs);
 }
