@@ -26,6 +26,8 @@ void cs_absent_stop(struct cs_absent *absent)
 
 void cs_absent_deinit(struct cs_absent *absent)
 {
+    for (size_t i = 0; i < absent->n; i++)
+        free(absent->list[i].uri);
     free(absent->list);
     absent->list = NULL;
     absent->n = 0;
@@ -49,6 +51,7 @@ static struct cs_absent_identity *new_place(struct cs_absent *absent)
     if (!list)
         return NULL;
     absent->list = list;
+    list[absent->n].uri = NULL;
     return &list[absent->n++];
 }
 
@@ -63,11 +66,24 @@ static void remember(struct cs_absent *absent, const struct cs_identity *identit
     memcpy(place->id, identity->key->id, CS_ID_SIZE);
     memcpy(place->token, identity->token->name, sizeof(place->token));
     place->host = identity->token->host;
+    if (!place->uri || strcmp(place->uri, identity->token->uri) != 0) {
+        free(place->uri);
+        place->uri = strdup(identity->token->uri);
+    }
 }
 
 const struct cs_absent_identity *cs_absent_find(const struct cs_absent *absent, const uint8_t *id)
 {
     return find(absent, id);
+}
+
+const struct cs_token *cs_absent_token(
+    const struct cs_absent_identity *identity, const struct cs_inventory *inventory)
+{
+    for (size_t i = 0; identity->uri && i < inventory->n_tokens; i++)
+        if (strcmp(inventory->tokens[i]->uri, identity->uri) == 0)
+            return inventory->tokens[i];
+    return NULL;
 }
 
 static uint64_t now(const struct cs_absent *absent)

@@ -11,6 +11,7 @@
 struct cs_absent_identity {
     uint8_t id[CS_ID_SIZE];
     char token[CS_TEXT_MAX]; /* its name */
+    char *uri;               /* the token's */
     const struct cs_host *host;
 };
 
@@ -44,6 +45,10 @@ void cs_absent_look(struct cs_absent *absent, const struct cs_inventory *invento
 
 /* What is known of an identity that is, or was, here; NULL if it never was. */
 const struct cs_absent_identity *cs_absent_find(const struct cs_absent *absent, const uint8_t *id);
+
+/* The token that had it, if that is there now: it hides the key, or has it no more. */
+const struct cs_token *cs_absent_token(
+    const struct cs_absent_identity *identity, const struct cs_inventory *inventory);
 
 /* Waits for the waiter's id; done comes later, from the loop. */
 void cs_absent_wait(struct cs_absent *absent, struct cs_absent_waiter *waiter, uint64_t limit);

@@ -231,20 +231,6 @@ static void fail_by_token(struct cs_request *request, int code, const char *text
     fail(request, code, &fault);
 }
 
-static void fail_without_identity(struct cs_request *request)
-{
-    const struct cs_absent_identity *identity =
-        cs_absent_find(&request->service->absent, request->id);
-    struct cs_fault fault = {0};
-
-    if (identity && cs_host_get_state(identity->host) == CS_HOST_STATE_RUNNING) {
-        fail_or_wait(request, identity);
-        return;
-    }
-    say_unknown(request, &fault);
-    fail(request, CS_ERR_NOT_FOUND, &fault);
-}
-
 static void on_logged_in(struct cs_login_waiter *waiter, int code, const char *text)
 {
     struct cs_request *request = waiter->user;
@@ -255,20 +241,47 @@ static void on_logged_in(struct cs_login_waiter *waiter, int code, const char *t
         fail_by_token(request, code, text);
 }
 
-static void log_in(struct cs_request *request, const struct cs_identity *identity)
+static void log_in(
+    struct cs_request *request, const struct cs_token *token, struct cs_bytes key_label)
 {
     int r;
 
     request->logged_in = true;
-    request->asked = identity->token->slot;
+    request->asked = token->slot;
     request->login.caller = request->caller;
     request->login.how = CS_HOST_LOGIN_AUTO;
-    cs_text_clean(identity->source->label, request->login.key, sizeof(request->login.key));
+    cs_text_clean(key_label, request->login.key, sizeof(request->login.key));
     request->login.done = on_logged_in;
     request->login.user = request;
-    r = cs_login_wait(request->service, identity->token, &request->login);
+    r = cs_login_wait(request->service, token, &request->login);
     if (r < 0)
         fail(request, r, NULL);
+}
+
+/* A token may hide its keys while it is locked, and one that is there may have lost a key. */
+static void fail_without_identity(struct cs_request *request)
+{
+    const struct cs_absent_identity *identity =
+        cs_absent_find(&request->service->absent, request->id);
+    const struct cs_token *token =
+        identity ? cs_absent_token(identity, &request->service->inventory) : NULL;
+    struct cs_fault fault = {0};
+
+    if (token && cs_token_is_locked(token)) {
+        if (!request->logged_in) {
+            log_in(request, token, (struct cs_bytes){0});
+            return;
+        }
+        cs_token_say_locked(token->name, &fault);
+        fail(request, CS_ERR_LOCKED, &fault);
+        return;
+    }
+    if (!token && identity && cs_host_get_state(identity->host) == CS_HOST_STATE_RUNNING) {
+        fail_or_wait(request, identity);
+        return;
+    }
+    say_unknown(request, &fault);
+    fail(request, CS_ERR_NOT_FOUND, &fault);
 }
 
 static void on_answer(void *user, const struct cs_answer *answer)
@@ -286,7 +299,7 @@ static void on_answer(void *user, const struct cs_answer *answer)
             tell(request, identity);
         cs_request_finish(request, &reply);
     } else if (answer->code == CS_ERR_LOCKED && !request->logged_in && identity) {
-        log_in(request, identity);
+        log_in(request, identity->token, identity->source->label);
     } else if (answer->code == CS_ERR_LOCKED && identity) {
         cs_token_say_locked(identity->token->name, &fault);
         fail(request, answer->code, &fault);
@@ -340,7 +353,7 @@ static void advance(struct cs_request *request)
     }
     /* A private key that shows while the token is locked may be free to use. */
     if (cs_token_is_locked(identity->token) && !identity->private_key && !request->logged_in) {
-        log_in(request, identity);
+        log_in(request, identity->token, identity->source->label);
         return;
     }
     r = ask_host(request, identity);
