@@ -25,6 +25,7 @@ struct agent {
     uv_check_t turn;
     struct cs_service service;
     struct cs_listener listener;
+    struct cs_dbus session_bus;
     struct cs_bus *bus; /* NULL before the start, and after the end */
     struct cs_desktop desktop;
     bool has_desktop;
@@ -72,6 +73,7 @@ static void stop(struct agent *agent)
     agent->bus = NULL;
     if (agent->has_desktop)
         cs_desktop_stop(&agent->desktop);
+    cs_dbus_stop(&agent->session_bus);
     cs_supervisor_stop(&agent->service.supervisor);
     end_if_stopped(agent);
 }
@@ -184,14 +186,16 @@ static int serve(struct agent *agent, struct cs_fault *fault)
 {
     int r = cs_listener_start(&agent->listener, &agent->service, fault);
 
+    cs_dbus_start(&agent->session_bus, &agent->loop, DBUS_BUS_SESSION);
     if (r == 0)
         r = cs_supervisor_start(&agent->service.supervisor);
     if (r == 0) {
-        r = cs_desktop_start(&agent->desktop, &agent->service);
+        r = cs_desktop_start(&agent->desktop, &agent->service, &agent->session_bus);
         agent->has_desktop = r == 0;
     }
     if (r == 0)
-        r = cs_bus_new(&agent->service, agent->listener.place.path, &agent->bus);
+        r = cs_bus_new(
+            &agent->service, &agent->session_bus, agent->listener.place.path, &agent->bus);
     if (r == 0) {
         cs_info("listens at %s", agent->listener.place.path);
         cs_notify_say(&agent->notify, "READY=1");

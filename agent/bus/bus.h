@@ -4,14 +4,15 @@
 #ifndef CS_AGENT_BUS_BUS_H
 #define CS_AGENT_BUS_BUS_H
 
+#include "bus/dbus.h"
 #include "service.h"
 
 struct cs_bus;
 
-/* Takes the name as soon as there is a session bus, and again after one that went. Without a bus
- * nothing happens. */
-int cs_bus_new(struct cs_service *service, const char *socket_path, struct cs_bus **busp);
-/* Leaves the bus; its handles end with the loop's next turns. */
+/* Takes the name whenever the bus is there. */
+int cs_bus_new(struct cs_service *service, struct cs_dbus *dbus, const char *socket_path,
+    struct cs_bus **busp);
+/* Leaves the bus; what was asked over it is given up. Before the bus is stopped. */
 void cs_bus_free(struct cs_bus *bus);
 
 #endif

@@ -82,8 +82,8 @@ void cs_bus_call_done(void *user, const struct cs_reply *reply)
 
 struct cs_request *cs_bus_call_request(struct cs_bus_call *call, cs_request_reply *on_reply)
 {
-    int r = cs_request_new((struct cs_service *)call->place->service, &call->sender->caller,
-        on_reply, call, &call->request);
+    int r =
+        cs_request_new(call->place->service, &call->sender->caller, on_reply, call, &call->request);
 
     if (r == 0)
         return call->request;

@@ -20,7 +20,7 @@ enum cs_bus_kind {
 
 /* Where the objects are. */
 struct cs_bus_place {
-    const struct cs_service *service;
+    struct cs_service *service;
     const char *socket_path;
 };
 

@@ -45,7 +45,7 @@ static void on_ready(void *user)
 {
     struct cs_desktop *desktop = user;
 
-    cs_screensaver_listen(&desktop->bus);
+    cs_screensaver_listen(desktop->bus);
     notice(desktop);
     cs_expiry_look(&desktop->expiry);
 }
@@ -67,21 +67,21 @@ static void on_lost(void *user)
 static const struct cs_dbus_events events = {
     .ready = on_ready, .signal = on_signal, .lost = on_lost};
 
-int cs_desktop_start(struct cs_desktop *desktop, struct cs_service *service)
+int cs_desktop_start(struct cs_desktop *desktop, struct cs_service *service, struct cs_dbus *bus)
 {
     int r;
 
-    *desktop = (struct cs_desktop){.service = service};
+    *desktop = (struct cs_desktop){.service = service, .bus = bus};
     r = cs_timeouts_start(&desktop->timeouts, service);
     if (r < 0)
         return r;
     desktop->watcher.event = on_event;
     desktop->watcher.user = desktop;
     TAILQ_INSERT_TAIL(&service->watchers, &desktop->watcher, link);
-    cs_notices_init(&desktop->notices, &desktop->bus, service->config->session.notify);
+    cs_notices_init(&desktop->notices, bus, service->config->session.notify);
     cs_expiry_start(&desktop->expiry, service, &desktop->notices);
     cs_logind_start(&desktop->logind, service);
-    cs_dbus_start(&desktop->bus, service->loop, DBUS_BUS_SESSION, &events, desktop);
+    cs_dbus_listen(bus, &desktop->listener, &events, desktop);
     return 0;
 }
 
@@ -90,7 +90,7 @@ void cs_desktop_stop(struct cs_desktop *desktop)
     TAILQ_REMOVE(&desktop->service->watchers, &desktop->watcher, link);
     cs_timeouts_stop(&desktop->timeouts);
     cs_logind_stop(&desktop->logind);
-    cs_dbus_stop(&desktop->bus);
+    cs_dbus_ignore(desktop->bus, &desktop->listener);
     cs_expiry_stop(&desktop->expiry);
     cs_notices_deinit(&desktop->notices);
 }

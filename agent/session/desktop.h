@@ -14,14 +14,15 @@ struct cs_desktop {
     struct cs_watcher watcher;
     struct cs_timeouts timeouts;
     struct cs_logind logind;
-    struct cs_dbus bus; /* the session's */
+    struct cs_dbus *bus; /* the session's */
+    struct cs_dbus_listener listener;
     struct cs_notices notices;
     struct cs_expiry expiry;
     uint64_t waits; /* who waits for tokens, when that was last looked at */
 };
 
 /* CS_ERR_SYSTEM; then there is nothing to stop. */
-int cs_desktop_start(struct cs_desktop *desktop, struct cs_service *service);
+int cs_desktop_start(struct cs_desktop *desktop, struct cs_service *service, struct cs_dbus *bus);
 void cs_desktop_stop(struct cs_desktop *desktop);
 /* Once a turn of the loop. */
 void cs_desktop_look(struct cs_desktop *desktop);

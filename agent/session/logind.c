@@ -211,7 +211,8 @@ static const struct cs_dbus_events events = {
 void cs_logind_start(struct cs_logind *logind, struct cs_service *service)
 {
     *logind = (struct cs_logind){.service = service, .inhibitor = -1};
-    cs_dbus_start(&logind->bus, service->loop, DBUS_BUS_SYSTEM, &events, logind);
+    cs_dbus_start(&logind->bus, service->loop, DBUS_BUS_SYSTEM);
+    cs_dbus_listen(&logind->bus, &logind->listener, &events, logind);
 }
 
 void cs_logind_stop(struct cs_logind *logind)

@@ -3,12 +3,13 @@
 #ifndef CS_AGENT_SESSION_LOGIND_H
 #define CS_AGENT_SESSION_LOGIND_H
 
-#include "session/dbus.h"
+#include "bus/dbus.h"
 #include "service.h"
 
 struct cs_logind {
     struct cs_service *service;
-    struct cs_dbus bus;
+    struct cs_dbus bus; /* the system's */
+    struct cs_dbus_listener listener;
     int inhibitor; /* while it is open the machine does not sleep yet; -1 if there is none */
     bool asked;    /* for an inhibitor */
 };

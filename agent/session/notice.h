@@ -3,7 +3,7 @@
 #ifndef CS_AGENT_SESSION_NOTICE_H
 #define CS_AGENT_SESSION_NOTICE_H
 
-#include "session/dbus.h"
+#include "bus/dbus.h"
 
 #include <sys/queue.h>
 

@@ -3,7 +3,7 @@
 #ifndef CS_AGENT_SESSION_SCREENSAVER_H
 #define CS_AGENT_SESSION_SCREENSAVER_H
 
-#include "session/dbus.h"
+#include "bus/dbus.h"
 #include "service.h"
 
 /* The bus is ready. */

@@ -67,6 +67,8 @@ def main():
         identity_path, = client.paths(IDENTITY)
         monitor = bus_client.Monitor(f)
 
+        with tap.case("all that the agent does on the bus goes over one connection"):
+            assert client.connections_of(agent.process.pid) == 1
         with tap.case("introspection is what the definition says"):
             defined = shapes(DEFINITION.read_text())
             for path, interface in ((bus_client.ROOT, AGENT), (token_path, TOKEN),

@@ -21,6 +21,13 @@ class Client:
             assert time.monotonic() < deadline, "the agent does not take its name"
             time.sleep(0.02)
 
+    def connections_of(self, pid):
+        """How many connections to the bus the process has."""
+        bus = self.connection.get_object("org.freedesktop.DBus", "/org/freedesktop/DBus")
+        return [bus.GetConnectionUnixProcessID(name, dbus_interface="org.freedesktop.DBus")
+                for name in bus.ListNames(dbus_interface="org.freedesktop.DBus")
+                if name.startswith(":")].count(pid)
+
     def call(self, path, interface, member, *arguments, timeout=60):
         proxy = self.connection.get_object(NAME, path, introspect=False)
         return proxy.get_dbus_method(member, interface)(*arguments, timeout=timeout)

@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A connection to a bus that the agent can do without. Nothing here waits: the greeting, which
- * dbus_bus_get would wait for, is a call like any other. Broadcast signals alone are handed on: the
- * bus checks their sender against the rules we gave it, while anybody may send one to us directly.
+ * A connection to a bus that the agent can do without. Nothing here waits, for a bus that hangs
+ * must not hold the socket up: the greeting, which dbus_bus_get would wait for, is a call like any
+ * other. Of signals those that were broadcast alone are handed on: the bus checks their sender
+ * against the rules we gave it, while anybody may send one to us directly.
  */
-#include "session/dbus.h"
+#include "bus/dbus.h"
 #include "base/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define RETRY_FIRST 1000
-#define RETRY_MAX 60000
+/* Milliseconds. */
+#define RETRY_FIRST 1000 /* to look for a bus; then it grows */
+#define RETRY_MAX 5000
+#define CALL_TIME 10000
+/* Bytes. */
+#define MESSAGE_MAX (2 * 1024 * 1024)
+#define UNREAD_MAX (16 * 1024 * 1024)
 
 static void connect_bus(struct cs_dbus *bus);
 
@@ -57,38 +63,72 @@ static void disconnect(struct cs_dbus *bus)
 
 static void lose(struct cs_dbus *bus, const char *why)
 {
+    struct cs_dbus_listener *listener, *next;
     bool was_ready = bus->ready;
 
+    if (was_ready)
+        cs_info("the %s bus is gone", name_of(bus));
     cs_debug("no connection to the %s bus: %s", name_of(bus), why);
     disconnect(bus);
     if (was_ready)
         bus->delay = RETRY_FIRST;
     uv_timer_start(&bus->retry, on_retry, bus->delay, 0);
     bus->delay = bus->delay < RETRY_MAX / 2 ? bus->delay * 2 : RETRY_MAX;
-    if (was_ready)
-        bus->events->lost(bus->user);
+    for (listener = was_ready ? TAILQ_FIRST(&bus->listeners) : NULL; listener; listener = next) {
+        next = TAILQ_NEXT(listener, link);
+        listener->events->lost(listener->user);
+    }
+}
+
+static bool hand_on_signal(struct cs_dbus *bus, DBusMessage *message)
+{
+    struct cs_dbus_listener *listener;
+
+    if (!bus->ready || dbus_message_get_destination(message))
+        return false;
+    TAILQ_FOREACH(listener, &bus->listeners, link)
+    listener->events->signal(listener->user, message);
+    return true;
+}
+
+/* libdbus itself refuses what nobody takes. */
+static bool hand_on_call(struct cs_dbus *bus, DBusMessage *message)
+{
+    struct cs_dbus_listener *listener;
+
+    if (!bus->ready || !dbus_message_get_sender(message) || !dbus_message_get_path(message))
+        return false;
+    TAILQ_FOREACH(listener, &bus->listeners, link)
+    if (listener->events->call) {
+        listener->events->call(listener->user, message);
+        return true;
+    }
+    return false;
 }
 
 static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *message, void *user)
 {
     struct cs_dbus *bus = user;
 
+    bool taken = true;
+
     if (connection != bus->connection)
         return DBUS_HANDLER_RESULT_NOT_YET_HANDLED;
     if (dbus_message_is_signal(message, DBUS_INTERFACE_LOCAL, "Disconnected"))
-        lose(bus, "it has gone");
-    else if (dbus_message_get_type(message) == DBUS_MESSAGE_TYPE_SIGNAL && bus->ready &&
-             !dbus_message_get_destination(message))
-        bus->events->signal(bus->user, message);
+        lose(bus, "it has ended it");
+    else if (dbus_message_get_type(message) == DBUS_MESSAGE_TYPE_SIGNAL)
+        taken = hand_on_signal(bus, message);
     else
-        return DBUS_HANDLER_RESULT_NOT_YET_HANDLED;
-    return DBUS_HANDLER_RESULT_HANDLED;
+        taken = dbus_message_get_type(message) == DBUS_MESSAGE_TYPE_METHOD_CALL &&
+                hand_on_call(bus, message);
+    return taken ? DBUS_HANDLER_RESULT_HANDLED : DBUS_HANDLER_RESULT_NOT_YET_HANDLED;
 }
 
 static void on_hello(DBusPendingCall *call, void *user)
 {
     struct cs_dbus *bus = user;
     DBusMessage *reply = dbus_pending_call_steal_reply(call);
+    struct cs_dbus_listener *listener;
     const char *name;
 
     if (reply && dbus_message_get_args(reply, NULL, DBUS_TYPE_STRING, &name, DBUS_TYPE_INVALID) &&
@@ -96,7 +136,8 @@ static void on_hello(DBusPendingCall *call, void *user)
         bus->ready = true;
         bus->delay = RETRY_FIRST;
         cs_debug("connected to the %s bus", name_of(bus));
-        bus->events->ready(bus->user);
+        TAILQ_FOREACH(listener, &bus->listeners, link)
+        listener->events->ready(listener->user);
     } else {
         lose(bus, "it does not greet");
     }
@@ -112,9 +153,8 @@ static dbus_uint32_t post(
     bool ok = message != NULL;
 
     if (ok && reply)
-        ok = dbus_connection_send_with_reply(
-                 bus->connection, message, &call, DBUS_TIMEOUT_USE_DEFAULT) &&
-             call && dbus_pending_call_set_notify(call, reply, user, NULL);
+        ok = dbus_connection_send_with_reply(bus->connection, message, &call, CALL_TIME) && call &&
+             dbus_pending_call_set_notify(call, reply, user, NULL);
     else if (ok)
         ok = dbus_connection_send(bus->connection, message, NULL);
     if (ok)
@@ -152,24 +192,37 @@ static void connect_bus(struct cs_dbus *bus)
         return;
     }
     dbus_connection_set_exit_on_disconnect(bus->connection, FALSE);
+    dbus_connection_set_max_message_size(bus->connection, MESSAGE_MAX);
+    dbus_connection_set_max_received_size(bus->connection, UNREAD_MAX);
     if (!greet(bus))
         lose(bus, "out of memory");
 }
 
-void cs_dbus_start(struct cs_dbus *bus, uv_loop_t *uv, DBusBusType type,
-    const struct cs_dbus_events *events, void *user)
+void cs_dbus_start(struct cs_dbus *bus, uv_loop_t *uv, DBusBusType type)
 {
-    *bus = (struct cs_dbus){
-        .uv = uv, .delay = RETRY_FIRST, .type = type, .events = events, .user = user};
+    *bus = (struct cs_dbus){.uv = uv, .delay = RETRY_FIRST, .type = type};
+    TAILQ_INIT(&bus->listeners);
     uv_timer_init(uv, &bus->retry);
     bus->retry.data = bus;
-    connect_bus(bus);
+    uv_timer_start(&bus->retry, on_retry, 0, 0);
 }
 
 void cs_dbus_stop(struct cs_dbus *bus)
 {
     disconnect(bus);
     uv_close((uv_handle_t *)&bus->retry, NULL);
+}
+
+void cs_dbus_listen(struct cs_dbus *bus, struct cs_dbus_listener *listener,
+    const struct cs_dbus_events *events, void *user)
+{
+    *listener = (struct cs_dbus_listener){.events = events, .user = user};
+    TAILQ_INSERT_TAIL(&bus->listeners, listener, link);
+}
+
+void cs_dbus_ignore(struct cs_dbus *bus, struct cs_dbus_listener *listener)
+{
+    TAILQ_REMOVE(&bus->listeners, listener, link);
 }
 
 void cs_dbus_match(struct cs_dbus *bus, const char *rule)
