@@ -3,12 +3,12 @@
 """What starts the agent is written as systemd, D-Bus and the desktops want it, and says the same."""
 import configparser
 import os
-import pathlib
 import re
 import subprocess
 import tempfile
 
 import programs
+from installation import Installation, run
 from starters import Place
 from fixture import Fixture
 from tap import Skip, Tap
@@ -17,14 +17,11 @@ UNITS = ("countersign-agent.socket", "countersign-agent.service")
 WORST = 6.7  # a rise means that a directive was lost
 
 
-class Installation:
-    """`meson install` in a folder; what it starts with is named as it lies there."""
+class Soundness(Installation):
+    """What is installed, and what systemd's own tool says of it."""
 
     def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
-        run("meson", "install", "-C", programs.BUILD, "--no-rebuild", "--quiet", "--destdir", folder)
-        self.units = self.find("countersign-agent.socket").parent
-        self.agent = self.find("countersign-agent")
+        super().__init__(folder)
         # systemd looks for the program; it lies below the folder.
         unit = self.find("countersign-agent.service")
         unit.write_text(re.sub(r"(?m)^ExecStart=\S+", f"ExecStart={self.agent}", unit.read_text()))
@@ -33,11 +30,6 @@ class Installation:
         self.environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": str(self.folder),
                             "XDG_RUNTIME_DIR": str(runtime), "SYSTEMD_UNIT_PATH": f"{self.units}:",
                             "SYSTEMD_PAGER": "cat", "SYSTEMD_COLORS": "0", "COLUMNS": "200"}
-
-    def find(self, name):
-        found = [path for path in self.folder.rglob(name) if path.is_file()]
-        assert len(found) == 1, f"{name}: {found}"
-        return found[0]
 
     def analyze(self, *words):
         need("systemd-analyze")
@@ -76,7 +68,7 @@ class Installation:
         said = self.analyze("security", "--offline=true", "--no-pager",
                             str(self.units / "countersign-agent.service"))
         for name in ("NoNewPrivileges=", "RestrictRealtime=", "RestrictSUIDSGID=", "LockPersonality=",
-                     "SystemCallArchitectures=", "RestrictNamespaces=~user", "UMask=",
+                     "ProtectHostname=", "SystemCallArchitectures=", "RestrictNamespaces=~user", "UMask=",
                      "RestrictAddressFamilies=~AF_PACKET", "SystemCallFilter=~@mount",
                      "SystemCallFilter=~@raw-io", "SystemCallFilter=~@debug"):
             assert re.search(rf"(?m)^✓ {re.escape(name)}\s", said), f"{name}\n{said}"
@@ -137,17 +129,10 @@ def need(program):
         raise Skip(f"{program} is not installed")
 
 
-def run(*command, **options):
-    done = subprocess.run(list(map(str, command)), check=False, text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, **options)
-    assert done.returncode == 0, f"{command[0]}: {done.stdout}"
-    return done.stdout
-
-
 def main():
     tap = Tap()
     with tempfile.TemporaryDirectory(prefix="cs-units-") as folder:
-        installed = Installation(folder)
+        installed = Soundness(folder)
         with tap.case("hardening is kept"):
             installed.hardening_is_kept(tap)
         for check in (installed.units_pass_systemd_analyze_verify, installed.verify_sees_mistakes,

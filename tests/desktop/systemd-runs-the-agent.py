@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The installed units under a real `systemd --user`: what starts the agent, how it ends, and that it
+signs under all that the unit forbids."""
+import json
+import os
+import re
+import signal
+import stat
+
+import programs
+import user_manager
+from fixture import Fixture
+from installation import Installation
+from tap import Tap, skip_all
+
+SOCKET, SERVICE = "countersign-agent.socket", "countersign-agent.service"
+NAME, ROOT = "org.countersign.Agent1", "/org/countersign/Agent1"
+DROP_IN = """[Service]
+ExecStart=
+ExecStart={agent} --config {conf} --token-host {host} --prompt {prompt}
+StandardError=append:{log}
+"""
+
+
+class Session:
+    """A user whose systemd has the agent's units, as they were installed."""
+
+    def __init__(self, f):
+        self.f = f
+        self.token = f.token("corp")
+        self.token.identity(f.authority("Office"), "p256", "alice")
+        self.pinentry = f.pinentry(f"pin:{self.token.pin}")
+        installed = Installation(f.path("image"))
+        self.cli = installed.agent.with_name("countersign")
+        self.log = f.path("agent.log")
+        conf = f.path("agent.conf")
+        conf.write_text(f"[agent]\npinentry = {self.pinentry.program}\n"
+                        f"[module \"softhsm\"]\npath = {programs.SOFTHSM}\n")
+        self.manager = user_manager.UserManager(
+            f, unit_path=[installed.units],
+            data_dirs=[installed.find(f"{NAME}.service").parents[2]])
+        # The unit says where it is installed, and this is below a folder.
+        self.manager.drop_in(SERVICE, DROP_IN.format(
+            agent=installed.agent, conf=conf, host=installed.find("countersign-token-host"),
+            prompt=installed.find("countersign-prompt"), log=self.log))
+        self.socket = f.runtime / "countersign/agent.sock"
+
+    def state(self, unit):
+        return self.manager.systemctl("is-active", unit, check=False).stdout.strip()
+
+    def pid(self):
+        return int(self.manager.show(SERVICE, "MainPID"))
+
+    def status(self):
+        return json.loads(self.run("status", "--json").stdout)
+
+    def run(self, *words):
+        return self.manager.run([self.cli, *words], check=True, environment={"DISPLAY": ":99"})
+
+    def call(self, path, method, *arguments):
+        return self.manager.run(["gdbus", "call", "--session", "--dest", NAME, "--object-path", path,
+                                 "--method", method, *arguments], check=True).stdout
+
+    def children(self, pid):
+        text = (f"/proc/{pid}/task/{pid}/children")
+        with open(text, encoding="ascii") as file:
+            return [int(word) for word in file.read().split()]
+
+    def diagnose(self):
+        log = self.log.read_text(errors="replace")[-6000:] if self.log.exists() else "(the agent never ran)"
+        return log + self.manager.systemctl("status", SERVICE, check=False).stdout
+
+
+def by_socket(tap, s):
+    with tap.case("the socket is enabled: it is this user's alone, and nothing runs"):
+        s.manager.systemctl("enable", "--now", SOCKET)
+        assert s.state(SOCKET) == "active" and s.state(SERVICE) == "inactive"
+        assert s.manager.systemctl("is-enabled", SOCKET).stdout.strip() == "enabled"
+        mode = s.socket.stat().st_mode
+        assert stat.S_ISSOCK(mode) and mode & 0o777 == 0o600, oct(mode)
+        assert s.socket.parent.stat().st_mode & 0o777 == 0o700
+    with tap.case("the first connection starts the agent, which says when it is ready"):
+        assert "alice" in s.run("list").stdout
+        assert s.state(SERVICE) == "active" and s.manager.show(SERVICE, "SubState") == "running"
+        assert s.status()["pid"] == s.pid()
+        assert s.manager.show(SERVICE, "Type") == "notify"
+
+
+def under_its_rules(tap, s):
+    with tap.case("the rules hold for the agent and for its token host"):
+        pids = [s.pid(), *s.children(s.pid())]
+        assert len(pids) == 2, pids
+        for pid in pids:
+            with open(f"/proc/{pid}/status", encoding="ascii") as file:
+                said = dict(line.split(":\t", 1) for line in file.read().splitlines())
+            assert said["NoNewPrivs"] == "1" and said["Seccomp"] == "2" and int(said["Umask"], 8) == 0o077
+            with open(f"/proc/{pid}/limits", encoding="ascii") as file:
+                assert re.search(r"Max core file size +0 +0", file.read())
+    with tap.case("under them SoftHSM is unlocked by a pinentry, and signs"):
+        s.run("unlock", "corp")
+        path = re.search(r"'(\S+/identity/\S+)'", s.call(ROOT, f"{NAME}.Resolve", "alice"))[1]
+        signed = s.call(path, "org.countersign.Identity1.Sign", "ecdsa_secp256r1_sha256",
+                        "[byte 0x78]")
+        assert len(re.findall("0x", signed)) > 60, signed
+        assert "GETPIN" in s.pinentry.asked()
+
+
+def ends(tap, s):
+    with tap.case("reload: it looks at its tokens again"):
+        s.manager.systemctl("reload", SERVICE)
+        s.manager.wait(lambda: "looks at the tokens again" in s.log.read_text(), "the agent looks")
+    with tap.case("told to stop it ends well, and the socket stays for the next program"):
+        before = s.pid()
+        s.manager.systemctl("stop", SERVICE)
+        assert s.state(SERVICE) == "inactive" and s.manager.show(SERVICE, "Result") == "success"
+        assert s.state(SOCKET) == "active"
+        assert s.status()["pid"] == s.pid() != before
+    with tap.case("killed, it is started again, and serves"):
+        before = s.pid()
+        os.kill(before, signal.SIGKILL)
+        s.manager.wait(lambda: s.pid() not in (0, before) and s.state(SERVICE) == "active", "a new agent")
+        assert s.status()["pid"] == s.pid()
+
+
+def by_bus(tap, s):
+    with tap.case("the first call on the bus starts the same service"):
+        s.manager.systemctl("stop", SERVICE)
+        assert s.state(SERVICE) == "inactive"
+        assert "/identity/" in s.call(ROOT, f"{NAME}.Resolve", "alice")
+        assert s.state(SERVICE) == "active"
+        owner = s.manager.run(["gdbus", "call", "--session", "--dest", "org.freedesktop.DBus",
+                               "--object-path", "/", "--method",
+                               "org.freedesktop.DBus.GetConnectionUnixProcessID", NAME], check=True)
+        assert f"uint32 {s.pid()}," in owner.stdout, owner.stdout
+    with tap.case("which has the socket of the socket unit"):
+        assert s.status()["pid"] == s.pid()
+    with tap.case("the session ends: so does the agent"):
+        pid = s.pid()
+        s.manager.stop()
+        assert not os.path.exists(f"/proc/{pid}")
+
+
+def main():
+    absent = user_manager.missing() or programs.missing(
+        "softhsm", "softhsm2-util", "pkcs11-tool", "openssl", "dbus-daemon", "gdbus", "systemctl")
+    if absent:
+        skip_all(absent)
+    tap = Tap()
+    with Fixture() as f:
+        session = Session(f)
+        tap.diagnose = session.diagnose
+        for part in (by_socket, under_its_rules, ends, by_bus):
+            part(tap, session)
+    tap.done()
+
+
+main()
