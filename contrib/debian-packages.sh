@@ -14,6 +14,9 @@ packages_build=(
 # A token, a server, a client; python3 is the page behind the server.
 packages_demo=(softhsm2 opensc openssl nginx curl ca-certificates python3)
 
+# What Countersign is measured against.
+packages_bench=(p11-kit p11-kit-modules libengine-pkcs11-openssl binutils)
+
 packages_check=(
     "${packages_demo[@]}"
     clang clang-format libclang-rt-dev g++ shellcheck mandoc git
