@@ -230,6 +230,7 @@ static int leave(const struct agent *agent)
 int cs_agent_run(const struct cs_agent_options *options, struct cs_fault *fault)
 {
     CS_AUTO(cs_config_freep) struct cs_config *config = NULL;
+    struct cs_places places;
     struct agent agent = {0};
     char path[4096];
     int r = 0;
@@ -238,7 +239,8 @@ int cs_agent_run(const struct cs_agent_options *options, struct cs_fault *fault)
         r = cs_runtime_socket_path(path, sizeof(path));
     if (r < 0)
         return cs_fail(fault, r, "the path of the socket is too long or not absolute");
-    r = cs_config_load(options->config, &config, fault);
+    cs_places_find(&places, options->system_config, options->config);
+    r = cs_config_load(&places, &config, fault);
     if (r < 0)
         return r;
     raise_descriptors();

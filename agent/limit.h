@@ -41,6 +41,11 @@
 #define CS_LIMIT_HOST_EXIT_TIME 1000     /* to end after it has closed its socket itself */
 #define CS_LIMIT_HOST_STOP_TIME 3000     /* to end at the end of its socket, before it is killed */
 
+/* Policy */
+#define CS_LIMIT_RULES 1024
+#define CS_LIMIT_RULE_ITEMS 256 /* programs or hosts of one rule */
+#define CS_LIMIT_RATE 1000000   /* signatures in a period */
+
 /* Sentences */
 #define CS_LIMIT_CANDIDATES 8 /* listed when a name is unknown or ambiguous */
 

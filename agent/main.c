@@ -15,6 +15,7 @@ static const char usage[] =
     "\n"
     "  --config PATH      a file, or a directory of *.conf files, in place of\n"
     "                     /etc/countersign and ~/.config/countersign\n"
+    "  --system-config PATH  in place of /etc/countersign (for tests)\n"
     "  --socket PATH      the socket, in place of $XDG_RUNTIME_DIR/countersign/agent.sock\n"
     "  --unless-running   if another agent serves the socket, end well\n"
     "  --token-host PATH  the program that runs a module (for tests)\n"
@@ -28,6 +29,7 @@ static const char usage[] =
 
 enum option_code {
     OPTION_CONFIG = 256,
+    OPTION_SYSTEM_CONFIG,
     OPTION_SOCKET,
     OPTION_UNLESS_RUNNING,
     OPTION_TOKEN_HOST,
@@ -39,6 +41,7 @@ enum option_code {
 
 static const struct option long_options[] = {
     {"config", required_argument, NULL, OPTION_CONFIG},
+    {"system-config", required_argument, NULL, OPTION_SYSTEM_CONFIG},
     {"socket", required_argument, NULL, OPTION_SOCKET},
     {"unless-running", no_argument, NULL, OPTION_UNLESS_RUNNING},
     {"token-host", required_argument, NULL, OPTION_TOKEN_HOST},
@@ -58,6 +61,9 @@ static int parse(int argc, char **argv, struct cs_agent_options *options, bool *
         switch (c) {
         case OPTION_CONFIG:
             options->config = optarg;
+            break;
+        case OPTION_SYSTEM_CONFIG:
+            options->system_config = optarg;
             break;
         case OPTION_SOCKET:
             options->socket = optarg;

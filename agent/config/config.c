@@ -2,7 +2,8 @@
 /*
  * The configuration: INI files in /etc/countersign, then in the user's own directory; a later file
  * changes what an earlier one said. Nothing is guessed: a section or a setting that nobody knows is
- * an error that names file and line. main loads it once, before anything else runs.
+ * an error that names file and line. Loaded before anything else runs; when the files change, the
+ * rules alone are taken over from a configuration that was loaded anew.
  */
 #include "config/config.h"
 #include "base/duration.h"
@@ -11,22 +12,13 @@
 #include "base/wire.h"
 #include "token-host/host-message.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define HOT_PLUG_MAX 3600000
 #define HOT_PLUG "2000"
 #define PROMPT_TIMEOUT 120
 #define PROMPT_TIMEOUT_MAX 3600
-
-static int refuse(const struct cs_setting *at, struct cs_fault *fault, const char *mend)
-{
-    return cs_fail(
-        fault, CS_ERR_CONFIG, "%s:%d: %s = %s: %s", at->file, at->line, at->name, at->value, mend);
-}
 
 static int set_string(char **stringp, const char *value)
 {
@@ -42,7 +34,7 @@ static int set_string(char **stringp, const char *value)
 static int set_path(char **pathp, const struct cs_setting *at, struct cs_fault *fault)
 {
     if (at->value[0] != '/')
-        return refuse(at, fault, "write an absolute path");
+        return cs_setting_refuse(at, fault, "write an absolute path");
     return set_string(pathp, at->value);
 }
 
@@ -56,7 +48,7 @@ static int set_hot_plug(char **hot_plugp, const struct cs_setting *at, struct cs
         return set_string(hot_plugp, at->value);
     if (cs_duration_parse(at->value, &milliseconds) < 0 || milliseconds < 100 ||
         milliseconds > HOT_PLUG_MAX)
-        return refuse(at, fault, "write a time from 100ms to 1h, wait, or never");
+        return cs_setting_refuse(at, fault, "write a time from 100ms to 1h, wait, or never");
     snprintf(number, sizeof(number), "%u", (unsigned)milliseconds);
     return set_string(hot_plugp, number);
 }
@@ -66,11 +58,11 @@ static int set_agent(struct cs_config *config, const struct cs_setting *at, stru
     const char *mend;
 
     if (cs_session_setting_take(&config->session, at->name, at->value, &mend))
-        return mend ? refuse(at, fault, mend) : 0;
+        return mend ? cs_setting_refuse(at, fault, mend) : 0;
     if (strcmp(at->name, "prompt") == 0) {
         config->prompt = strcmp(at->value, "never") != 0;
         if (config->prompt && strcmp(at->value, "auto") != 0)
-            return refuse(at, fault, "write auto or never");
+            return cs_setting_refuse(at, fault, "write auto or never");
         return 0;
     }
     if (strcmp(at->name, "pinentry") == 0)
@@ -82,11 +74,12 @@ static int set_agent(struct cs_config *config, const struct cs_setting *at, stru
         unsigned long seconds = strtoul(at->value, &end, 10);
 
         if (end == at->value || *end || seconds < 1 || seconds > PROMPT_TIMEOUT_MAX)
-            return refuse(at, fault, "write a number of seconds from 1 to 3600");
+            return cs_setting_refuse(at, fault, "write a number of seconds from 1 to 3600");
         config->prompt_timeout = (uint32_t)seconds;
         return 0;
     }
-    return refuse(at, fault, "no such setting in [agent]: countersign.conf(5) names them all");
+    return cs_setting_refuse(
+        at, fault, "no such setting in [agent]: countersign.conf(5) names them all");
 }
 
 static struct cs_config_module *module_of(
@@ -124,7 +117,8 @@ static int set_module(
         return set_string(&module->init_args, at->value);
     if (strcmp(at->name, "hot-plug") == 0)
         return set_hot_plug(&module->hot_plug, at, fault);
-    return refuse(at, fault, "no such setting in [module]: there are path, init-args and hot-plug");
+    return cs_setting_refuse(
+        at, fault, "no such setting in [module]: there are path, init-args and hot-plug");
 }
 
 static struct cs_config_token *token_of(struct cs_config *config, const char *name)
@@ -182,9 +176,10 @@ static int set_command(
     if (!at->goes_on)
         cs_buf_reset(&token->command);
     if (split_words(at->value, &token->command) < 0)
-        return refuse(at, fault, "a quote is left open, or the command is too long");
+        return cs_setting_refuse(at, fault, "a quote is left open, or the command is too long");
     if (token->command.len == 0 || token->command.data[0] != '/')
-        return refuse(at, fault, "write the absolute path of a program, then its arguments");
+        return cs_setting_refuse(
+            at, fault, "write the absolute path of a program, then its arguments");
     return 0;
 }
 
@@ -196,15 +191,16 @@ static int set_token(
     if (!token)
         return CS_ERR_MEMORY;
     if (config->n_tokens > CS_HOST_PIN_SOURCES_MAX)
-        return refuse(at, fault, "there are too many [token] sections");
+        return cs_setting_refuse(at, fault, "there are too many [token] sections");
     if (strcmp(at->name, "pin-command") == 0)
         return set_command(token, at, fault);
     if (strcmp(at->name, "pin-credential") == 0) {
         if (!at->value[0] || strchr(at->value, '/'))
-            return refuse(at, fault, "write the name of a file in $CREDENTIALS_DIRECTORY");
+            return cs_setting_refuse(
+                at, fault, "write the name of a file in $CREDENTIALS_DIRECTORY");
         return set_string(&token->credential, at->value);
     }
-    return refuse(
+    return cs_setting_refuse(
         at, fault, "no such setting in [token]: there are pin-command and pin-credential");
 }
 
@@ -224,14 +220,23 @@ static const char *quoted_name(const char *section, const char *kind, char *name
     return name;
 }
 
+struct loading {
+    struct cs_config *config;
+    bool administrator; /* the file is one of the administrator's */
+};
+
 static int take_setting(void *user, const struct cs_setting *at, struct cs_fault *fault)
 {
-    struct cs_config *config = user;
+    const struct loading *loading = user;
+    struct cs_config *config = loading->config;
     char buffer[512];
     const char *name;
 
+    name = quoted_name(at->section, "rule", buffer, sizeof(buffer));
+    if (name)
+        return cs_policy_take(&config->policy, name, at, loading->administrator, fault);
     if (at->goes_on && strcmp(at->name, "pin-command") != 0)
-        return refuse(at, fault, "only pin-command goes on in the next line");
+        return cs_setting_refuse(at, fault, "only pin-command goes on in the next line");
     if (strcmp(at->section, "agent") == 0)
         return set_agent(config, at, fault);
     name = quoted_name(at->section, "module", buffer, sizeof(buffer));
@@ -241,80 +246,9 @@ static int take_setting(void *user, const struct cs_setting *at, struct cs_fault
     if (name)
         return set_token(config, name, at, fault);
     return cs_fail(fault, CS_ERR_CONFIG,
-        "%s:%d: no such section as [%s]: there are [agent], [module \"NAME\"] and [token "
-        "\"NAME\"]",
+        "%s:%d: no such section as [%s]: there are [agent], [module \"NAME\"], [token "
+        "\"NAME\"] and [rule \"NAME\"]",
         at->file, at->line, at->section);
-}
-
-/* A configuration names code that is loaded and programs that are run. */
-static int check_owner(const char *path, const struct stat *st, struct cs_fault *fault)
-{
-    if (st->st_uid != 0 && st->st_uid != geteuid())
-        return cs_fail(fault, CS_ERR_CONFIG,
-            "%s belongs to another user: it must belong to you or to root", path);
-    if (st->st_mode & S_IWOTH)
-        return cs_fail(
-            fault, CS_ERR_CONFIG, "%s can be written by everyone: run 'chmod o-w %s'", path, path);
-    return 0;
-}
-
-static int load_file(struct cs_config *config, const char *path, struct cs_fault *fault)
-{
-    struct stat st;
-    int r;
-
-    if (stat(path, &st) < 0)
-        return cs_fail(fault, CS_ERR_CONFIG, "cannot read %s: %s", path, strerror(errno));
-    r = check_owner(path, &st, fault);
-    return r < 0 ? r : cs_settings_read(path, take_setting, config, fault);
-}
-
-static int is_conf(const struct dirent *entry)
-{
-    size_t len = strlen(entry->d_name);
-
-    return entry->d_name[0] != '.' && len > 5 && strcmp(entry->d_name + len - 5, ".conf") == 0;
-}
-
-/* Every *.conf in alphabetical order; a directory that is not there says nothing. */
-static int load_directory(struct cs_config *config, const char *directory, struct cs_fault *fault)
-{
-    struct dirent **entries = NULL;
-    int n = scandir(directory, &entries, is_conf, alphasort);
-    int r = 0;
-
-    if (n < 0 && (errno == ENOENT || errno == ENOTDIR))
-        return 0;
-    if (n < 0)
-        return cs_fail(fault, CS_ERR_CONFIG, "cannot read %s: %s", directory, strerror(errno));
-    for (int i = 0; i < n; i++) {
-        char path[4096];
-
-        snprintf(path, sizeof(path), "%s/%s", directory, entries[i]->d_name);
-        if (r == 0)
-            r = load_file(config, path, fault);
-        free(entries[i]);
-    }
-    free(entries);
-    return r;
-}
-
-static int load_usual_places(struct cs_config *config, struct cs_fault *fault)
-{
-    const char *base = secure_getenv("XDG_CONFIG_HOME");
-    const char *home = secure_getenv("HOME");
-    char path[4096];
-    int r = load_directory(config, CS_SYSCONFDIR "/countersign", fault);
-
-    if (r < 0)
-        return r;
-    if (base && base[0] == '/')
-        snprintf(path, sizeof(path), "%s/countersign", base);
-    else if (home && home[0] == '/')
-        snprintf(path, sizeof(path), "%s/.config/countersign", home);
-    else
-        return 0;
-    return load_directory(config, path, fault);
 }
 
 /* What only the whole can tell. */
@@ -331,10 +265,25 @@ static int check_whole(const struct cs_config *config, struct cs_fault *fault)
     return 0;
 }
 
-int cs_config_load(const char *path, struct cs_config **configp, struct cs_fault *fault)
+static int load(struct cs_config *config, const struct cs_places *places, struct cs_fault *fault)
+{
+    struct loading loading = {.config = config, .administrator = true};
+    int r = cs_policy_init(&config->policy);
+
+    if (r == 0)
+        r = cs_places_read_system(places, take_setting, &loading, fault);
+    loading.administrator = false;
+    if (r == 0)
+        r = cs_places_read_user(places, take_setting, &loading, fault);
+    if (r == 0)
+        r = check_whole(config, fault);
+    return r == 0 ? cs_policy_complete(&config->policy, fault) : r;
+}
+
+int cs_config_load(
+    const struct cs_places *places, struct cs_config **configp, struct cs_fault *fault)
 {
     CS_AUTO(cs_config_freep) struct cs_config *config = calloc(1, sizeof(*config));
-    struct stat st;
     int r;
 
     if (!config)
@@ -342,18 +291,19 @@ int cs_config_load(const char *path, struct cs_config **configp, struct cs_fault
     config->prompt = true;
     config->prompt_timeout = PROMPT_TIMEOUT;
     cs_session_setting_init(&config->session);
-    if (!path)
-        r = load_usual_places(config, fault);
-    else if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-        r = load_directory(config, path, fault);
-    else
-        r = load_file(config, path, fault);
-    if (r == 0)
-        r = check_whole(config, fault);
+    r = load(config, places, fault);
     if (r < 0)
         return r;
     *configp = cs_steal(&config);
     return 0;
+}
+
+void cs_config_take_rules(struct cs_config *config, struct cs_config *newer)
+{
+    struct cs_policy policy = config->policy;
+
+    config->policy = newer->policy;
+    newer->policy = policy;
 }
 
 int cs_config_put(const struct cs_config *config, const char *prompt_program, struct cs_buf *buf)
@@ -400,6 +350,7 @@ void cs_config_free(struct cs_config *config)
         cs_buf_deinit(&config->tokens[i].command);
         free(config->tokens[i].credential);
     }
+    cs_policy_deinit(&config->policy);
     free(config->modules);
     free(config->tokens);
     free(config->pinentry);

@@ -142,6 +142,12 @@ int cs_settings_read(
     return reading.error;
 }
 
+int cs_setting_refuse(const struct cs_setting *at, struct cs_fault *fault, const char *mend)
+{
+    return cs_fail(
+        fault, CS_ERR_CONFIG, "%s:%d: %s = %s: %s", at->file, at->line, at->name, at->value, mend);
+}
+
 int cs_settings_boolean(const char *value, bool *valuep)
 {
     static const char *const yes[] = {"yes", "true", "on", "1"};

@@ -25,6 +25,9 @@ typedef int cs_settings_handler(
 int cs_settings_read(
     const char *path, cs_settings_handler *handler, void *user, struct cs_fault *fault);
 
+/* CS_ERR_CONFIG: names file, line, setting and value, and says how to mend it. */
+int cs_setting_refuse(const struct cs_setting *at, struct cs_fault *fault, const char *mend);
+
 /* "yes", "true", "on", "no" ...; CS_ERR_INVALID. */
 int cs_settings_boolean(const char *value, bool *valuep);
 

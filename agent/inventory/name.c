@@ -95,6 +95,46 @@ static bool fits_identity(const struct pattern *pattern, const struct cs_identit
     return false;
 }
 
+struct cs_name_pattern {
+    struct pattern pattern;
+    char name[];
+};
+
+int cs_name_pattern_new(const char *name, struct cs_name_pattern **patternp, struct cs_fault *fault)
+{
+    size_t size = strlen(name) + 1;
+    CS_AUTO(cs_name_pattern_freep)
+    struct cs_name_pattern *pattern = calloc(1, sizeof(*pattern) + size);
+    int r;
+
+    if (!pattern)
+        return CS_ERR_MEMORY;
+    memcpy(pattern->name, name, size);
+    r = parse(pattern->name, &pattern->pattern, fault);
+    if (r < 0)
+        return r;
+    *patternp = cs_steal(&pattern);
+    return 0;
+}
+
+void cs_name_pattern_free(struct cs_name_pattern *pattern)
+{
+    if (!pattern)
+        return;
+    p11_kit_uri_free(pattern->pattern.uri);
+    free(pattern);
+}
+
+bool cs_name_pattern_fits(const struct cs_name_pattern *pattern, const struct cs_identity *identity)
+{
+    return fits_identity(&pattern->pattern, identity);
+}
+
+bool cs_name_pattern_names_key(const struct cs_name_pattern *pattern)
+{
+    return !pattern->pattern.uri || cs_uri_names_object(pattern->pattern.uri);
+}
+
 /* The certificate that the name means, if it means one in particular, else the best. */
 static const struct cs_object *choose_leaf(
     const struct pattern *pattern, const struct cs_identity *identity, time_t now)

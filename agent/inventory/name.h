@@ -16,6 +16,17 @@ struct cs_name_match {
 int cs_name_resolve(const struct cs_inventory *inventory, const char *name, enum cs_expect expect,
     time_t now, struct cs_name_match *match, struct cs_fault *fault);
 
+/* A name as above that is compared again and again. CS_ERR_INVALID with a sentence. */
+struct cs_name_pattern;
+int cs_name_pattern_new(
+    const char *name, struct cs_name_pattern **patternp, struct cs_fault *fault);
+void cs_name_pattern_free(struct cs_name_pattern *pattern);
+CS_DEFINE_CLEANUP(struct cs_name_pattern *, cs_name_pattern_free);
+bool cs_name_pattern_fits(
+    const struct cs_name_pattern *pattern, const struct cs_identity *identity);
+/* Whether it names a key, and not just the token that keys are on. */
+bool cs_name_pattern_names_key(const struct cs_name_pattern *pattern);
+
 /* A URI, label or serial of a token. */
 int cs_name_find_token(const struct cs_inventory *inventory, const char *name,
     const struct cs_token **tokenp, struct cs_fault *fault);

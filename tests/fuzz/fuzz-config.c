@@ -18,6 +18,8 @@ static void check_use(const struct cs_config *config)
         FUZZ_CHECK(config->modules[i].name && config->modules[i].path);
     for (size_t i = 0; i < config->n_tokens; i++)
         FUZZ_CHECK(config->tokens[i].name);
+    for (size_t i = 0; i < config->policy.n_rules; i++)
+        FUZZ_CHECK(config->policy.rules[i].says_sign && !config->policy.rules[i].final);
     FUZZ_CHECK(cs_config_put(config, "/usr/libexec/countersign/countersign-prompt", &frame) == 0);
     cs_buf_deinit(&frame);
 }
@@ -27,6 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static int file = -1;
     static char path[64];
     struct cs_config *config = NULL;
+    struct cs_places places;
     struct cs_fault fault = {0};
     int r;
 
@@ -37,7 +40,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     FUZZ_CHECK(ftruncate(file, 0) == 0);
     FUZZ_CHECK(pwrite(file, data, size, 0) == (ssize_t)size);
-    r = cs_config_load(path, &config, &fault);
+    cs_places_find(&places, NULL, path);
+    r = cs_config_load(&places, &config, &fault);
     if (r == 0)
         check_use(config);
     else

@@ -55,9 +55,17 @@ static const char *put(const char *name, const char *text)
     return path;
 }
 
+static int load_path(const char *path)
+{
+    struct cs_places places;
+
+    cs_places_find(&places, NULL, path);
+    return cs_config_load(&places, &config, &fault);
+}
+
 static int load(const char *text)
 {
-    return cs_config_load(put("a.conf", text), &config, &fault);
+    return load_path(put("a.conf", text));
 }
 
 /* The text is refused, at that line, with that hint. */
@@ -130,6 +138,22 @@ static void test_long_names_and_lines_that_go_on(void **state)
         CS_BYTES("/bin/x\0y\0z", sizeof("/bin/x\0y\0z") - 1)));
 }
 
+static void test_rules(void **state)
+{
+    (void)state;
+    assert_int_equal(load("[rule \"browsers\"]\n"
+                          "identity = pkcs11:token=corp;object=alice\n"
+                          "program = /usr/lib/firefox-esr/firefox-esr, \\\n"
+                          "  /usr/lib/chromium/chromium\n"
+                          "sign = tls, digest\n"
+                          "consent = session\n"),
+        0);
+    assert_string_equal(config->policy.rules[0].name, "browsers");
+    assert_int_equal(config->policy.rules[0].line, 2);
+    assert_int_equal(config->policy.rules[0].programs.n, 2);
+    assert_string_equal(config->policy.rules[0].programs.items[1], "/usr/lib/chromium/chromium");
+}
+
 static void test_later_files_change_earlier_ones(void **state)
 {
     (void)state;
@@ -137,7 +161,7 @@ static void test_later_files_change_earlier_ones(void **state)
     put("c.txt", "nonsense\n");
     put(".d.conf", "nonsense\n");
     put("a.conf", "[agent]\nprompt = auto\nprompt-timeout = 7\n[module \"m\"]\npath = /m.so\n");
-    assert_int_equal(cs_config_load(folder, &config, &fault), 0);
+    assert_int_equal(load_path(folder), 0);
     assert_false(config->prompt);
     assert_int_equal(config->prompt_timeout, 7);
     assert_int_equal(config->n_modules, 1);
@@ -168,6 +192,9 @@ static void test_mistakes_are_named_with_file_and_line(void **state)
     assert_wrong("[agent]\nprompt = \xff\n", 2, "UTF-8");
     assert_wrong("[agent]\nprompt = a\x1b[1m\n", 2, "control characters");
     assert_wrong("[agent]\npinentry = /x \\\n/y\n", 3, "goes on");
+    assert_wrong("[rule \"x\"]\n\nsign = everything\n", 3, "tls, csr, digest, data, or none");
+    assert_wrong("[rule \"x\"]\nprogram = /x\n", 2, "does not say what may be signed");
+    assert_wrong("[rule \"x\"]\nsign = tls\nfinal = yes\n", 3, "administrator");
 }
 
 static void test_a_line_that_is_too_long(void **state)
@@ -185,14 +212,14 @@ static void test_a_file_that_others_may_write(void **state)
 
     (void)state;
     chmod(path, 0666);
-    assert_int_equal(cs_config_load(path, &config, &fault), CS_ERR_CONFIG);
+    assert_int_equal(load_path(path), CS_ERR_CONFIG);
     assert_non_null(strstr(fault.text, "chmod o-w"));
 }
 
 static void test_a_file_that_is_not_there(void **state)
 {
     (void)state;
-    assert_int_equal(cs_config_load("/nonexistent/a.conf", &config, &fault), CS_ERR_CONFIG);
+    assert_int_equal(load_path("/nonexistent/a.conf"), CS_ERR_CONFIG);
     assert_non_null(strstr(fault.text, "/nonexistent/a.conf"));
 }
 
@@ -231,6 +258,7 @@ int main(void)
         TEST(test_nothing_said),
         TEST(test_everything_said),
         TEST(test_long_names_and_lines_that_go_on),
+        TEST(test_rules),
         TEST(test_later_files_change_earlier_ones),
         TEST(test_mistakes_are_named_with_file_and_line),
         TEST(test_a_line_that_is_too_long),

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where the configuration lies: the administrator's directory, then the user's; or, instead of the
+ * user's, a file or directory that the command line names.
+ */
+#include "config/places.h"
+
+#include <countersign/error.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct sink {
+    cs_settings_handler *handler;
+    void *user;
+};
+
+/* A configuration names code that is loaded and programs that are run. */
+static int check_owner(const char *path, const struct stat *st, struct cs_fault *fault)
+{
+    if (st->st_uid != 0 && st->st_uid != geteuid())
+        return cs_fail(fault, CS_ERR_CONFIG,
+            "%s belongs to another user: it must belong to you or to root", path);
+    if (st->st_mode & S_IWOTH)
+        return cs_fail(
+            fault, CS_ERR_CONFIG, "%s can be written by everyone: run 'chmod o-w %s'", path, path);
+    return 0;
+}
+
+static int read_file(const char *path, const struct sink *sink, struct cs_fault *fault)
+{
+    struct stat st;
+    int r;
+
+    if (stat(path, &st) < 0)
+        return cs_fail(fault, CS_ERR_CONFIG, "cannot read %s: %s", path, strerror(errno));
+    r = check_owner(path, &st, fault);
+    return r < 0 ? r : cs_settings_read(path, sink->handler, sink->user, fault);
+}
+
+static int is_conf(const struct dirent *entry)
+{
+    size_t len = strlen(entry->d_name);
+
+    return entry->d_name[0] != '.' && len > 5 && strcmp(entry->d_name + len - 5, ".conf") == 0;
+}
+
+/* Every *.conf in alphabetical order; a directory that is not there says nothing. */
+static int read_directory(const char *directory, const struct sink *sink, struct cs_fault *fault)
+{
+    struct dirent **entries = NULL;
+    int n = scandir(directory, &entries, is_conf, alphasort);
+    int r = 0;
+
+    if (n < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return 0;
+    if (n < 0)
+        return cs_fail(fault, CS_ERR_CONFIG, "cannot read %s: %s", directory, strerror(errno));
+    for (int i = 0; i < n; i++) {
+        char path[4096];
+
+        snprintf(path, sizeof(path), "%s/%s", directory, entries[i]->d_name);
+        if (r == 0)
+            r = read_file(path, sink, fault);
+        free(entries[i]);
+    }
+    free(entries);
+    return r;
+}
+
+static void find_user_directory(char *path, size_t size)
+{
+    const char *base = secure_getenv("XDG_CONFIG_HOME");
+    const char *home = secure_getenv("HOME");
+
+    if (base && base[0] == '/')
+        snprintf(path, size, "%s/countersign", base);
+    else if (home && home[0] == '/')
+        snprintf(path, size, "%s/.config/countersign", home);
+}
+
+void cs_places_find(struct cs_places *places, const char *system, const char *path)
+{
+    *places = (struct cs_places){.named = path != NULL};
+    if (system || !path)
+        snprintf(places->system, sizeof(places->system), "%s",
+            system ? system : CS_SYSCONFDIR "/countersign");
+    if (path)
+        snprintf(places->user, sizeof(places->user), "%s", path);
+    else
+        find_user_directory(places->user, sizeof(places->user));
+}
+
+int cs_places_read_system(const struct cs_places *places, cs_settings_handler *handler, void *user,
+    struct cs_fault *fault)
+{
+    const struct sink sink = {handler, user};
+
+    return places->system[0] ? read_directory(places->system, &sink, fault) : 0;
+}
+
+int cs_places_read_user(const struct cs_places *places, cs_settings_handler *handler, void *user,
+    struct cs_fault *fault)
+{
+    const struct sink sink = {handler, user};
+    struct stat st;
+
+    if (!places->user[0])
+        return 0;
+    if (places->named && (stat(places->user, &st) < 0 || !S_ISDIR(st.st_mode)))
+        return read_file(places->user, &sink, fault);
+    return read_directory(places->user, &sink, fault);
+}
