@@ -66,6 +66,7 @@ static void stop(struct agent *agent)
     if (agent->stopping)
         return;
     agent->stopping = true;
+    cs_audit_note(&agent->service.audit, "stop", NULL, "");
     cs_notify_say(&agent->notify, "STOPPING=1");
     cs_listener_stop(&agent->listener);
     cs_absent_stop(&agent->service.absent);
@@ -144,6 +145,8 @@ static int init_service(struct agent *agent, const struct cs_agent_options *opti
     service->loop = &agent->loop;
     service->config = config;
     service->started = (uint64_t)time(NULL);
+    cs_audit_init(&service->audit);
+    cs_audit_set(&service->audit, config->audit, config->audit_strict);
     TAILQ_INIT(&service->requests);
     TAILQ_INIT(&service->logins);
     TAILQ_INIT(&service->watchers);
@@ -167,6 +170,7 @@ static void init_signals(struct agent *agent)
     uv_signal_init(&agent->loop, &agent->terminate);
     uv_signal_init(&agent->loop, &agent->interrupt);
     uv_signal_init(&agent->loop, &agent->hangup);
+    signal(SIGXFSZ, SIG_IGN); /* a record that may not grow is no reason to end */
     agent->terminate.data = agent;
     agent->interrupt.data = agent;
     agent->hangup.data = agent;
@@ -198,6 +202,7 @@ static int serve(struct agent *agent, struct cs_fault *fault)
             &agent->service, &agent->session_bus, agent->listener.place.path, &agent->bus);
     if (r == 0) {
         cs_info("listens at %s", agent->listener.place.path);
+        cs_audit_note(&agent->service.audit, "start", NULL, "release " CS_VERSION);
         cs_notify_say(&agent->notify, "READY=1");
         cs_place_watch(&agent->listener.place, &agent->loop, on_place_lost, agent);
     } else {
@@ -218,6 +223,7 @@ static int run(struct agent *agent, const struct cs_agent_options *options,
     cs_absent_deinit(&agent->service.absent);
     cs_inventory_deinit(&agent->service.inventory);
     cs_digest_deinit(&agent->service.digest);
+    cs_audit_deinit(&agent->service.audit);
     return r;
 }
 

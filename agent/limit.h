@@ -46,6 +46,9 @@
 #define CS_LIMIT_RULE_ITEMS 256 /* programs or hosts of one rule */
 #define CS_LIMIT_RATE 1000000   /* signatures in a period */
 
+/* The record of uses */
+#define CS_LIMIT_AUDIT_FILE (4u * 1024u * 1024u) /* then a new one is begun */
+
 /* Sentences */
 #define CS_LIMIT_CANDIDATES 8 /* listed when a name is unknown or ambiguous */
 

@@ -3,6 +3,7 @@
 #ifndef CS_AGENT_SERVICE_H
 #define CS_AGENT_SERVICE_H
 
+#include "audit/audit.h"
 #include "inventory/absent.h"
 #include "inventory/change.h"
 #include "request/digest.h"
@@ -21,6 +22,7 @@ struct cs_service {
     struct cs_absent absent;
     struct cs_supervisor supervisor;
     struct cs_digest digest;
+    struct cs_audit audit;
     TAILQ_HEAD(cs_request_list, cs_request) requests;
     size_t n_requests;
     TAILQ_HEAD(cs_login_list, cs_login) logins;

@@ -53,18 +53,31 @@ static int set_hot_plug(char **hot_plugp, const struct cs_setting *at, struct cs
     return set_string(hot_plugp, number);
 }
 
+/* One of two words. */
+static int set_choice(bool *choicep, const struct cs_setting *at, const char *yes, const char *no,
+    struct cs_fault *fault)
+{
+    char mend[64];
+
+    *choicep = strcmp(at->value, yes) == 0;
+    if (*choicep || strcmp(at->value, no) == 0)
+        return 0;
+    snprintf(mend, sizeof(mend), "write %s or %s", yes, no);
+    return cs_setting_refuse(at, fault, mend);
+}
+
 static int set_agent(struct cs_config *config, const struct cs_setting *at, struct cs_fault *fault)
 {
     const char *mend;
 
     if (cs_session_setting_take(&config->session, at->name, at->value, &mend))
         return mend ? cs_setting_refuse(at, fault, mend) : 0;
-    if (strcmp(at->name, "prompt") == 0) {
-        config->prompt = strcmp(at->value, "never") != 0;
-        if (config->prompt && strcmp(at->value, "auto") != 0)
-            return cs_setting_refuse(at, fault, "write auto or never");
-        return 0;
-    }
+    if (strcmp(at->name, "prompt") == 0)
+        return set_choice(&config->prompt, at, "auto", "never", fault);
+    if (strcmp(at->name, "audit") == 0)
+        return set_choice(&config->audit, at, "on", "off", fault);
+    if (strcmp(at->name, "audit-failure") == 0)
+        return set_choice(&config->audit_strict, at, "deny", "allow", fault);
     if (strcmp(at->name, "pinentry") == 0)
         return set_path(&config->pinentry, at, fault);
     if (strcmp(at->name, "hot-plug") == 0)
@@ -289,6 +302,7 @@ int cs_config_load(
     if (!config)
         return CS_ERR_MEMORY;
     config->prompt = true;
+    config->audit = true;
     config->prompt_timeout = PROMPT_TIMEOUT;
     cs_session_setting_init(&config->session);
     r = load(config, places, fault);

@@ -31,6 +31,8 @@ struct cs_config {
     char *pinentry;
     uint32_t prompt_timeout; /* seconds */
     char *hot_plug;          /* or NULL: the default */
+    bool audit;              /* uses are recorded */
+    bool audit_strict;       /* a use that cannot be recorded is refused */
     struct cs_session_setting session;
     size_t n_modules;
     struct cs_config_module *modules;

@@ -15,6 +15,13 @@ struct cs_part {
     struct cs_job *job; /* NULL when it is done */
 };
 
+/* What is left of the bytes for the record. */
+struct cs_traces {
+    uint8_t message[32]; /* their SHA-256, unless data has it, or a digest is all that came */
+    uint8_t server[32];  /* SHA-256 of the server's certificate, if the proof tells */
+    bool has_message, has_server;
+};
+
 struct cs_request {
     TAILQ_ENTRY(cs_request) link;
     struct cs_service *service;
@@ -42,6 +49,7 @@ struct cs_request {
     uint8_t id[CS_ID_SIZE];
     enum cs_proof_kind proof;
     char host[CS_TEXT_MAX]; /* the server, if the proof tells; else "" */
+    struct cs_traces traces;
     uint16_t scheme;
     bool logged_in; /* a login was made for it; another would not help */
     struct cs_buf data;
@@ -55,6 +63,15 @@ void cs_request_finish(struct cs_request *request, const struct cs_reply *reply)
 void cs_request_fail(struct cs_request *request, int code, const struct cs_fault *fault);
 /* Calls go_on at once if all hosts have settled, else when they have. */
 void cs_request_when_settled(struct cs_request *request, void (*go_on)(struct cs_request *request));
+
+/* Of record.c. Hashes what the record tells of a message and of the certificate in its proof. */
+void cs_request_trace(
+    struct cs_request *request, struct cs_bytes message, const struct cs_proof *proof);
+/* The log line and the record of how a signature ended: code, and the sentence if it is an error.
+ * identity is NULL where it is not known. CS_ERR_DENIED if the signature must not be handed out,
+ * because that could not be recorded. */
+int cs_request_record(const struct cs_request *request, const struct cs_identity *identity,
+    int code, const char *text, struct cs_fault *fault);
 
 /* Of parts.c. Room for n parts, and what comes when all of them are done. */
 int cs_request_split(

@@ -21,23 +21,6 @@
 
 static void advance(struct cs_request *request);
 
-/* The one line about each signature. Never the bytes. */
-static void record(const struct cs_request *request, const struct cs_identity *identity, int code,
-    const char *text)
-{
-    const struct cs_scheme *scheme = cs_scheme_by_code(request->scheme);
-    char id[17], label[CS_TEXT_MAX] = "";
-
-    cs_text_hex(request->id, 8, id);
-    if (identity)
-        cs_text_clean(identity->source->label, label, sizeof(label));
-    cs_info("%s (pid %d) signs with %s '%s' on '%s', %s, %s%s%s: %s%s%s",
-        cs_caller_name(request->caller), (int)request->caller->pid, id, label,
-        identity ? identity->token->name : "", scheme ? scheme->name : "unknown scheme",
-        cs_proof_name(request->proof), request->host[0] ? " to " : "", request->host,
-        code < 0 ? "failed" : "allowed", code < 0 ? ", " : "", code < 0 ? text : "");
-}
-
 static void tell(const struct cs_request *request, const struct cs_identity *identity)
 {
     const struct cs_scheme *scheme = cs_scheme_by_code(request->scheme);
@@ -64,7 +47,7 @@ static const struct cs_identity *identity_of(const struct cs_request *request)
 
 static void fail(struct cs_request *request, int code, const struct cs_fault *fault)
 {
-    record(request, identity_of(request), code, cs_fault_text(fault, code));
+    cs_request_record(request, identity_of(request), code, cs_fault_text(fault, code), NULL);
     cs_request_fail(request, code, fault);
 }
 
@@ -92,6 +75,7 @@ static void examine(
         proof = identity ? cs_proof_of_message(input, &key) : (struct cs_proof){0};
     request->proof = proof.kind;
     cs_text_clean(proof.server_name, request->host, sizeof(request->host));
+    cs_request_trace(request, input, &proof);
 }
 
 /* What is to be signed: the digest, or the message where the scheme wants it itself. */
@@ -293,8 +277,13 @@ static void on_answer(void *user, const struct cs_answer *answer)
 
     request->job = NULL;
     if (answer->code == 0) {
+        int r = cs_request_record(request, identity, 0, NULL, &fault);
+
+        if (r < 0) {
+            cs_request_fail(request, r, &fault);
+            return;
+        }
         request->service->signatures++;
-        record(request, identity, 0, NULL);
         if (!TAILQ_EMPTY(&request->service->watchers))
             tell(request, identity);
         cs_request_finish(request, &reply);

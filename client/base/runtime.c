@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where the agent's socket is. The agent and every client must come to the same answer. */
+/* Where the agent's socket and its record are. The agent and every client must come to the same
+ * answer. */
 #include "base/runtime.h"
 
 #include <countersign/error.h>
@@ -40,4 +41,28 @@ int cs_runtime_socket_path(char *path, size_t size)
     if (n < 0 || (size_t)n >= size || (size_t)n >= sizeof(((struct sockaddr_un *)0)->sun_path))
         return CS_ERR_TOO_LARGE;
     return path[0] == '/' ? 0 : CS_ERR_INVALID;
+}
+
+int cs_runtime_audit_path(char *path, size_t size)
+{
+    static const char name[] = "countersign/audit.jsonl";
+    const char *state = secure_getenv("XDG_STATE_HOME");
+    const char *home = secure_getenv("HOME");
+    int n;
+
+    if (state && state[0] == '/')
+        n = snprintf(path, size, "%s/%s", state, name);
+    else if (home && home[0] == '/')
+        n = snprintf(path, size, "%s/.local/state/%s", home, name);
+    else
+        return CS_ERR_INVALID;
+    return n < 0 || (size_t)n >= size ? CS_ERR_TOO_LARGE : 0;
+}
+
+void cs_runtime_audit_older(char *older, size_t size, const char *path, unsigned generation)
+{
+    if (generation == 0)
+        snprintf(older, size, "%s", path);
+    else
+        snprintf(older, size, "%s.%u", path, generation);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where the agent's socket is. */
+/* Where the agent's socket and its record are. */
 #ifndef CS_BASE_RUNTIME_H
 #define CS_BASE_RUNTIME_H
 
@@ -12,6 +12,16 @@
  * CS_ERR_INVALID when it is not absolute.
  */
 int cs_runtime_socket_path(char *path, size_t size);
+
+/*
+ * The path of the record of uses: $XDG_STATE_HOME/countersign/audit.jsonl, else
+ * ~/.local/state/countersign/audit.jsonl. CS_ERR_TOO_LARGE, CS_ERR_INVALID when neither is known.
+ */
+int cs_runtime_audit_path(char *path, size_t size);
+
+/* What was put aside: generation 1 is the latest; 0 is the path itself. */
+#define CS_RUNTIME_AUDIT_OLDER 4
+void cs_runtime_audit_older(char *older, size_t size, const char *path, unsigned generation);
 
 /* The names of the variables that a client sends with HELLO, for prompts; NULL ends the list. */
 extern const char *const cs_runtime_prompt_variables[];
