@@ -138,6 +138,7 @@ static int init_service(struct agent *agent, const struct cs_agent_options *opti
         .config = config,
         .prompt_program = options->prompt,
         .inventory = &service->inventory,
+        .audit = &service->audit,
     };
     CS_AUTO(cs_modules_deinit) struct cs_modules modules = {0};
     int r;
@@ -150,6 +151,7 @@ static int init_service(struct agent *agent, const struct cs_agent_options *opti
     TAILQ_INIT(&service->requests);
     TAILQ_INIT(&service->logins);
     TAILQ_INIT(&service->watchers);
+    cs_audit_watch(&service->audit, &service->watchers);
     cs_inventory_init(&service->inventory);
     r = cs_digest_init(&service->digest);
     if (r == 0)

@@ -143,6 +143,15 @@ void cs_audit_put_bool(struct cs_audit *audit, const char *name, bool value)
     cs_buf_put(&audit->line, text, strlen(text));
 }
 
+void cs_audit_put_outcome(struct cs_audit *audit, const char *done, int code, const char *why)
+{
+    const char *error = code < 0 ? strrchr(cs_error_dbus_name(code), '.') + 1 : done;
+
+    cs_audit_put(audit, "outcome", cs_bytes_of(error));
+    if (code < 0)
+        cs_audit_put(audit, "why", cs_bytes_of(why));
+}
+
 static int append(struct cs_audit *audit, struct cs_fault *fault)
 {
     cs_buf_put(&audit->line, "}\n", 2);
@@ -202,4 +211,22 @@ void cs_audit_note(
     cs_audit_begin(audit, event, caller);
     cs_audit_put(audit, "why", cs_bytes_of(why));
     cs_audit_end(audit, NULL, NULL);
+}
+
+static void on_event(void *user, const struct cs_event *event)
+{
+    struct cs_audit *audit = user;
+
+    if (event->kind != CS_EVENT_TOKEN_LOCKED)
+        return;
+    cs_audit_begin(audit, "lock", NULL);
+    cs_audit_put(audit, "uri", event->subject);
+    cs_audit_put(audit, "why", cs_bytes_of(event->text));
+    cs_audit_end(audit, NULL, NULL);
+}
+
+void cs_audit_watch(struct cs_audit *audit, struct cs_watchers *watchers)
+{
+    audit->watcher = (struct cs_watcher){.event = on_event, .user = audit};
+    TAILQ_INSERT_TAIL(watchers, &audit->watcher, link);
 }

@@ -5,6 +5,7 @@
 
 #include "audit/file.h"
 #include "audit/journal.h"
+#include "event.h"
 #include "socket/caller.h"
 
 #include <time.h>
@@ -20,11 +21,14 @@ struct cs_audit {
     uint64_t lost;     /* lines since it was last written to */
     char trouble[512]; /* why it cannot be written to; empty: it can */
     uint64_t changes;  /* of trouble */
+    struct cs_watcher watcher;
 };
 
 /* From the environment, once. Until it is set it is off. */
 void cs_audit_init(struct cs_audit *audit);
 void cs_audit_deinit(struct cs_audit *audit);
+/* From then on tokens that are locked are on record, whatever locks them. */
+void cs_audit_watch(struct cs_audit *audit, struct cs_watchers *watchers);
 void cs_audit_set(struct cs_audit *audit, bool on, bool strict);
 
 /*
@@ -35,6 +39,8 @@ void cs_audit_begin(struct cs_audit *audit, const char *event, const struct cs_c
 void cs_audit_put(struct cs_audit *audit, const char *name, struct cs_bytes text);
 void cs_audit_put_hex(struct cs_audit *audit, const char *name, struct cs_bytes bytes);
 void cs_audit_put_bool(struct cs_audit *audit, const char *name, bool value);
+/* "outcome": done, or the name of the error; then "why". */
+void cs_audit_put_outcome(struct cs_audit *audit, const char *done, int code, const char *why);
 
 /*
  * Writes it, before it returns. message is the log line for it, or NULL if there is one already.

@@ -226,6 +226,18 @@ static int take_failed(struct cs_host *host, uint32_t id, struct cs_job *job, st
     return 0;
 }
 
+static int take_refused(struct cs_host *host, struct cs_bytes body)
+{
+    struct cs_host_failed m;
+    char text[1024];
+
+    if (cs_host_failed_get(body, &m) < 0)
+        return CS_ERR_PROTOCOL;
+    cs_text_clean(m.text, text, sizeof(text));
+    cs_audit_note(host->setting->audit, "pin-refused", NULL, text);
+    return 0;
+}
+
 static int take_frame(struct cs_host *host, const struct cs_frame *frame)
 {
     struct cs_job *job = cs_jobs_find(&host->jobs, frame->id);
@@ -247,6 +259,8 @@ static int take_frame(struct cs_host *host, const struct cs_frame *frame)
         return take_ready(host, frame->body);
     case CS_HOST_SCANNED:
         return take_scanned(host, frame->body);
+    case CS_HOST_PIN_REFUSED:
+        return take_refused(host, frame->body);
     default:
         return cs_reports_take(&host->reports, frame);
     }

@@ -3,6 +3,7 @@
 #ifndef CS_AGENT_HOST_H
 #define CS_AGENT_HOST_H
 
+#include "audit/audit.h"
 #include "socket/channel.h"
 #include "inventory/inventory.h"
 #include "hosts/module.h"
@@ -33,6 +34,7 @@ struct cs_host_setting {
     const struct cs_config *config;
     const char *prompt_program;
     struct cs_inventory *inventory;
+    struct cs_audit *audit;
     /* The host became running or failed, or stopped for good. */
     void (*changed)(void *user);
     void *user;

@@ -132,6 +132,18 @@ static void end_others(const struct cs_login *login)
     }
 }
 
+/* Who waits longest is who asked. */
+static void record(const struct cs_login *login, const struct cs_answer *answer)
+{
+    const struct cs_login_waiter *waiter = TAILQ_FIRST(&login->waiters);
+    struct cs_audit *audit = &login->service->audit;
+
+    cs_audit_begin(audit, "unlock", waiter ? waiter->caller : NULL);
+    cs_audit_put(audit, "token", cs_bytes_of(login->name));
+    cs_audit_put_outcome(audit, "unlocked", answer->code, answer->text);
+    cs_audit_end(audit, NULL, NULL);
+}
+
 static void on_done(void *user, const struct cs_answer *answer)
 {
     struct cs_login *login = user;
@@ -145,6 +157,7 @@ static void on_done(void *user, const struct cs_answer *answer)
         end_others(login);
     cs_log(
         CS_LOG_INFO, "login to '%s': %s", login->name, answer->code == 0 ? "done" : answer->text);
+    record(login, answer);
     tell(login, answer->code, answer->text);
 }
 

@@ -12,6 +12,17 @@
 /* The present PIN and the new one. */
 #define QUESTIONS (2u * CS_HOST_ASK_MAX)
 
+static void record(const struct cs_request *request, const struct cs_answer *answer)
+{
+    struct cs_reader labels = cs_reader_of(cs_buf_bytes(&request->labels));
+    struct cs_audit *audit = &request->service->audit;
+
+    cs_audit_begin(audit, "pin-change", request->caller);
+    cs_audit_put(audit, "token", cs_get_string(&labels));
+    cs_audit_put_outcome(audit, "changed", answer->code, answer->text);
+    cs_audit_end(audit, NULL, NULL);
+}
+
 static void on_changed(void *user, const struct cs_answer *answer)
 {
     struct cs_request *request = user;
@@ -22,6 +33,7 @@ static void on_changed(void *user, const struct cs_answer *answer)
     };
 
     request->job = NULL;
+    record(request, answer);
     if (answer->code == 0) {
         cs_request_finish(request, &reply);
         return;

@@ -9,9 +9,6 @@
 
 #include <countersign/error.h>
 #include <stdio.h>
-#include <string.h>
-
-#define DBUS_PREFIX "org.countersign.Error."
 
 /* Then the digest that is signed is the very hash that the record has. */
 static bool is_sha256(const struct cs_request *request)
@@ -86,9 +83,6 @@ int cs_request_record(const struct cs_request *request, const struct cs_identity
     cs_audit_begin(audit, "sign", request->caller);
     put_what(audit, request, identity, scheme);
     cs_audit_put_bool(audit, "allowed", code != CS_ERR_DENIED);
-    cs_audit_put(audit, "outcome",
-        cs_bytes_of(code == 0 ? "signed" : cs_error_dbus_name(code) + strlen(DBUS_PREFIX)));
-    if (code < 0)
-        cs_audit_put(audit, "why", cs_bytes_of(text));
+    cs_audit_put_outcome(audit, "signed", code, text);
     return cs_audit_end(audit, line, fault);
 }

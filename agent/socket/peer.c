@@ -517,13 +517,22 @@ static int judge(const struct cs_peer *peer)
     return peer->service->clients >= CS_LIMIT_CLIENTS ? CS_ERR_BUSY : 0;
 }
 
+static void record_stranger(const struct cs_peer *peer)
+{
+    char text[64];
+
+    snprintf(text, sizeof(text), "a client of uid %u is refused", (unsigned)peer->caller.uid);
+    cs_notice("%s", text);
+    cs_audit_note(&peer->service->audit, "refused", &peer->caller, text);
+}
+
 /* It may be about to send, and would then find the socket closed before it finds out why: so it is
  * told, and listened to for a moment. */
 static void refuse(struct cs_peer *peer, int code)
 {
     peer->refused = true;
     if (code == CS_ERR_WRONG_USER)
-        cs_notice("a client of uid %u is refused", (unsigned)peer->caller.uid);
+        record_stranger(peer);
     else
         cs_warn("a client is refused: there are %d already", CS_LIMIT_CLIENTS);
     send_error(peer, 0, code,

@@ -27,6 +27,19 @@ int cs_entry_check(
     return 0;
 }
 
+/* Somebody may be trying PINs: the agent keeps a record. */
+static void report(struct cs_token *token, int code, const struct cs_failure *failure)
+{
+    CS_AUTO(cs_buf_deinit) struct cs_buf buf = CS_BUF_INIT(2048);
+    size_t frame = cs_frame_begin(&buf, CS_HOST_PIN_REFUSED, 0);
+
+    cs_host_failed_put(&buf,
+        &(const struct cs_host_failed){
+            .code = code, .ckr = (uint32_t)failure->rv, .text = cs_bytes_of(failure->fault.text)});
+    if (cs_frame_end(&buf, frame) == 0)
+        cs_link_send(token->link, &buf);
+}
+
 int cs_entry_explain(
     struct cs_token *token, CK_RV rv, const char *origin, struct cs_failure *failure)
 {
@@ -39,8 +52,10 @@ int cs_entry_explain(
     else if (flags & CKF_USER_PIN_FINAL_TRY)
         warning = "; one more wrong PIN blocks the token";
     failure->rv = rv;
-    return cs_fail(&failure->fault, CS_ERR_PIN_INCORRECT, "token '%s': %s was refused (%s)%s",
-        token->name, origin, cs_ckr_name(rv), warning);
+    cs_fail(&failure->fault, CS_ERR_PIN_INCORRECT, "token '%s': %s was refused (%s)%s", token->name,
+        origin, cs_ckr_name(rv), warning);
+    report(token, CS_ERR_PIN_INCORRECT, failure);
+    return CS_ERR_PIN_INCORRECT;
 }
 
 static bool is_session_gone(CK_RV rv)

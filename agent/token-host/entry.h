@@ -11,7 +11,8 @@
 /* CS_ERR_PIN_BLOCKED; CS_ERR_PIN_FINAL_TRY unless by force. */
 int cs_entry_check(
     const struct cs_token *token, CK_FLAGS flags, bool force, struct cs_failure *failure);
-/* Fills failure after the token refused the PIN that origin names, and asks it for its counters. */
+/* Fills failure after the token refused the PIN that origin names, asks it for its counters, and
+ * tells the agent. */
 int cs_entry_explain(
     struct cs_token *token, CK_RV rv, const char *origin, struct cs_failure *failure);
 

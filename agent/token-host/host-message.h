@@ -7,8 +7,8 @@
  *
  * The agent asks with a request id of its own choice and the host answers that id with DONE,
  * SIGNED or FAILED, in any order. The host reports on its own, with id 0, the messages from READY
- * to TOKEN_GONE. If the module cannot be loaded the host sends FAILED with id 0, in place of READY,
- * and exits.
+ * to PIN_REFUSED. If the module cannot be loaded the host sends FAILED with id 0, in place of
+ * READY, and exits.
  */
 #ifndef CS_TOKEN_HOST_MESSAGE_H
 #define CS_TOKEN_HOST_MESSAGE_H
@@ -40,6 +40,7 @@ enum cs_host_message_type {
     CS_HOST_TOKEN_END = 0x0195,   /* its picture is whole and replaces the one before */
     CS_HOST_TOKEN_STATE = 0x0196, /* flags of a token changed, its objects did not */
     CS_HOST_TOKEN_GONE = 0x0197,
+    CS_HOST_PIN_REFUSED = 0x0198, /* a token refused a PIN; body as of FAILED */
 };
 
 /* Where the PIN of matching tokens comes from when no person is to be asked. */

@@ -13,7 +13,7 @@ struct cs_cli;
 
 struct cs_verb {
     const char *name;
-    const char *arguments; /* behind the name, in the synopsis */
+    const char *arguments; /* behind the name, in the synopsis; its lines fit 80 columns */
     const char *summary;   /* half a line */
     const char *help;      /* paragraphs, ready for 80 columns */
     const char *examples;  /* lines, likewise */

@@ -14,6 +14,7 @@ const struct cs_verb *const cs_verbs[] = {
     &cs_verb_find,
     &cs_verb_refresh,
     &cs_verb_watch,
+    &cs_verb_log,
     &cs_verb_version,
     &cs_verb_help,
     NULL,

@@ -16,6 +16,7 @@ extern const struct cs_verb cs_verb_run;
 extern const struct cs_verb cs_verb_find;
 extern const struct cs_verb cs_verb_refresh;
 extern const struct cs_verb cs_verb_watch;
+extern const struct cs_verb cs_verb_log;
 extern const struct cs_verb cs_verb_version;
 extern const struct cs_verb cs_verb_help;
 

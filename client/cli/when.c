@@ -70,6 +70,15 @@ void cs_when_minute(char *text, size_t size, int64_t when)
             strftime(text, size, "%Y-%m-%d %H:%M", &tm) > 0);
 }
 
+void cs_when_second(char *text, size_t size, int64_t when)
+{
+    struct tm tm;
+
+    finish(text, size,
+        localtime_r(&(time_t){(time_t)when}, &tm) &&
+            strftime(text, size, "%Y-%m-%d %H:%M:%S", &tm) > 0);
+}
+
 void cs_when_utc(char *text, size_t size, int64_t when)
 {
     struct tm tm;

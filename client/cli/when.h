@@ -12,9 +12,11 @@
 void cs_when_span(char *text, size_t size, int64_t seconds);
 /* "3 hours ago", "just now"; "in 3 hours" if it is to come. */
 void cs_when_relative(char *text, size_t size, int64_t time, int64_t now);
-/* "2026-12-16", "2026-12-16 14:30", here; and in UTC for programs, "2026-12-16T13:30:00Z". */
+/* "2026-12-16", "2026-12-16 14:30", "2026-12-16 14:30:00", here; and in UTC for programs,
+ * "2026-12-16T13:30:00Z". */
 void cs_when_date(char *text, size_t size, int64_t time);
 void cs_when_minute(char *text, size_t size, int64_t time);
+void cs_when_second(char *text, size_t size, int64_t time);
 void cs_when_utc(char *text, size_t size, int64_t time);
 /* "expires in 23 days (2026-12-16)", "expired 3 days ago (2026-11-20)",
  * "not valid before 2027-01-01 (in 39 days)". */

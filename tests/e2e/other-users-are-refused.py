@@ -53,6 +53,9 @@ def main():
                     return False
                 return False
             assert as_nobody(attempt), agent.log()
+        with tap.case("and is on record"):
+            seen = agent.cli("log", "--json", check=True).stdout
+            assert '"refused"' in seen and str(NOBODY) in seen, seen
         with tap.case("the owner is still served"):
             protocol.Client(agent.socket).status()
     tap.done()

@@ -186,6 +186,7 @@ static struct host_token *take_number(struct host *host, struct cs_bytes body)
 
 static void take_report(struct host *host, const struct cs_frame *frame)
 {
+    struct cs_host_failed refused;
     struct cs_host_ready ready;
 
     switch (frame->type) {
@@ -211,6 +212,10 @@ static void take_report(struct host *host, const struct cs_frame *frame)
         break;
     case CS_HOST_TOKEN_GONE:
         take_number(host, frame->body)->gone = true;
+        break;
+    case CS_HOST_PIN_REFUSED:
+        assert_int_equal(cs_host_failed_get(frame->body, &refused), 0);
+        assert_int_equal(refused.code, CS_ERR_PIN_INCORRECT);
         break;
     default:
         fail_msg("a report of type 0x%04x", frame->type);

@@ -28,7 +28,7 @@ verbs = re.findall(r"^  (\w+) +\S", run(program, "help").stdout.split("To begin:
 print(f"1..{len(verbs) + 2}")
 print("ok" if sorted(verbs) == sorted(entries) else "not ok", "1 - the same commands")
 for number, verb in enumerate(verbs, 2):
-    usage = run(program, "help", verb).stdout.splitlines()[0]
+    usage = " ".join(run(program, "help", verb).stdout.split("\n\n")[0].split())
     same = options(usage) == entries.get(verb) and f".Ss countersign {verb}\n" in manual
     print("ok" if same else "not ok", f"{number} - {verb}: {usage}")
 number = len(verbs) + 2
