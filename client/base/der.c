@@ -3,6 +3,7 @@
 #include "base/der.h"
 
 #include <countersign/error.h>
+#include <string.h>
 
 static int get_length(struct cs_reader *reader, size_t *lengthp)
 {
@@ -110,5 +111,26 @@ int cs_der_rsa_public_key(struct cs_bytes key, struct cs_bytes *n, struct cs_byt
         return CS_ERR_PROTOCOL;
     *n = modulus;
     *e = exponent;
+    return 0;
+}
+
+/* Into width bytes, big-endian. */
+static int put_number(struct cs_bytes number, uint8_t *at, size_t width)
+{
+    if (number.len > width)
+        return CS_ERR_PROTOCOL;
+    memset(at, 0, width - number.len);
+    memcpy(at + width - number.len, number.data, number.len);
+    return 0;
+}
+
+int cs_der_ecdsa_raw(struct cs_bytes der, uint8_t *raw, size_t width)
+{
+    struct cs_bytes sequence, r, s;
+
+    if (cs_der_expect(&der, CS_DER_SEQUENCE, &sequence) < 0 || der.len != 0 ||
+        positive_integer(&sequence, &r) < 0 || positive_integer(&sequence, &s) < 0 ||
+        sequence.len != 0 || put_number(r, raw, width) < 0 || put_number(s, raw + width, width) < 0)
+        return CS_ERR_PROTOCOL;
     return 0;
 }

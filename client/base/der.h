@@ -34,5 +34,7 @@ int cs_der_spki_key(struct cs_bytes spki, struct cs_bytes *key);
 /* Modulus and public exponent of an RSAPublicKey (RFC 8017, A.1.1), big-endian, no leading zeros.
  */
 int cs_der_rsa_public_key(struct cs_bytes key, struct cs_bytes *n, struct cs_bytes *e);
+/* An ECDSA signature (RFC 3279, 2.2.3) as PKCS #11 has it: r and s in width bytes each. */
+int cs_der_ecdsa_raw(struct cs_bytes der, uint8_t *raw, size_t width);
 
 #endif

@@ -191,6 +191,27 @@ static void test_a_key_of_odd_bits_is_refused(void **state)
         cs_der_spki_key(TEXT("\x30\x06\x30\x00\x03\x02\x00x!"), &key), CS_ERR_PROTOCOL);
 }
 
+static void test_ecdsa_signatures_lose_their_der(void **state)
+{
+    const char expected[] = "\0\1\2"
+                            "\x80\3\4";
+    uint8_t raw[6];
+
+    (void)state;
+    assert_int_equal(
+        cs_der_ecdsa_raw(TEXT("\x30\x0a\x02\x02\x01\x02\x02\x04\x00\x80\x03\x04"), raw, 3), 0);
+    assert_memory_equal(raw, expected, sizeof(raw));
+    /* too long, something behind it, a negative number, one number only */
+    assert_int_equal(
+        cs_der_ecdsa_raw(TEXT("\x30\x0a\x02\x02\x01\x02\x02\x04\x00\x80\x03\x04"), raw, 2),
+        CS_ERR_PROTOCOL);
+    assert_int_equal(
+        cs_der_ecdsa_raw(TEXT("\x30\x06\x02\x01\x01\x02\x01\x02!"), raw, 3), CS_ERR_PROTOCOL);
+    assert_int_equal(
+        cs_der_ecdsa_raw(TEXT("\x30\x06\x02\x01\x81\x02\x01\x02"), raw, 3), CS_ERR_PROTOCOL);
+    assert_int_equal(cs_der_ecdsa_raw(TEXT("\x30\x03\x02\x01\x01"), raw, 3), CS_ERR_PROTOCOL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +222,7 @@ int main(void)
         cmocka_unit_test(test_modulus_and_exponent),
         cmocka_unit_test(test_numbers_that_no_key_has),
         cmocka_unit_test(test_a_key_of_odd_bits_is_refused),
+        cmocka_unit_test(test_ecdsa_signatures_lose_their_der),
     };
 
     return cmocka_run_group_tests_name("der", tests, NULL, NULL);
