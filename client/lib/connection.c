@@ -27,9 +27,9 @@ struct cs_connection {
 };
 
 /* A descriptor up to 2 would make the host program's prints end up in the agent. */
-static int socket_new(void)
+static int socket_new(int flags)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
     int high;
 
     if (fd < 0 || fd > 2)
@@ -78,10 +78,30 @@ static int check_owner(int fd, const char *path, struct cs_fault *fault)
         path, (unsigned)peer.uid, (unsigned)geteuid());
 }
 
+int cs_connection_open(int *fdp, const char *path, int flags, struct cs_fault *fault)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    CS_AUTO(cs_closep) int fd = socket_new(flags);
+    int r;
+
+    if (fd < 0)
+        return cs_fail(fault, CS_ERR_SYSTEM, "cannot create a socket: %s", strerrordesc_np(errno));
+    strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
+    do
+        r = connect(fd, (struct sockaddr *)&address, sizeof(address));
+    while (r < 0 && errno == EINTR);
+    if (r < 0 && errno != EISCONN)
+        return connect_failed(path, errno, fault);
+    r = check_owner(fd, path, fault);
+    if (r < 0)
+        return cs_trace(r);
+    *fdp = cs_steal_fd(&fd);
+    return 0;
+}
+
 int cs_connection_dial(struct cs_connection **connectionp, const char *path, struct cs_fault *fault)
 {
     CS_AUTO(cs_connection_freep) struct cs_connection *connection = NULL;
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
     int r;
 
     connection = calloc(1, sizeof(*connection));
@@ -89,18 +109,10 @@ int cs_connection_dial(struct cs_connection **connectionp, const char *path, str
         return CS_ERR_MEMORY;
     connection->pid = getpid();
     connection->last_id = CS_HELLO_ID;
-    connection->fd = socket_new();
-    if (connection->fd < 0)
-        return cs_fail(fault, CS_ERR_SYSTEM, "cannot create a socket: %s", strerrordesc_np(errno));
-    strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
-    do
-        r = connect(connection->fd, (struct sockaddr *)&address, sizeof(address));
-    while (r < 0 && errno == EINTR);
-    if (r < 0 && errno != EISCONN)
-        return connect_failed(path, errno, fault);
-    r = check_owner(connection->fd, path, fault);
+    connection->fd = -1;
+    r = cs_connection_open(&connection->fd, path, 0, fault);
     if (r < 0)
-        return cs_trace(r);
+        return r;
     *connectionp = cs_steal(&connection);
     return 0;
 }

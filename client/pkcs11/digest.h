@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Digests. */
+#ifndef CS_PKCS11_DIGEST_H
+#define CS_PKCS11_DIGEST_H
+
+#include "pkcs11/cryptoki.h"
+
+CK_RV cs_digest_init(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism);
+CK_RV cs_digest(CK_SESSION_HANDLE handle, CK_BYTE *data, CK_ULONG data_len, CK_BYTE *digest,
+    CK_ULONG *digest_len);
+CK_RV cs_digest_update(CK_SESSION_HANDLE handle, CK_BYTE *part, CK_ULONG part_len);
+CK_RV cs_digest_final(CK_SESSION_HANDLE handle, CK_BYTE *digest, CK_ULONG *digest_len);
+
+#endif
