@@ -7,7 +7,7 @@
     table.done()
 
 A row passes when the server saw the key's certificate: `sees` takes what a Server's page was fetched
-with; for any other server set `row.dn` to what it saw. A case that raises makes `fail: why`. Where a
+with, `saw` what any other server saw. A case that raises makes `fail: why`. Where a
 program has no way to take a key by a route, `raise Cannot("why")`, once the case has seen that it is
 so. Each row is a TAP line too; at the end the table is printed, and written to the build folder as
 JSON, from which readme.py makes the table of the README.
@@ -19,6 +19,7 @@ import contextlib
 import json
 
 import programs
+import server
 from tap import Skip, Tap
 
 ROUTES = ("PEM", "URI", "run", "module")
@@ -43,14 +44,22 @@ class Row:
         self._seen = None
 
     def sees(self, seen):
-        """What a program was run with and printed (Fixture.run); it must have ended well."""
-        import server  # pylint: disable=import-outside-toplevel
-        self._seen = seen
-        assert seen.returncode == 0, f"exit status {seen.returncode}: {_last_line(seen)}"
+        """A run of a program that printed the page of a Server, and ended well."""
+        self.ended(seen)
         answer = server.answer(seen.stdout)
         assert answer, f"no answer: {_last_line(seen)}"
-        self.dn = answer["dn"] or ""
-        assert self.tls in ("any", answer["protocol"]), f"the server saw {answer['protocol']}"
+        self.saw(answer["dn"], answer["protocol"])
+
+    def ended(self, seen, status=0):
+        """What a program was run with and printed; it must have ended with this status."""
+        self._seen = seen
+        assert seen.returncode == status, f"exit status {seen.returncode}: {_last_line(seen)}"
+
+    def saw(self, dn, tls):
+        """What the server says of the client."""
+        self.dn = dn or ""
+        assert self.tls in ("any", tls), f"the server saw {tls}"
+        self.tls = tls
 
     def check(self):
         assert self.dn == self.expected, f"the server saw {self.dn or 'nobody'}"
