@@ -170,11 +170,14 @@ static bool read_criteria(DBusMessage *message, struct criteria *criteria)
 static void put_choices(
     struct cs_bus_call *call, const struct criteria *criteria, const struct cs_identity *only)
 {
+    const struct cs_service *service = call->place->service;
     const struct cs_criteria wanted = {
         .host = cs_bytes_of(criteria->host),
         .n_issuers = criteria->n_issuers,
         .issuers = cs_buf_bytes(&criteria->issuers),
         .schemes = cs_buf_bytes(&criteria->schemes),
+        .preference =
+            cs_preferences_find(&service->config->preferences, cs_bytes_of(criteria->host)),
     };
     struct cs_choice choices[CHOICES_MAX];
     DBusMessage *answer = cs_bus_call_reply(call);
@@ -185,7 +188,7 @@ static void put_choices(
         cs_bus_call_finish(call, NULL);
         return;
     }
-    n = cs_choice_list(&call->place->service->inventory, &wanted, time(NULL), choices, CHOICES_MAX);
+    n = cs_choice_list(&service->inventory, &wanted, time(NULL), choices, CHOICES_MAX);
     dbus_message_iter_init_append(answer, &iter);
     dbus_message_iter_open_container(&iter, DBUS_TYPE_ARRAY, "o", &array);
     for (size_t i = 0; i < n; i++) {

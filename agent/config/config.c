@@ -258,9 +258,12 @@ static int take_setting(void *user, const struct cs_setting *at, struct cs_fault
     name = quoted_name(at->section, "token", buffer, sizeof(buffer));
     if (name)
         return set_token(config, name, at, fault);
+    name = quoted_name(at->section, "host", buffer, sizeof(buffer));
+    if (name)
+        return cs_preferences_take(&config->preferences, name, at, fault);
     return cs_fail(fault, CS_ERR_CONFIG,
         "%s:%d: no such section as [%s]: there are [agent], [module \"NAME\"], [token "
-        "\"NAME\"] and [rule \"NAME\"]",
+        "\"NAME\"], [rule \"NAME\"] and [host \"NAME\"]",
         at->file, at->line, at->section);
 }
 
@@ -315,9 +318,12 @@ int cs_config_load(
 void cs_config_take_rules(struct cs_config *config, struct cs_config *newer)
 {
     struct cs_policy policy = config->policy;
+    struct cs_preferences preferences = config->preferences;
 
     config->policy = newer->policy;
     newer->policy = policy;
+    config->preferences = newer->preferences;
+    newer->preferences = preferences;
 }
 
 int cs_config_put(const struct cs_config *config, const char *prompt_program, struct cs_buf *buf)
@@ -365,6 +371,7 @@ void cs_config_free(struct cs_config *config)
         free(config->tokens[i].credential);
     }
     cs_policy_deinit(&config->policy);
+    cs_preferences_deinit(&config->preferences);
     free(config->modules);
     free(config->tokens);
     free(config->pinentry);

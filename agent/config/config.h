@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "config/places.h"
+#include "inventory/preference.h"
 #include "policy/policy.h"
 #include "session/setting.h"
 
@@ -38,13 +39,14 @@ struct cs_config {
     struct cs_config_module *modules;
     size_t n_tokens;
     struct cs_config_token *tokens;
-    struct cs_policy policy; /* [rule "name"] */
+    struct cs_policy policy;           /* [rule "name"] */
+    struct cs_preferences preferences; /* [host "name"] */
 };
 
 /* Reads the administrator's files, then the user's. CS_ERR_CONFIG with a sentence. */
 int cs_config_load(
     const struct cs_places *places, struct cs_config **configp, struct cs_fault *fault);
-/* Takes the rules of a configuration that was loaded later, which gets the old ones. */
+/* Takes rules and preferences of a configuration that was loaded later, which gets the old ones. */
 void cs_config_take_rules(struct cs_config *config, struct cs_config *newer);
 /* Writes the frame CONFIGURE for a token host. */
 int cs_config_put(const struct cs_config *config, const char *prompt_program, struct cs_buf *buf);

@@ -2,8 +2,10 @@
 /*
  * The choice of an identity for a server. A certificate suits if it is valid now, may be used by a
  * TLS client, its key can sign in a scheme the server takes, and it or a member of its chain was
- * issued by someone the server named. Of several the one that expires last is taken, for it is the
- * newest; the URI decides between equals, so that the answer does not change from call to call.
+ * issued by someone the server named. What the configuration prefers for a host is taken even if
+ * the server named others, for some servers name the wrong ones. Of several the one that expires
+ * last is taken, for it is the newest; the URI decides between equals, so that the answer does not
+ * change from call to call.
  */
 #include "inventory/choice.h"
 #include "inventory/chain.h"
@@ -17,6 +19,7 @@
 
 enum verdict {
     SUITS,
+    NOT_PREFERRED,
     NO_CERTIFICATE,
     NOT_YET_VALID,
     EXPIRED,
@@ -27,6 +30,7 @@ enum verdict {
 
 static const char *const reasons[] = {
     [SUITS] = "suits",
+    [NOT_PREFERRED] = "is not the one for this server",
     [NO_CERTIFICATE] = "has no certificate",
     [NOT_YET_VALID] = "is not valid yet",
     [EXPIRED] = "has expired",
@@ -62,13 +66,26 @@ static bool names_issuer(const struct cs_criteria *criteria, const struct cs_obj
     return found;
 }
 
+/* By a [host] section, and not just as one of its token's. */
+static bool is_named(const struct cs_criteria *criteria)
+{
+    return criteria->preference && criteria->preference->key &&
+           cs_name_pattern_names_key(criteria->preference->key);
+}
+
+static bool is_preferred(const struct cs_criteria *criteria, const struct cs_identity *identity)
+{
+    return !criteria->preference ||
+           (criteria->preference->key && cs_name_pattern_fits(criteria->preference->key, identity));
+}
+
 static bool issuer_suits(const struct cs_inventory *inventory, const struct cs_criteria *criteria,
     const struct cs_object *leaf, time_t now)
 {
     const struct cs_object *chain[CS_LIMIT_CHAIN];
     size_t n;
 
-    if (criteria->n_issuers == 0)
+    if (criteria->n_issuers == 0 || is_named(criteria))
         return true;
     n = cs_chain_build(inventory, leaf, now, chain, CS_LIMIT_CHAIN);
     for (size_t i = 0; i < n; i++)
@@ -98,6 +115,8 @@ static enum verdict judge_identity(const struct cs_inventory *inventory,
 {
     enum verdict furthest = NO_CERTIFICATE;
 
+    if (!is_preferred(criteria, identity))
+        return NOT_PREFERRED;
     for (size_t i = 0; i < identity->n_certificates; i++) {
         const struct cs_object *certificate = identity->certificates[i];
         enum verdict verdict = judge(inventory, criteria, identity, certificate, now);
@@ -166,6 +185,9 @@ int cs_choice_none(const struct cs_inventory *inventory, const struct cs_criteri
     if (inventory->n_identities == 0)
         return cs_fail(fault, CS_ERR_NOT_FOUND,
             "there is no identity on any token: 'countersign status' shows the tokens");
+    if (criteria->preference && !criteria->preference->key)
+        return cs_fail(fault, CS_ERR_NOT_FOUND, "%s: no identity is to be shown to this server",
+            criteria->preference->where);
     for (size_t i = 0; i < inventory->n_identities && i < CS_LIMIT_CANDIDATES; i++) {
         const struct cs_object *certificate = NULL;
         enum verdict verdict =
@@ -178,17 +200,32 @@ int cs_choice_none(const struct cs_inventory *inventory, const struct cs_criteri
         if (len >= sizeof(text) - 1)
             break;
     }
-    return cs_fail(fault, CS_ERR_NOT_FOUND, "no identity suits this server: %s", text);
+    return cs_fail(fault, CS_ERR_NOT_FOUND, "no identity suits this server: %s%s%s", text,
+        criteria->preference ? "; see " : "",
+        criteria->preference ? criteria->preference->where : "");
+}
+
+static void explain_preferred(
+    const struct cs_preference *preference, size_t n, char *text, size_t size)
+{
+    if (n > 1)
+        snprintf(text, size, "of several that %s prefers it expires last", preference->where);
+    else
+        snprintf(text, size, "%s prefers it", preference->where);
 }
 
 void cs_choice_explain(const struct cs_choice *choices, size_t n,
     const struct cs_criteria *criteria, char *text, size_t size)
 {
-    char name[CS_TEXT_MAX], host[CS_TEXT_MAX];
+    char name[CS_TEXT_MAX], host[CS_TEXT_MAX], reason[CS_TEXT_MAX];
 
     name_of(choices[0].identity, name, sizeof(name));
     cs_text_clean(criteria->host, host, sizeof(host));
-    snprintf(text, size, "'%s' for %s: %s%s", name, host[0] ? host : "a server",
-        n > 1 ? "of several that suit it expires last" : "it is the only one that suits",
+    if (criteria->preference)
+        explain_preferred(criteria->preference, n, reason, sizeof(reason));
+    else
+        snprintf(reason, sizeof(reason), "%s",
+            n > 1 ? "of several that suit it expires last" : "it is the only one that suits");
+    snprintf(text, size, "'%s' for %s: %s%s", name, host[0] ? host : "a server", reason,
         criteria->n_issuers ? "" : "; the server accepts any issuer");
 }

@@ -4,14 +4,15 @@
 #define CS_AGENT_CHOICE_H
 
 #include "inventory/inventory.h"
-#include "base/error.h"
+#include "inventory/preference.h"
 
 /* What a server asks of a client's certificate; what is empty does not matter. */
 struct cs_criteria {
     struct cs_bytes host;
     uint32_t n_issuers;
-    struct cs_bytes issuers; /* that many DER names, each with a u32 length */
-    struct cs_bytes schemes; /* two bytes each */
+    struct cs_bytes issuers;                /* that many DER names, each with a u32 length */
+    struct cs_bytes schemes;                /* two bytes each */
+    const struct cs_preference *preference; /* for this host, or NULL */
 };
 
 struct cs_choice {

@@ -142,7 +142,11 @@ static void find(struct cs_request *request)
     struct cs_reply reply = {.text = ""};
     struct cs_fault fault = {0};
     char why[CS_TEXT_MAX * 3];
-    size_t n = cs_choice_list(inventory, &request->criteria, time(NULL), choices, CHOICES);
+    size_t n;
+
+    request->criteria.preference =
+        cs_preferences_find(&request->service->config->preferences, request->criteria.host);
+    n = cs_choice_list(inventory, &request->criteria, time(NULL), choices, CHOICES);
 
     if (n == 0) {
         reply.code = cs_choice_none(inventory, &request->criteria, time(NULL), &fault);

@@ -131,7 +131,7 @@ def nginx_rows(stage, key):
         given = f"proxy_ssl_certificate {reference}; proxy_ssl_certificate_key {reference};"
         start_nginx(stage, key, given, True).judge(row)
     with stage.table.row(name, "URI", key) as row:
-        given = f"proxy_ssl_certificate {reference}; proxy_ssl_certificate_key "store:{key.uri}";"
+        given = f"proxy_ssl_certificate {reference}; proxy_ssl_certificate_key 'store:{key.uri}';"
         proxy = start_nginx(stage, key, given, True)
         try:
             proxy.judge(row)

@@ -231,6 +231,85 @@ static void test_more_choices_than_room_keeps_the_best(void **state)
     assert_true(cs_bytes_equal(choices[1].certificate->label, cs_bytes_of("b")));
 }
 
+/* "HOST=IDENTITY" each, a line of a file "f" each. */
+static struct cs_preferences prefer(const char *const *texts)
+{
+    struct cs_preferences preferences = {0};
+
+    for (int i = 0; texts[i]; i++) {
+        const char *equals = strchr(texts[i], '=');
+        CS_AUTO(cs_freep) char *host = strndup(texts[i], (size_t)(equals - texts[i]));
+        const struct cs_setting at = {
+            .file = "f", .line = i + 1, .name = "identity", .value = equals + 1};
+
+        assert_int_equal(cs_preferences_take(&preferences, host, &at, NULL), 0);
+    }
+    return preferences;
+}
+
+/* Which of them is for the host, by its line; 0: none. */
+static int preferred(const struct cs_preferences *preferences, const char *host)
+{
+    const struct cs_preference *found = cs_preferences_find(preferences, cs_bytes_of(host));
+
+    return found ? atoi(strchr(found->where, ':') + 1) : 0;
+}
+
+static void test_the_nearest_name_of_a_host_counts(void **state)
+{
+    static const char *const texts[] = {"api.corp.example=a", "*=none", "*.example=b",
+        "*.corp.example=c", "API.corp.example=d", "*.corp.exampl?=e", NULL};
+    struct cs_preferences preferences = prefer(texts);
+
+    (void)state;
+    assert_int_equal(preferred(&preferences, "api.corp.example"), 5);
+    assert_int_equal(preferred(&preferences, "Other.corp.Example"), 6);
+    assert_int_equal(preferred(&preferences, "www.example"), 3);
+    assert_int_equal(preferred(&preferences, "corp.test"), 2);
+    assert_int_equal(preferred(&preferences, ""), 2);
+    cs_preferences_deinit(&preferences);
+    assert_int_equal(preferred(&preferences, "api.corp.example"), 0);
+}
+
+static void test_a_preference_goes_before_issuers_and_dates(void **state)
+{
+    static const char *const texts[] = {
+        "one=older", "none=none", "token=pkcs11:token=corp", "dead=past", NULL};
+    struct world *w = *state;
+    struct cs_preferences preferences = prefer(texts);
+    struct cs_criteria criteria = {.preference = &preferences.items[0]};
+    struct cs_choice choices[4];
+    struct cs_fault fault = {0};
+    char text[512];
+
+    add_identity(w, "older", 0, -9, 10, "clientAuth");
+    add_identity(w, "newest", 0, -1, 30, "clientAuth");
+    add_identity(w, "past", 0, -9, -1, "clientAuth");
+    world_done(w);
+    assert_string_equal(chosen(w, &criteria), "older ");
+    criteria.n_issuers = 1;
+    criteria.issuers = CS_BYTES("\0\0\0\2\x30\0", 6); /* nobody's name */
+    assert_string_equal(chosen(w, &criteria), "older ");
+    assert_int_equal(cs_choice_list(&w->inventory, &criteria, w->now, choices, 4), 1);
+    cs_choice_explain(choices, 1, &criteria, text, sizeof(text));
+    assert_string_equal(text, "'older' for a server: f:1 prefers it");
+    criteria.preference = &preferences.items[2]; /* a token alone does not say which */
+    assert_string_equal(chosen(w, &criteria), "");
+    criteria.n_issuers = 0;
+    assert_string_equal(chosen(w, &criteria), "newest older ");
+    criteria.preference = &preferences.items[1];
+    assert_string_equal(chosen(w, &criteria), "");
+    cs_choice_none(&w->inventory, &criteria, w->now, &fault);
+    assert_string_equal(fault.text, "f:2: no identity is to be shown to this server");
+    criteria.preference = &preferences.items[3];
+    assert_string_equal(chosen(w, &criteria), "");
+    cs_choice_none(&w->inventory, &criteria, w->now, &fault);
+    assert_non_null(strstr(fault.text, "'past' has expired"));
+    assert_non_null(strstr(fault.text, "'newest' is not the one for this server"));
+    assert_non_null(strstr(fault.text, "; see f:4"));
+    cs_preferences_deinit(&preferences);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -242,6 +321,8 @@ int main(void)
         TEST(test_the_key_must_sign_in_a_scheme_of_the_server),
         TEST(test_issuers_that_are_no_names_match_nothing),
         TEST(test_more_choices_than_room_keeps_the_best),
+        TEST(test_the_nearest_name_of_a_host_counts),
+        TEST(test_a_preference_goes_before_issuers_and_dates),
     };
 
     return cmocka_run_group_tests_name("choice", tests, NULL, NULL);

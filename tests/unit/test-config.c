@@ -187,6 +187,10 @@ static void test_mistakes_are_named_with_file_and_line(void **state)
     assert_wrong("[token \"x\"]\npin-command = /bin/cat '/pin\n", 2, "quote");
     assert_wrong("[token \"x\"]\npin-credential = ../pin\n", 2, "CREDENTIALS_DIRECTORY");
     assert_wrong("[token \"x\"]\npin = 1234\n", 2, "no such setting");
+    assert_wrong("[host \"x\"]\nkey = alice\n", 2, "no such setting");
+    assert_wrong("[host \"https://x/\"]\nidentity = alice\n", 2, "a server's name");
+    assert_wrong("[host \"x\"]\nidentity =\n", 2, "or none");
+    assert_wrong("[host \"x\"]\nidentity = pkcs11:object=%zz\n", 2, "");
     assert_wrong("[agent]\nprompt\n", 2, "name = value");
     assert_wrong("[agent\nprompt = auto\n", 1, "closing bracket");
     assert_wrong("[agent]\nprompt = \xff\n", 2, "UTF-8");

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* [host "NAME"] of the configuration: what servers of that name are to see. */
+#ifndef CS_AGENT_PREFERENCE_H
+#define CS_AGENT_PREFERENCE_H
+
+#include "config/settings.h"
+#include "inventory/name.h"
+
+struct cs_preference {
+    char *host;                  /* fnmatch(3) */
+    struct cs_name_pattern *key; /* NULL: no identity at all */
+    char *where;                 /* file:line */
+};
+
+struct cs_preferences {
+    size_t n;
+    struct cs_preference *items;
+};
+
+/* A setting of [host "name"]; CS_ERR_CONFIG with a sentence. */
+int cs_preferences_take(struct cs_preferences *preferences, const char *host,
+    const struct cs_setting *at, struct cs_fault *fault);
+void cs_preferences_deinit(struct cs_preferences *preferences);
+
+/* The one for a server, "" if its name is unknown: a name before a wildcard, a longer wildcard
+ * before a shorter one, of equals the later one. NULL when there is none. */
+const struct cs_preference *cs_preferences_find(
+    const struct cs_preferences *preferences, struct cs_bytes host);
+
+#endif
