@@ -60,6 +60,8 @@ struct cs_request {
 
 /* Ends it with the reply; the request is gone after it. */
 void cs_request_finish(struct cs_request *request, const struct cs_reply *reply);
+/* After its reply, which has gone by request->reply. */
+void cs_request_free(struct cs_request *request);
 void cs_request_fail(struct cs_request *request, int code, const struct cs_fault *fault);
 /* Calls go_on at once if all hosts have settled, else when they have. */
 void cs_request_when_settled(struct cs_request *request, void (*go_on)(struct cs_request *request));

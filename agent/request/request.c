@@ -38,7 +38,7 @@ int cs_request_new(struct cs_service *service, const struct cs_caller *caller,
     return 0;
 }
 
-static void request_free(struct cs_request *request)
+void cs_request_free(struct cs_request *request)
 {
     TAILQ_REMOVE(&request->service->requests, request, link);
     request->service->n_requests--;
@@ -57,13 +57,13 @@ void cs_request_cancel(struct cs_request *request)
     if (request->job)
         cs_job_abandon(request->job);
     cs_request_leave_parts(request);
-    request_free(request);
+    cs_request_free(request);
 }
 
 void cs_request_finish(struct cs_request *request, const struct cs_reply *reply)
 {
     request->reply(request->user, reply);
-    request_free(request);
+    cs_request_free(request);
 }
 
 void cs_request_fail(struct cs_request *request, int code, const struct cs_fault *fault)

@@ -17,7 +17,7 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 
-#define READ_AT_LEAST 4096
+#define READ_AT_LEAST 1024 /* all of most replies; malloc has room of this size at hand */
 
 struct cs_connection {
     int fd;

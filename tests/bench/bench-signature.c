@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One signature, three ways, in turns within one process: SoftHSM's own C_Sign, an exchange of the
- * same bytes between two processes over a Unix socket, and EVP_DigestSign through the provider,
- * the agent and its token host. Prints the median and the lower decile of each in nanoseconds, for
- * tests/bench/run to make ratios of; the decile is what an undisturbed machine does.
+ * One signature and what it consists of, in turns within one process: SoftHSM's own C_SignInit and
+ * C_Sign; an exchange of the same bytes between two processes over a Unix socket (trip); the same
+ * by way of a third that does nothing but pass it on (relay), which is what an agent and a token
+ * host cost at least, system calls and changes of process alone; and EVP_DigestSign through the
+ * provider, the agent and its token host. Prints the median and the lower decile of each in
+ * nanoseconds, for tests/bench/run to make ratios of; the decile is what an undisturbed machine
+ * does.
  *
  * usage: bench-signature MODULE TOKEN PIN KEY_ID_HEX OPENSSL_CNF URI ROUNDS
  */
@@ -125,8 +128,16 @@ static void direct_sign(struct direct *d, uint64_t *signp, uint64_t *bothp)
     *signp = now() - middle;
 }
 
-/* The other process of the round trip. */
-static int echo_start(void)
+static bool exchange(int fd)
+{
+    char buf[REQUEST_SIZE] = {0};
+
+    return send(fd, buf, sizeof(buf), MSG_NOSIGNAL) == (ssize_t)sizeof(buf) &&
+           recv(fd, buf, REPLY_SIZE, MSG_WAITALL) == REPLY_SIZE;
+}
+
+/* The other process of the round trip. With next, it asks there before it answers. */
+static int echo_start(int next)
 {
     int pair[2];
     char buf[REQUEST_SIZE];
@@ -139,23 +150,25 @@ static int echo_start(void)
     case 0:
         close(pair[0]);
         while (recv(pair[1], buf, sizeof(buf), MSG_WAITALL) == (ssize_t)sizeof(buf)) {
+            if (next >= 0 && !exchange(next))
+                break;
             if (send(pair[1], buf, REPLY_SIZE, MSG_NOSIGNAL) != REPLY_SIZE)
                 break;
         }
         _exit(0);
     default:
         close(pair[1]);
+        if (next >= 0)
+            close(next);
         return pair[0];
     }
 }
 
 static uint64_t echo(int fd)
 {
-    char buf[REQUEST_SIZE] = {0};
     uint64_t start = now();
 
-    if (send(fd, buf, sizeof(buf), MSG_NOSIGNAL) != (ssize_t)sizeof(buf) ||
-        recv(fd, buf, REPLY_SIZE, MSG_WAITALL) != REPLY_SIZE)
+    if (!exchange(fd))
         die("the round trip broke");
     return now() - start;
 }
@@ -211,34 +224,39 @@ int main(int argc, char **argv)
     struct direct direct;
     OSSL_LIB_CTX *libctx;
     EVP_PKEY *key;
-    uint64_t *sign, *both, *trip, *provider, ignored;
+    uint64_t *sign, *both, *trip, *relay, *provider, ignored;
     size_t rounds;
-    int fd;
+    int near, far;
 
     if (argc != 8)
         die("usage: bench-signature MODULE TOKEN PIN KEY_ID_HEX OPENSSL_CNF URI ROUNDS");
     rounds = strtoul(argv[7], NULL, 10);
-    fd = echo_start(); /* first: the child is to be small */
+    near = echo_start(-1); /* first: the children are to be small */
+    far = echo_start(echo_start(-1));
     direct_init(&direct, argv[1], argv[2], argv[3], argv[4]);
     libctx = OSSL_LIB_CTX_new();
     key = provider_key(libctx, argv[5], argv[6]);
     sign = values_new(rounds);
     both = values_new(rounds);
     trip = values_new(rounds);
+    relay = values_new(rounds);
     provider = values_new(rounds);
     for (size_t i = 0; i < WARM_UP; i++) {
         direct_sign(&direct, &ignored, &ignored);
-        echo(fd);
+        echo(near);
+        echo(far);
         provider_sign(libctx, key);
     }
     for (size_t i = 0; i < rounds; i++) {
         direct_sign(&direct, &sign[i], &both[i]);
-        trip[i] = echo(fd);
+        trip[i] = echo(near);
+        relay[i] = echo(far);
         provider[i] = provider_sign(libctx, key);
     }
     report("sign", sign, rounds);
     report("both", both, rounds);
     report("trip", trip, rounds);
+    report("relay", relay, rounds);
     report("provider", provider, rounds);
     fflush(stdout);
     _exit(0); /* SoftHSM does not survive its own unloading */
