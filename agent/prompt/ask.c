@@ -6,6 +6,7 @@
  * reaped before the call returns, however it ends.
  */
 #include "prompt/ask.h"
+#include "base/clock.h"
 #include "prompt/words.h"
 
 #include <errno.h>
@@ -17,7 +18,6 @@
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 
 /* The prompt keeps the person's time itself; this is for a prompt that does not. */
 #define GRACE_MS 10000
@@ -34,14 +34,6 @@ struct run {
     int cancel_fd;
     long long deadline;
 };
-
-static long long now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void free_environment(char **environment)
 {
@@ -125,7 +117,7 @@ static int wait_for(const struct run *run)
     for (;;) {
         struct pollfd fds[] = {
             {.fd = run->fd, .events = POLLIN}, {.fd = run->cancel_fd, .events = POLLIN}};
-        long long left = run->deadline - now_ms();
+        long long left = run->deadline - cs_clock_ms();
         int n;
 
         if (left <= 0)
@@ -304,7 +296,8 @@ static int run_prompt(const char *program, const struct cs_prompt_request *reque
     struct cs_secret *pin, char *text, size_t text_size, int *statusp)
 {
     uint32_t seconds = request->timeout ? request->timeout : CS_PROMPT_TIMEOUT_DEFAULT;
-    struct run run = {.cancel_fd = cancel_fd, .deadline = now_ms() + 1000LL * seconds + GRACE_MS};
+    struct run run = {
+        .cancel_fd = cancel_fd, .deadline = cs_clock_ms() + 1000LL * seconds + GRACE_MS};
     int fds[2], r;
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)

@@ -6,6 +6,7 @@
  * PIN also passes the kernel's socket buffers, and the pinentry's own memory; those are not ours.
  */
 #include "prompt/pinentry.h"
+#include "base/clock.h"
 #include "prompt/process.h"
 #include "prompt/surroundings.h"
 #include "prompt/vault.h"
@@ -17,7 +18,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define OUR_ERRORS GPG_ERR_SOURCE_USER_1
 #define GRACE_MS 2000 /* for a pinentry that does not keep the time it was told */
@@ -33,20 +33,12 @@ struct talk {
     char path[PATH_MAX];
 };
 
-static long long now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int wait_for(const struct talk *talk, int fd)
 {
     for (;;) {
         struct pollfd fds[] = {{.fd = fd, .events = POLLIN},
             {.fd = talk->watch.signals, .events = POLLIN}, {.fd = talk->watch.answer}};
-        long long left = talk->deadline - now_ms();
+        long long left = talk->deadline - cs_clock_ms();
         int n;
 
         if (left <= 0)
@@ -302,7 +294,7 @@ static enum cs_prompt_verdict converse(struct talk *talk, const struct cs_prompt
     char ended[40];
     gpg_error_t error;
 
-    talk->deadline = now_ms() + 1000LL * seconds + GRACE_MS;
+    talk->deadline = cs_clock_ms() + 1000LL * seconds + GRACE_MS;
     cs_words_for(&words, request);
     error = connect_assuan(talk);
     if (!error)

@@ -93,11 +93,10 @@ static int log_in_with_pin(
 }
 
 /* The reader goes on waiting, but nobody waits for it. */
-static void give_up_reader(void *arg)
+static void give_up_reader(void *arg, int code, const struct cs_failure *failure)
 {
     struct cs_login *login = arg;
     uint32_t waiters[WAITERS_MAX];
-    struct cs_failure failure = {0};
     size_t n;
 
     pthread_mutex_lock(&login->token->lock);
@@ -106,10 +105,58 @@ static void give_up_reader(void *arg)
     login->n_waiters = 0;
     cs_cancel_fire(&login->cancel);
     pthread_mutex_unlock(&login->token->lock);
-    cs_fail(&failure.fault, CS_ERR_CANCELLED, "PIN entry for token '%s' was cancelled",
-        login->token->name);
     for (size_t i = 0; i < n; i++)
-        cs_link_failed(&login->host->link, waiters[i], CS_ERR_CANCELLED, &failure);
+        cs_link_failed(&login->host->link, waiters[i], code, failure);
+}
+
+/* Whether anybody still waits for the token, by this login or by one that queues behind it. */
+static bool is_wanted(const struct cs_login *login)
+{
+    bool wanted = false;
+
+    pthread_mutex_lock(&login->token->lock);
+    for (const struct cs_login *one = login->token->logins; one && !wanted; one = one->next)
+        wanted = one->n_waiters > 0;
+    pthread_mutex_unlock(&login->token->lock);
+    return wanted;
+}
+
+static CK_RV leave_once(struct cs_token *token)
+{
+    CK_SESSION_HANDLE session;
+    CK_RV rv = cs_session_take(&token->sessions, false, &session);
+
+    if (rv != CKR_OK)
+        return rv;
+    cs_token_stop_calls(token);
+    rv = CS_MODULE_CALL(token->module, C_Logout(session));
+    pthread_rwlock_unlock(&token->calls);
+    cs_session_give(&token->sessions, session, rv);
+    return rv;
+}
+
+/* A session that died, or a module that fails, may leave the login where it was; without sessions
+ * there is none. Those in the pool are then dead, and are replaced as such are. */
+static CK_RV leave(struct cs_token *token)
+{
+    CK_RV rv = leave_once(token);
+
+    if (rv == CKR_OK || rv == CKR_USER_NOT_LOGGED_IN)
+        return rv;
+    cs_info(
+        "token '%s' does not log out (%s): all sessions are closed", token->name, cs_ckr_name(rv));
+    return CS_MODULE_CALL(token->module, C_CloseAllSessions(token->slot));
+}
+
+/* Somebody typed on the reader after all, when nobody waited for it any more. */
+static int close_again(struct cs_token *token, struct cs_failure *failure)
+{
+    pthread_mutex_lock(&token->entering);
+    leave(token);
+    cs_token_set_locked(token, false, cs_bytes_of("the login was given up"));
+    pthread_mutex_unlock(&token->entering);
+    return cs_fail(&failure->fault, CS_ERR_CANCELLED,
+        "token '%s': its PIN was entered when nobody waited for it any more", token->name);
 }
 
 static int log_in_at_reader(struct cs_login *login, struct cs_failure *failure)
@@ -120,13 +167,15 @@ static int log_in_at_reader(struct cs_login *login, struct cs_failure *failure)
         .key = login->asker.key,
         .environment = &login->asker.environment,
         .cancel_fd = login->cancel.fd,
-        .cancelled = give_up_reader,
+        .given_up = give_up_reader,
         .arg = login};
     CK_RV rv;
 
     cs_keypad_begin(&keypad);
     rv = cs_entry_send(login->token, NULL, &login->cancel);
     cs_keypad_end(&keypad);
+    if (rv == CKR_OK && cs_cancel_fired(&login->cancel) && !is_wanted(login))
+        return close_again(login->token, failure);
     if (rv == CKR_OK)
         return 0;
     if (cs_ckr_is_refused(rv))
@@ -388,33 +437,6 @@ bool cs_login_cancel(struct cs_host *host, uint32_t id)
     if (search.found)
         cs_link_failed(&host->link, id, CS_ERR_CANCELLED, NULL);
     return search.found;
-}
-
-static CK_RV leave_once(struct cs_token *token)
-{
-    CK_SESSION_HANDLE session;
-    CK_RV rv = cs_session_take(&token->sessions, false, &session);
-
-    if (rv != CKR_OK)
-        return rv;
-    cs_token_stop_calls(token);
-    rv = CS_MODULE_CALL(token->module, C_Logout(session));
-    pthread_rwlock_unlock(&token->calls);
-    cs_session_give(&token->sessions, session, rv);
-    return rv;
-}
-
-/* A session that died, or a module that fails, may leave the login where it was; without sessions
- * there is none. Those in the pool are then dead, and are replaced as such are. */
-static CK_RV leave(struct cs_token *token)
-{
-    CK_RV rv = leave_once(token);
-
-    if (rv == CKR_OK || rv == CKR_USER_NOT_LOGGED_IN)
-        return rv;
-    cs_info(
-        "token '%s' does not log out (%s): all sessions are closed", token->name, cs_ckr_name(rv));
-    return CS_MODULE_CALL(token->module, C_CloseAllSessions(token->slot));
 }
 
 /* With the token its login has gone. */

@@ -26,7 +26,7 @@ struct change {
     uint32_t min, max;             /* of a PIN's length, as the token says; 0 if it does not */
     struct cs_pin_request request; /* for the present one */
     struct cs_secret *pin, *new_pin;
-    unsigned answered; /* the person gave up; the reader goes on waiting */
+    unsigned answered; /* nobody waits any more; the reader does */
 };
 
 static void change_free(struct change *change)
@@ -109,17 +109,14 @@ static int explain(struct change *change, CK_RV rv, struct cs_failure *failure)
     return cs_entry_explain(token, rv, "the present PIN", failure);
 }
 
-static void give_up_reader(void *arg)
+static void give_up_reader(void *arg, int code, const struct cs_failure *failure)
 {
     struct change *change = arg;
-    struct cs_failure failure = {0};
 
     if (__atomic_exchange_n(&change->answered, 1, __ATOMIC_ACQ_REL))
         return;
     cs_cancel_fire(&change->cancel);
-    cs_fail(&failure.fault, CS_ERR_CANCELLED, "the change of the PIN of token '%s' was cancelled",
-        change->token->name);
-    cs_link_failed(&change->host->link, change->id, CS_ERR_CANCELLED, &failure);
+    cs_link_failed(&change->host->link, change->id, code, failure);
 }
 
 static int change_at_reader(struct change *change, struct cs_failure *failure)
@@ -130,7 +127,7 @@ static int change_at_reader(struct change *change, struct cs_failure *failure)
         .program = change->m.program,
         .environment = &change->m.environment,
         .cancel_fd = change->cancel.fd,
-        .cancelled = give_up_reader,
+        .given_up = give_up_reader,
         .arg = change};
     CK_RV rv;
 

@@ -29,7 +29,7 @@ struct signing {
     struct cs_token *token;
     struct cs_sign_pin pin; /* for a key that wants it every time */
     bool may_wait;          /* on a thread of its own */
-    unsigned answered;      /* the person gave up; the reader goes on waiting */
+    unsigned answered;      /* nobody waits any more; the reader does */
     struct cs_cancel cancel;
     bool begun; /* C_SignInit went well */
     CK_RV rv;   /* the module's last code; CKR_OK if a failure is not its doing */
@@ -83,16 +83,12 @@ static CK_RV sign_in_session(struct signing *signing, CK_SESSION_HANDLE session,
     return login != CKR_OK ? login : rv;
 }
 
-static void give_up_reader(void *arg)
+static void give_up_reader(void *arg, int code, const struct cs_failure *failure)
 {
     struct signing *signing = arg;
-    struct cs_failure failure = {0};
 
-    if (__atomic_exchange_n(&signing->answered, 1, __ATOMIC_ACQ_REL))
-        return;
-    cs_fail(&failure.fault, CS_ERR_CANCELLED, "PIN entry for token '%s' was cancelled",
-        signing->token->name);
-    cs_link_failed(&signing->host->link, signing->id, CS_ERR_CANCELLED, &failure);
+    if (!__atomic_exchange_n(&signing->answered, 1, __ATOMIC_ACQ_REL))
+        cs_link_failed(&signing->host->link, signing->id, code, failure);
 }
 
 /* One unbroken job: no other thread calls for this token, if the key wants its PIN in between. */
@@ -107,7 +103,7 @@ static CK_RV sign_alone(struct signing *signing, CK_SESSION_HANDLE session,
         .key = signing->pin.asker.key,
         .environment = &signing->pin.asker.environment,
         .cancel_fd = signing->cancel.fd,
-        .cancelled = give_up_reader,
+        .given_up = give_up_reader,
         .arg = signing};
     CK_RV rv = CKR_FUNCTION_CANCELED;
 

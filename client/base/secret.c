@@ -4,6 +4,7 @@
  * nothing else. Invariant: no copy is made here; who needs the bytes borrows them.
  */
 #include "base/secret.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 
@@ -11,7 +12,6 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 struct cs_secret {
     size_t len;
@@ -72,21 +72,13 @@ int cs_secret_set_len(struct cs_secret *secret, size_t len)
     return 0;
 }
 
-static long long now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int wait_readable(int fd, long long deadline)
 {
     struct pollfd pfd = {.fd = fd, .events = POLLIN};
     int n;
 
     do {
-        long long left = deadline - now_ms();
+        long long left = deadline - cs_clock_ms();
 
         if (left <= 0)
             return CS_ERR_TIMEOUT;
@@ -126,7 +118,7 @@ static int read_all(struct cs_secret *secret, int fd, long long deadline, size_t
 int cs_secret_read(struct cs_secret *secret, int fd, int timeout_ms)
 {
     size_t len;
-    int r = read_all(secret, fd, now_ms() + timeout_ms, &len);
+    int r = read_all(secret, fd, cs_clock_ms() + timeout_ms, &len);
 
     if (r == 0 && len > 0 && secret->data[len - 1] == '\n')
         len--;

@@ -39,14 +39,14 @@ class Signer(threading.Thread):
 
 
 class Scene:
-    def __init__(self, f, fault, environment, script=KEYPAD, answers=("cancel",)):
+    def __init__(self, f, fault, environment, script=KEYPAD, answers=("cancel",), settings=""):
         fault.forgive()
         fault.clear()
         fault.script(script)
         self.fault, self.environment = fault, environment
         self.pinentry = f.pinentry(*answers)
         self.agent = f.agent(modules={"fault": fault.module}, environment=fault.environment,
-                             pinentry=self.pinentry)
+                             pinentry=self.pinentry, settings=settings)
 
     def __enter__(self):
         return self
@@ -139,6 +139,50 @@ def notified(tap, f, fault, d):
         d.wait_closed()
 
 
+def given_up(tap, f, fault, d):
+    """A call that waits for the reader cannot be broken off; what comes of it then?"""
+    environment = {**d.bus.environment, "DISPLAY": ":99"}
+    with tap.case("who asks after a cancel is served by what is typed: the reader waited for it"), \
+            Scene(f, fault, environment) as s:
+        first, = s.sign()
+        s.waits()
+        d.notice()
+        d.press("cancel")
+        assert first.end() == "CANCELLED"
+        d.wait_closed()
+        second, = s.sign()
+        d.notice()
+        fault.type(0, "1234")
+        assert second.end() == "signed"
+        d.wait_closed()
+        assert fault.count("C_Login") == 1, fault.tail()
+    with tap.case("what is typed when nobody waits any more opens nothing"), \
+            Scene(f, fault, environment) as s:
+        signer, = s.sign()
+        s.waits()
+        d.notice()
+        signer.client.socket.shutdown(2)
+        d.wait_closed()
+        fault.type(0, "1234")
+        fault.wait("C_Login", rv="CKR_OK")
+        fault.wait("C_Logout", rv="CKR_OK")
+        wait(lambda: "the login was given up" in s.agent.cli("status", check=True).stdout, "why it is locked")
+    with tap.case("nobody types: who waits is told so in time; a reader that hangs on is replaced"), \
+            Scene(f, fault, environment, settings="prompt-timeout = 1") as s:
+        signers = s.sign(3)
+        s.waits()
+        d.notice()
+        assert {signer.end() for signer in signers} == {"TIMEOUT"}
+        d.wait_closed()
+        wait(lambda: "the reader of token 'corp' hangs" in s.agent.log(), "the end of the token host")
+        signer, = s.sign()
+        s.waits(2)
+        d.notice()
+        fault.type(0, "1234")
+        assert signer.end() == "signed"
+        d.wait_closed()
+
+
 def each_time(tap, f, fault, d):
     with tap.case("a key that asks each time: a notice for each signature"), \
             Scene(f, fault, {**d.bus.environment}, script=ALWAYS) as s:
@@ -214,6 +258,7 @@ def main():
         f.token("corp").identity(f.authority("Office"), "p256", "alice")
         d = Desktop(f)
         notified(tap, f, fault, d)
+        given_up(tap, f, fault, d)
         each_time(tap, f, fault, d)
         d.bus.stop()
         without(tap, f, fault)
