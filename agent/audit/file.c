@@ -41,19 +41,6 @@ static int refuse(const struct cs_audit_file *file, const char *what, struct cs_
         fault, CS_ERR_SYSTEM, "cannot %s %s: %s", what, file->path, strerrordesc_np(errno));
 }
 
-/* All folders on the way: those that are missing are the user's alone. */
-static void make_folders(const char *path)
-{
-    char folder[PATH_MAX];
-
-    snprintf(folder, sizeof(folder), "%s", path);
-    for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        mkdir(folder, 0700); /* what went wrong shows when the file is opened */
-        *slash = '/';
-    }
-}
-
 static int open_file(struct cs_audit_file *file, struct cs_fault *fault)
 {
     const int flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
@@ -62,7 +49,7 @@ static int open_file(struct cs_audit_file *file, struct cs_fault *fault)
     close_file(file);
     file->fd = open(file->path, flags, 0600);
     if (file->fd < 0 && errno == ENOENT) {
-        make_folders(file->path);
+        cs_runtime_make_folders(file->path);
         file->fd = open(file->path, flags, 0600);
     }
     if (file->fd < 0 || fstat(file->fd, &st) < 0)

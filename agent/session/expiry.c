@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Certificates that expire within thirty days. Of each, whoever watches hears at most once a day,
- * and so does the person at the desktop; the two are counted apart, for the desktop may come later.
+ * and so does the person at the desktop; the two are counted apart, for the desktop may come later,
+ * and a person has not forgotten when the agent is started again.
  * What counts is the best certificate of a key: one that has its successor beside it is no worry.
  */
 #include "session/expiry.h"
+#include "session/reminder.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define DAY (24 * 60 * 60)
+#define DAY CS_REMINDER_DAY
 #define WARN_BEFORE (30 * DAY)
 #define LOOK_AGAIN (60u * 60u * 1000u) /* milliseconds */
 #define REMEMBERED_MAX 4096
@@ -34,7 +36,8 @@ static struct cs_expiring *find(struct cs_expiry *expiry, const uint8_t *id, tim
     if (!list)
         return NULL;
     expiry->list = list;
-    list[expiry->n] = (struct cs_expiring){.not_after = not_after};
+    list[expiry->n] = (struct cs_expiring){
+        .not_after = not_after, .shown = cs_reminder_last(id, not_after, time(NULL))};
     memcpy(list[expiry->n].id, id, CS_ID_SIZE);
     return &list[expiry->n++];
 }
@@ -73,9 +76,11 @@ static void warn(struct cs_expiry *expiry, const struct cs_identity *identity,
         expiring->told = now;
         cs_event_tell(&expiry->service->watchers, &event);
     }
-    if (now - expiring->shown >= DAY &&
-        cs_notices_tell(expiry->notices, "Certificate expires soon", text))
-        expiring->shown = now;
+    if (now - expiring->shown < DAY ||
+        !cs_notices_tell(expiry->notices, "Certificate expires soon", text))
+        return;
+    expiring->shown = now;
+    cs_reminder_note(expiring->id, expiring->not_after, now);
 }
 
 void cs_expiry_look(struct cs_expiry *expiry)

@@ -4,9 +4,12 @@
 #include "base/runtime.h"
 
 #include <countersign/error.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -43,9 +46,8 @@ int cs_runtime_socket_path(char *path, size_t size)
     return path[0] == '/' ? 0 : CS_ERR_INVALID;
 }
 
-int cs_runtime_audit_path(char *path, size_t size)
+int cs_runtime_state_path(const char *name, char *path, size_t size)
 {
-    static const char name[] = "countersign/audit.jsonl";
     const char *state = secure_getenv("XDG_STATE_HOME");
     const char *home = secure_getenv("HOME");
     int n;
@@ -57,6 +59,23 @@ int cs_runtime_audit_path(char *path, size_t size)
     else
         return CS_ERR_INVALID;
     return n < 0 || (size_t)n >= size ? CS_ERR_TOO_LARGE : 0;
+}
+
+void cs_runtime_make_folders(const char *path)
+{
+    char folder[PATH_MAX];
+
+    snprintf(folder, sizeof(folder), "%s", path);
+    for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        mkdir(folder, 0700);
+        *slash = '/';
+    }
+}
+
+int cs_runtime_audit_path(char *path, size_t size)
+{
+    return cs_runtime_state_path("countersign/audit.jsonl", path, size);
 }
 
 void cs_runtime_audit_older(char *older, size_t size, const char *path, unsigned generation)

@@ -14,9 +14,15 @@
 int cs_runtime_socket_path(char *path, size_t size);
 
 /*
- * The path of the record of uses: $XDG_STATE_HOME/countersign/audit.jsonl, else
- * ~/.local/state/countersign/audit.jsonl. CS_ERR_TOO_LARGE, CS_ERR_INVALID when neither is known.
+ * The path of a file of that name in $XDG_STATE_HOME, else in ~/.local/state. CS_ERR_TOO_LARGE, and
+ * CS_ERR_INVALID when neither is known.
  */
+int cs_runtime_state_path(const char *name, char *path, size_t size);
+/* Makes the folders on the way to a file that are missing, for this user alone; what went wrong
+ * shows when the file is opened. */
+void cs_runtime_make_folders(const char *path);
+
+/* The path of the record of uses, countersign/audit.jsonl there. */
 int cs_runtime_audit_path(char *path, size_t size);
 
 /* What was put aside: generation 1 is the latest; 0 is the path itself. */

@@ -64,6 +64,21 @@ def expiry_cases(tap, desk):
             desk.fault.script(CORP)
             wait(lambda: "corp" in desk.agent.cli("list").stdout, "the token is back")
         assert len(desk.shown("Certificate expires soon")) == 1
+    with tap.case("once a day, however often the agent is started"):
+        desk.agent.restart()
+        wait(lambda: desk.daemon.connection.name_has_owner("org.countersign.Agent1"), "the agent")
+        desk.agent.cli("list", check=True)
+        desk.agent.cli("list", check=True)  # so it has looked, after the first
+        desk.daemon.connection.call_blocking("org.countersign.Agent1", "/", "org.freedesktop.DBus.Peer",
+                                             "Ping", "", ())
+        assert len(desk.shown("Certificate expires soon")) == 1
+        [state] = desk.f.home.rglob("reminders")
+        assert state.stat().st_mode & 0o777 == 0o600, oct(state.stat().st_mode)
+    with tap.case("what cannot be remembered is told again"):
+        state.unlink()
+        state.mkdir()
+        desk.agent.restart()
+        wait(lambda: len(desk.shown("Certificate expires soon")) == 2, "the notice")
     with tap.case("whoever watches hears of it, too"):
         desk.fault.script(GONE)
         desk.agent.stop()
