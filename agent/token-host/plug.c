@@ -3,8 +3,10 @@
  * Tokens that come and go. There is a call that waits for it, C_WaitForSlotEvent, but a module that
  * does not wait well hangs in C_Finalize, or keeps all others out while it waits, so it is used
  * only where the configuration says so; else the slots are looked at every now and then, by
- * C_GetSlotList and one C_GetSlotInfo each. Slots from which nothing can be removed are not worth
- * it. A thread of its own does this, from the boot to the end of the process.
+ * C_GetSlotList and one C_GetSlotInfo each; and because a token may be pulled and put back, or
+ * another put in its place, between two looks, by one C_GetSessionInfo for each token, whose
+ * sessions it takes along. Slots from which nothing can be removed are not worth it. A thread of
+ * its own does this, from the boot to the end of the process.
  */
 #include "token-host/plug.h"
 #include "base/cleanup.h"
@@ -153,7 +155,7 @@ static void look_on(struct cs_plug *plug)
 {
     while (rest(plug, plug->interval)) {
         pthread_mutex_lock(&plug->calling);
-        if (!is_stopped(plug) && look(plug))
+        if (!is_stopped(plug) && (look(plug) || cs_slots_are_stale(plug->slots)))
             scan(plug);
         pthread_mutex_unlock(&plug->calling);
     }

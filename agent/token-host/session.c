@@ -73,6 +73,21 @@ CK_RV cs_session_take(struct cs_sessions *sessions, bool fresh, CK_SESSION_HANDL
     return rv;
 }
 
+/* The one that is used least, for signatures take the other end. */
+bool cs_session_take_idle(struct cs_sessions *sessions, CK_SESSION_HANDLE *sessionp)
+{
+    bool found;
+
+    pthread_mutex_lock(&sessions->lock);
+    found = sessions->n_idle > 0;
+    if (found) {
+        *sessionp = sessions->idle[0];
+        sessions->idle[0] = sessions->idle[--sessions->n_idle];
+    }
+    pthread_mutex_unlock(&sessions->lock);
+    return found;
+}
+
 void cs_session_give(struct cs_sessions *sessions, CK_SESSION_HANDLE session, CK_RV rv)
 {
     bool dead = rv == CKR_SESSION_HANDLE_INVALID || rv == CKR_SESSION_CLOSED ||

@@ -25,6 +25,8 @@ void cs_sessions_deinit(struct cs_sessions *sessions);
 
 /* fresh: one that is opened now, for the others may be dead. */
 CK_RV cs_session_take(struct cs_sessions *sessions, bool fresh, CK_SESSION_HANDLE *sessionp);
+/* One that lies idle; false if there is none. */
+bool cs_session_take_idle(struct cs_sessions *sessions, CK_SESSION_HANDLE *sessionp);
 /* Back, with the code of the last call: a session that died is not lent again. */
 void cs_session_give(struct cs_sessions *sessions, CK_SESSION_HANDLE session, CK_RV rv);
 

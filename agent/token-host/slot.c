@@ -31,6 +31,18 @@ struct cs_token *cs_slots_get(struct cs_slots *slots, uint32_t number)
     return found;
 }
 
+bool cs_slots_are_stale(struct cs_slots *slots)
+{
+    bool stale = false;
+
+    if (pthread_mutex_trylock(&slots->scanning) != 0)
+        return false; /* that scan finds it */
+    for (struct cs_token *token = slots->tokens; token && !stale; token = token->next)
+        stale = cs_token_is_stale(token);
+    pthread_mutex_unlock(&slots->scanning);
+    return stale;
+}
+
 void cs_slots_each(
     struct cs_slots *slots, void (*function)(struct cs_token *token, void *arg), void *arg)
 {

@@ -19,6 +19,10 @@ void cs_slots_init(struct cs_slots *slots, struct cs_link *link);
 /* Looks at every slot and tells the agent what is new, changed or gone. */
 int cs_slots_scan(struct cs_slots *slots, struct cs_failure *failure);
 
+/* Whether a scan would find what nobody has noticed: a token that was away for a moment. One call
+ * for each token. */
+bool cs_slots_are_stale(struct cs_slots *slots);
+
 /* A reference to the token of this number, or NULL. */
 struct cs_token *cs_slots_get(struct cs_slots *slots, uint32_t number);
 /* Calls function for every token. */

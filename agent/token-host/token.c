@@ -304,6 +304,28 @@ int cs_token_read(struct cs_token *token, bool fresh, struct cs_failure *failure
     return rv == CKR_OK ? 0 : cs_ckr_fail(failure, rv, token->name);
 }
 
+bool cs_token_is_stale(struct cs_token *token)
+{
+    CK_SESSION_HANDLE session;
+    CK_SESSION_INFO info;
+    bool logged_in;
+    CK_RV rv;
+
+    pthread_mutex_lock(&token->lock);
+    logged_in = token->logged_in;
+    pthread_mutex_unlock(&token->lock);
+    if (pthread_rwlock_tryrdlock(&token->calls) != 0)
+        return false;
+    if (!cs_session_take_idle(&token->sessions, &session)) {
+        pthread_rwlock_unlock(&token->calls);
+        return false;
+    }
+    rv = CS_MODULE_CALL(token->module, C_GetSessionInfo(session, &info));
+    pthread_rwlock_unlock(&token->calls);
+    cs_session_give(&token->sessions, session, rv);
+    return cs_ckr_is_stale(rv) || (rv == CKR_OK && logged_in && !is_user_state(info.state));
+}
+
 CK_RV cs_token_refresh_info(struct cs_token *token, CK_FLAGS *flagsp)
 {
     CK_TOKEN_INFO info;

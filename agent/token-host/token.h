@@ -68,6 +68,9 @@ bool cs_token_is(const struct cs_token *token, const CK_TOKEN_INFO *info);
 /* Reads the objects, sees whether the login still holds, and tells the agent what changed.
  * fresh: not through sessions that may be dead. */
 int cs_token_read(struct cs_token *token, bool fresh, struct cs_failure *failure);
+/* Whether its sessions have died or its login has ended, by one call: it is to be read again, or is
+ * another token. False while nobody can tell, because others call. */
+bool cs_token_is_stale(struct cs_token *token);
 /* Asks the module for the token's flags and keeps them. CKR_TOKEN_NOT_PRESENT if another token is
  * in the slot. */
 CK_RV cs_token_refresh_info(struct cs_token *token, CK_FLAGS *flagsp);

@@ -135,6 +135,29 @@ def plug_cases(tap, desk):
         watch.until("identity-added")
         assert desk.sign() and desk.fault.count("C_WaitForSlotEvent") == 0
         watch.process.terminate()
+    with tap.case("another token is put in its place between two looks"):
+        desk.start("hot-plug = 100ms")
+        assert desk.sign()
+        watch = Watch(desk.f)
+        desk.fault.script("slot 0 token=other")
+        assert "other" in watch.until("token-added")["text"]
+        wait(lambda: desk.identities() == [], "the identity is gone")
+        desk.fault.script(CORP)
+        assert "object=alice" in watch.until("identity-added")["subject"]
+        assert desk.sign()
+        watch.process.terminate()
+    with tap.case("a token that was away between two looks is known to be locked before it is used"):
+        tries = desk.fault.count("C_SignInit")
+        desk.fault.script(CORP + " resume=1")
+        wait(lambda: "the token ended the login" in desk.agent.cli("status", check=True).stdout,
+             "that it is locked")
+        assert desk.fault.count("C_SignInit") == tries
+        assert desk.sign()
+    with tap.case("looking costs three calls, and nothing while nothing changes"):
+        desk.fault.clear()
+        desk.fault.wait("C_GetSlotInfo", 4)
+        seen = {line.what for line in desk.fault.lines()}
+        assert seen == {"C_GetSlotList", "C_GetSlotInfo", "C_GetSessionInfo"}, desk.fault.tail()
     with tap.case("fixed slots, and those that are not to be looked at, are left alone"):
         for settings, script in (("hot-plug = 100ms", CORP + " fixed"), ("hot-plug = never", CORP)):
             desk.start(settings, script)
@@ -224,6 +247,7 @@ def main():
     tap = Tap()
     with Fixture() as f:
         desk = Desk(f)
+        f.token("other")
         tap.diagnose = lambda: f.diagnose() + desk.fault.tail()
         plug_cases(tap, desk)
         absent_cases(tap, desk)
