@@ -249,7 +249,7 @@ int cs_agent_run(const struct cs_agent_options *options, struct cs_fault *fault)
         return cs_fail(fault, r, "the path of the socket is too long or not absolute");
     cs_places_find(&places, options->system_config, options->config);
     r = cs_config_load(&places, &config, fault);
-    if (r < 0)
+    if (r < 0 || options->check)
         return r;
     raise_descriptors();
     cs_notify_init(&agent.notify);
