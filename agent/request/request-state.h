@@ -25,7 +25,7 @@ struct cs_traces {
 struct cs_request {
     TAILQ_ENTRY(cs_request) link;
     struct cs_service *service;
-    const struct cs_caller *caller;
+    struct cs_caller *caller;
     cs_request_reply *reply;
     void *user;
     /* Goes on with the request when hosts have settled; NULL when it does not wait for that. */
