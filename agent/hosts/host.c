@@ -338,9 +338,10 @@ static void configure(struct cs_host *host)
 
 static int spawn(struct cs_host *host, int fd)
 {
-    char *argv[] = {(char *)host->setting->program, (char *)"--name", host->module->name,
+    char *argv[11] = {(char *)host->setting->program, (char *)"--name", host->module->name,
         (char *)"--module", host->module->path, (char *)"--hot-plug",
-        (char *)cs_config_hot_plug(host->setting->config, host->module->name), NULL, NULL, NULL};
+        (char *)cs_config_hot_plug(host->setting->config, host->module->name)};
+    size_t argc = 7;
     uv_stdio_container_t stdio[HOST_FD + 1] = {
         {.flags = UV_IGNORE},
         {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
@@ -359,9 +360,11 @@ static int spawn(struct cs_host *host, int fd)
     int r;
 
     if (host->module->init_args) {
-        argv[7] = (char *)"--init-args";
-        argv[8] = host->module->init_args;
+        argv[argc++] = (char *)"--init-args";
+        argv[argc++] = host->module->init_args;
     }
+    if (host->restarts > 1)
+        argv[argc++] = (char *)"--restarted";
     r = uv_spawn(host->setting->loop, &host->process, &options);
     host->process.data = host;
     host->process_open = true; /* the handle counts even when it failed */

@@ -11,15 +11,17 @@
 #include <limits.h>
 #include <string.h>
 
-/* Two names of one file are one module: its tokens must not be there twice. */
-static bool has_path(const struct cs_modules *modules, const char *path)
+/* Two names of one file are one module, for its tokens must not be there twice; unless they are
+ * told apart by what the module is started with, which says where its tokens are. */
+static bool has(const struct cs_modules *modules, const char *path, const char *init_args)
 {
     char ours[PATH_MAX], other[PATH_MAX];
 
     if (!realpath(path, ours))
         return false;
     for (size_t i = 0; i < modules->n; i++)
-        if (realpath(modules->list[i].path, other) && strcmp(ours, other) == 0)
+        if (strcmp(init_args, modules->list[i].init_args ? modules->list[i].init_args : "") == 0 &&
+            realpath(modules->list[i].path, other) && strcmp(ours, other) == 0)
             return true;
     return false;
 }
@@ -30,7 +32,7 @@ int cs_modules_add(
     struct cs_module module = {0};
     struct cs_module *list;
 
-    if (has_path(modules, path)) {
+    if (has(modules, path, init_args ? init_args : "")) {
         cs_info("module '%s' is left out: %s is there under another name", name, path);
         return 0;
     }

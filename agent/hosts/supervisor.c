@@ -49,14 +49,19 @@ static void on_refreshed(void *user, const struct cs_answer *answer)
             "module '%s' did not look at its tokens again: %s", cs_host_name(host), answer->text);
 }
 
+const struct cs_host_question cs_supervisor_refresh_question = {
+    .type = CS_HOST_REFRESH,
+    .fd = -1,
+    .limit = CS_LIMIT_REFRESH_TIME,
+};
+
 void cs_supervisor_refresh(struct cs_supervisor *supervisor)
 {
-    const struct cs_host_question question = {
-        .type = CS_HOST_REFRESH, .fd = -1, .limit = CS_LIMIT_REFRESH_TIME};
     struct cs_job *job;
 
     for (size_t i = 0; i < supervisor->n_hosts; i++)
-        cs_host_ask(supervisor->hosts[i], &question, on_refreshed, supervisor->hosts[i], &job);
+        cs_host_ask(supervisor->hosts[i], &cs_supervisor_refresh_question, on_refreshed,
+            supervisor->hosts[i], &job);
 }
 
 bool cs_supervisor_is_stopped(const struct cs_supervisor *supervisor)

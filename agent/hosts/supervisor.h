@@ -20,7 +20,9 @@ void cs_supervisor_init(struct cs_supervisor *supervisor, const struct cs_host_s
     struct cs_modules *modules);
 int cs_supervisor_start(struct cs_supervisor *supervisor);
 void cs_supervisor_stop(struct cs_supervisor *supervisor);
-/* Has every host look at its slots, tokens and objects again. */
+/* Has every host look at its slots, tokens and objects again: all at once with nobody waiting, or
+ * each by this question. */
+extern const struct cs_host_question cs_supervisor_refresh_question;
 void cs_supervisor_refresh(struct cs_supervisor *supervisor);
 /* Every host has ended and is reaped; its own memory then goes with the loop's next turn. */
 bool cs_supervisor_is_stopped(const struct cs_supervisor *supervisor);

@@ -5,13 +5,14 @@
  * that are for prompts, and a terminal is a terminal: a pinentry opens GPG_TTY for writing.
  */
 #include "prompt/surroundings.h"
+#include "base/cleanup.h"
 #include "base/runtime.h"
 
 #include <countersign/error.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const char *const own[] = {"PATH", "HOME", "USER", "LOGNAME", "XDG_RUNTIME_DIR",
@@ -27,9 +28,11 @@ static bool among(const char *const *names, const char *name)
 
 static bool is_terminal(const char *path)
 {
-    struct stat st;
+    CS_AUTO(cs_closep) int fd = -1;
 
-    return strncmp(path, "/dev/", 5) == 0 && stat(path, &st) == 0 && S_ISCHR(st.st_mode);
+    if (strncmp(path, "/dev/", 5) == 0)
+        fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    return fd >= 0 && isatty(fd);
 }
 
 /* One address of a socket; there are others that name a program to start. */

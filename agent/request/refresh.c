@@ -15,14 +15,12 @@ static void reply_done(struct cs_request *request)
 
 static void refresh(struct cs_request *request)
 {
-    const struct cs_host_question question = {
-        .type = CS_HOST_REFRESH, .fd = -1, .limit = CS_LIMIT_HOST_START_TIME};
     const struct cs_supervisor *supervisor = &request->service->supervisor;
     int r = cs_request_split(request, supervisor->n_hosts, reply_done);
 
     for (size_t i = 0; r == 0 && i < supervisor->n_hosts; i++)
         if (cs_host_get_state(supervisor->hosts[i]) == CS_HOST_STATE_RUNNING)
-            r = cs_request_ask_part(request, supervisor->hosts[i], &question);
+            r = cs_request_ask_part(request, supervisor->hosts[i], &cs_supervisor_refresh_question);
     cs_request_join(request, r, NULL);
 }
 

@@ -12,6 +12,7 @@
 
 struct cs_host {
     const char *name, *path, *init_args, *hot_plug;
+    bool restarted; /* the one before failed */
     struct cs_link link;
     struct cs_configuration configuration;
     struct cs_slots slots;

@@ -458,14 +458,19 @@ static int log_out(
     pthread_mutex_lock(&token->entering);
     pthread_mutex_lock(&token->lock);
     logged_in = token->logged_in;
+    token->leaving = logged_in;
     pthread_mutex_unlock(&token->lock);
     if (logged_in)
         rv = leave(token);
     if (is_logged_out(rv))
         cs_token_set_locked(token, m->hold, m->why);
     pthread_mutex_unlock(&token->entering);
-    if (!is_logged_out(rv))
+    if (!is_logged_out(rv)) {
+        pthread_mutex_lock(&token->lock);
+        token->leaving = false;
+        pthread_mutex_unlock(&token->lock);
         return cs_ckr_fail(failure, rv, token->name);
+    }
     cs_info("token '%s' is locked", token->name);
     return 0;
 }

@@ -20,7 +20,7 @@
 
 static const char usage[] =
     "usage: countersign-token-host --name NAME --module PATH [--init-args ARGS]\n"
-    "                              [--hot-plug wait|never|MILLISECONDS]\n"
+    "                              [--hot-plug wait|never|MILLISECONDS] [--restarted]\n"
     "Runs a PKCS#11 module for countersign-agent, which starts it with descriptor 3 connected.\n";
 
 /* 0, or an exit status with its sign turned, or 1 if all is said. */
@@ -28,8 +28,8 @@ static int parse(int argc, char **argv, struct cs_host *host)
 {
     static const struct option options[] = {{"name", required_argument, NULL, 'n'},
         {"module", required_argument, NULL, 'm'}, {"init-args", required_argument, NULL, 'i'},
-        {"hot-plug", required_argument, NULL, 'p'}, {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'}, {NULL, 0, NULL, 0}};
+        {"hot-plug", required_argument, NULL, 'p'}, {"restarted", no_argument, NULL, 'r'},
+        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {NULL, 0, NULL, 0}};
     int c;
 
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -45,6 +45,9 @@ static int parse(int argc, char **argv, struct cs_host *host)
             break;
         case 'p':
             host->hot_plug = optarg;
+            break;
+        case 'r':
+            host->restarted = true;
             break;
         case 'h':
             fputs(usage, stdout);
@@ -125,6 +128,8 @@ int main(int argc, char **argv)
     cs_log_init(cs_log_to_stderr, secure_getenv("COUNTERSIGN_DEBUG") ? CS_LOG_DEBUG : CS_LOG_INFO);
     cs_link_init(&host.link, LINK_FD);
     cs_slots_init(&host.slots, &host.link);
+    if (host.restarted)
+        host.slots.first_why = "its module failed and was started anew";
     cs_cancels_init(&host.cancels);
     if (cs_workers_init(&host.workers, LINK_FD, serve, &host) < 0 || cs_request_boot(&host) < 0)
         return CS_EXIT_FAILURE;

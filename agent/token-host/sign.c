@@ -327,8 +327,34 @@ static bool worth_another_try(const struct signing *signing, int r)
     return cs_ckr_is_stale(signing->rv) || r == CS_ERR_NOT_FOUND || r == CS_ERR_KEY_MISMATCH;
 }
 
+/* How often the token was locked; the time that is about to be may be counted already. */
+static unsigned count_locked(const struct signing *signing, bool leaving)
+{
+    struct cs_token *token = signing->token;
+    unsigned n;
+
+    pthread_mutex_lock(&token->lock);
+    n = token->n_locked + (leaving && token->leaving);
+    pthread_mutex_unlock(&token->lock);
+    return n;
+}
+
+/* A key that was not to be found while the token was locked, and perhaps unlocked again, is no key
+ * that is not there. */
+static int explain_missing(
+    const struct signing *signing, unsigned locked_before, int r, struct cs_failure *failure)
+{
+    if ((r != CS_ERR_NOT_FOUND && r != CS_ERR_KEY_MISMATCH) ||
+        count_locked(signing, true) == locked_before)
+        return r;
+    *failure = (struct cs_failure){0};
+    return cs_fail(&failure->fault, CS_ERR_LOCKED, "token '%s' was locked meanwhile: run '%s'",
+        signing->token->name, signing->token->unlock);
+}
+
 static int sign(struct signing *signing, struct cs_failure *failure)
 {
+    unsigned locked_before = count_locked(signing, false);
     struct cs_failure reading = {0};
     int r = sign_once(signing, false, failure), r2;
 
@@ -341,7 +367,8 @@ static int sign(struct signing *signing, struct cs_failure *failure)
         *failure = reading;
         return r2;
     }
-    return sign_once(signing, true, failure);
+    r = sign_once(signing, true, failure);
+    return explain_missing(signing, locked_before, r, failure);
 }
 
 static void run_signing(struct cs_job *job)

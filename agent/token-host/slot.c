@@ -9,6 +9,7 @@
 #include "base/log.h"
 
 #include <countersign/error.h>
+#include <stdio.h>
 
 #define SLOTS_MAX 1024u
 
@@ -98,6 +99,8 @@ static void add_token(struct cs_slots *slots, CK_SLOT_ID slot, const CK_TOKEN_IN
     int r;
 
     r = cs_token_new(slots->module, slots->link, ++slots->last_number, slot, info, &token);
+    if (r == 0 && slots->first_why)
+        snprintf(token->why, sizeof(token->why), "%s", slots->first_why);
     if (r == 0) {
         token->seen = true;
         insert_token(slots, token);
@@ -175,6 +178,7 @@ int cs_slots_scan(struct cs_slots *slots, struct cs_failure *failure)
                 remove_token(slots, token);
         }
     }
+    slots->first_why = NULL;
     pthread_mutex_unlock(&slots->scanning);
     if (rv == CKR_OK)
         return 0;

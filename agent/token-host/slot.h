@@ -12,7 +12,8 @@ struct cs_slots {
     pthread_mutex_t lock;     /* guards the list */
     struct cs_token *tokens;
     uint32_t last_number;
-    unsigned n_gone; /* tokens that went, so far; atomic */
+    unsigned n_gone;       /* tokens that went, so far; atomic */
+    const char *first_why; /* why tokens are locked that the first scan finds; NULL: as usual */
 };
 
 void cs_slots_init(struct cs_slots *slots, struct cs_link *link);

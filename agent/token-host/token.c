@@ -224,6 +224,8 @@ static void set_why(struct cs_token *token, struct cs_bytes why)
 static void lose_login(struct cs_token *token)
 {
     token->logged_in = false;
+    token->n_locked++;
+    token->leaving = false;
     cs_objects_forget_private(&token->objects);
     cs_pairs_clear(&token->pairs);
 }

@@ -36,7 +36,9 @@ struct cs_token {
     pthread_mutex_t lock;
     CK_TOKEN_INFO info;
     bool logged_in;
-    bool held; /* CS_TOKEN_HELD */
+    unsigned n_locked; /* how often it was locked so far */
+    bool leaving;      /* it is being locked */
+    bool held;         /* CS_TOKEN_HELD */
     bool gone;
     bool reported;
     uint64_t since;

@@ -121,7 +121,7 @@ int cs_secret_read(struct cs_secret *secret, int fd, int timeout_ms)
     int r = read_all(secret, fd, cs_clock_ms() + timeout_ms, &len);
 
     if (r == 0 && len > 0 && secret->data[len - 1] == '\n')
-        len--;
+        len -= len > 1 && secret->data[len - 2] == '\r' ? 2 : 1;
     if (r == 0)
         r = cs_secret_set_len(secret, len);
     if (r < 0) {

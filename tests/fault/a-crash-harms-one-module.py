@@ -98,6 +98,8 @@ def crash_cases(tap, rig):
             assert error.name == "MODULE_FAILED" and "corp" in error.text, error
             rig.wait_for("a restart", lambda: rig.module("corp").restarts > before.restarts)
             rig.wait_for_token("corp")
+            why = {one.label: one.why for one in protocol.Client(rig.agent.socket).tokens()}
+            assert "started anew" in why[b"corp"] and "anew" not in why[b"home"], why
             rig.unlock("corp")
             assert rig.sign("corp")
     with tap.case("the other module never noticed"):

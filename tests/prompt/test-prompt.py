@@ -221,7 +221,7 @@ def test_a_pinentry_that_cannot_be_executed():
 def test_nowhere_to_ask():
     with Fake() as fake:
         nowhere = [{}, {"TERM": "xterm", "LANG": "C"}, {"DISPLAY": ""}, {"GPG_TTY": "/dev/no-such-tty"},
-                   {"GPG_TTY": "relative"}, {"GPG_TTY": fake.dir}]
+                   {"GPG_TTY": "relative"}, {"GPG_TTY": fake.dir}, {"GPG_TTY": "/dev/null"}]
         for env in nowhere:
             env["PINENTRY_USER_DATA"] = fake.env["PINENTRY_USER_DATA"]
             assert ask(request(env=env)) == (IMPOSSIBLE, b""), env

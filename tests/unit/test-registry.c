@@ -105,6 +105,17 @@ static void test_files_of_all_places(void **state)
     assert_null(modules.list[1].init_args);
 }
 
+static void test_one_file_is_as_many_modules_as_it_is_started_in_ways(void **state)
+{
+    (void)state;
+    put("system/a.module", "module: a.so\n");
+    put("system/b.module", "module: a.so\nx-init-reserved: tokens=home\n");
+    put("system/c.module", "module: a.so\n");
+    put("system/d.module", "module: a.so\nx-init-reserved: tokens=home\n");
+    put("system/e.module", "module: a.so\nx-init-reserved: tokens=work\n");
+    assert_string_equal(names(), "a b e");
+}
+
 static void test_what_is_not_for_us(void **state)
 {
     (void)state;
@@ -211,6 +222,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_files_of_all_places),
+        TEST(test_one_file_is_as_many_modules_as_it_is_started_in_ways),
         TEST(test_what_is_not_for_us),
         TEST(test_a_link_to_a_proxy_is_a_proxy),
         TEST(test_enabled_and_disabled),

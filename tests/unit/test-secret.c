@@ -165,6 +165,9 @@ static void test_one_line_end_at_the_end_is_dropped(void **state)
     expect_pin(*state, "12\n34", 5, "12\n34");
     expect_pin(*state, " 1234 \n", 7, " 1234 ");
     expect_pin(*state, "\n", 1, "");
+    expect_pin(*state, "1234\r\n", 6, "1234");
+    expect_pin(*state, "\r\n", 2, "");
+    expect_pin(*state, "1234\r", 5, "1234\r");
     expect_pin(*state, "", 0, "");
 }
 
