@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The habits of the house that a program can check, each a test of its own."""
+import json
 import os
 import pathlib
 import re
@@ -186,12 +187,21 @@ def protocol_numbers_stand_in_its_description():
             if not re.search(rf"\| {number} \| {name} \|", words))
 
 
+def every_promise_of_the_threat_model_has_its_test():
+    known = {test["name"] for test in json.loads((BUILD / "meson-info/intro-tests.json").read_text())}
+    rows = re.findall(r"^\| [^|]+ \| ([^|]*`[^|]*) \|$", text(pathlib.Path("contrib/threat-model.md")), re.M)
+    named = {name for row in rows for name in re.findall(r"`([a-z][a-z0-9-]+)`", row)}
+    assert len(named) > 20, "the table was not understood"
+    nothing(sorted(named - known))
+
+
 def main():
     checks = tap.Tap()
     for check in (formatted, shell_scripts_pass_shellcheck, python_compiles, headers_compile_alone,
                   own_header_comes_first, clients_include_nothing_of_the_agent,
                   licence_is_named_at_the_top, files_are_short, lines_end_cleanly, man_pages_are_clean,
-                  no_path_of_this_machine, scripts_can_be_run, protocol_numbers_stand_in_its_description):
+                  no_path_of_this_machine, scripts_can_be_run, protocol_numbers_stand_in_its_description,
+                  every_promise_of_the_threat_model_has_its_test):
         with checks.case(check.__name__.replace("_", " ")):
             check()
     checks.done()
