@@ -60,16 +60,18 @@ static void wake_all(struct cs_module *module)
     module->wake = -1;
 }
 
-/* A token that went takes its sessions along. */
+/* A token that went stays in the sessions that are open, until another one takes its place. */
 static void show(struct cs_module *module, struct cs_view *view)
 {
     bool changed = cs_slots_update(&module->slots, view);
 
     cs_view_free(module->view);
     module->view = view;
-    for (size_t i = 0; i < module->slots.n; i++)
-        if (!module->slots.list[i].token && module->slots.list[i].n_sessions > 0)
+    for (size_t i = 0; i < module->slots.n; i++) {
+        if (module->slots.list[i].replaced)
             cs_sessions_close(module, i);
+        module->slots.list[i].replaced = false;
+    }
     if (changed)
         wake_all(module);
 }
@@ -175,7 +177,9 @@ CK_RV cs_module_enter_session(
 const struct cs_object *cs_module_object(
     const struct cs_module *module, const struct cs_session *session, CK_OBJECT_HANDLE handle)
 {
-    return cs_view_object(module->view, module->slots.list[session->slot].token, handle);
+    const struct cs_slot *slot = &module->slots.list[session->slot];
+
+    return cs_view_object(slot->view, slot->token, handle);
 }
 
 static void release(struct cs_module *module)

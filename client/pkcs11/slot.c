@@ -3,6 +3,11 @@
  * A token that comes back gets its slot again; another one gets an empty slot, one that never had a
  * token first. Programs like NSS ask for the list once and then only whether a slot of it has a
  * token, so there are empty slots from the start, for tokens that come later.
+ *
+ * A token that went stays readable in the sessions that are open, and its slot is not called
+ * removable, which makes NSS hold on to its certificates. A browser then shows that it could not
+ * sign, and tries again. If the certificate were gone, Chromium would send none to that server, and
+ * would go on sending none when the token is back, until it is started anew.
  */
 #include "pkcs11/slot.h"
 #include "pkcs11/module.h"
@@ -22,10 +27,16 @@ int cs_slots_init(struct cs_slots *slots)
     return 0;
 }
 
+static void clear(struct cs_slot *slot)
+{
+    free((void *)slot->uri.data);
+    cs_view_free(slot->view);
+}
+
 void cs_slots_deinit(struct cs_slots *slots)
 {
     for (size_t i = 0; i < slots->n; i++)
-        free((void *)slots->list[i].uri.data);
+        clear(&slots->list[i]);
     free(slots->list);
     *slots = (struct cs_slots){0};
 }
@@ -52,14 +63,23 @@ static struct cs_slot *choose(struct cs_slots *slots, struct cs_bytes uri)
             return slot;
         if (!slot->uri.data)
             fresh = slot;
-        else if (!slot->token)
+        else if (!slot->present)
             left = slot;
     }
     return fresh ? fresh : left ? left : append(slots);
 }
 
+static void put(struct cs_slot *slot, struct cs_view *view, const struct cs_view_token *token)
+{
+    cs_view_ref(view);
+    cs_view_free(slot->view);
+    slot->view = view;
+    slot->token = token;
+    slot->present = true;
+}
+
 /* Without memory the token is not shown, until the next picture. */
-static bool insert(struct cs_slots *slots, const struct cs_view_token *token)
+static bool insert(struct cs_slots *slots, struct cs_view *view, const struct cs_view_token *token)
 {
     struct cs_slot *slot = choose(slots, token->m.uri);
     struct cs_bytes uri;
@@ -72,8 +92,9 @@ static bool insert(struct cs_slots *slots, const struct cs_view_token *token)
             return false;
         free((void *)slot->uri.data);
         slot->uri = uri;
+        slot->replaced = true;
     }
-    slot->token = token;
+    put(slot, view, token);
     slot->changed = true;
     slot->logged_in = false;
     return true;
@@ -82,7 +103,7 @@ static bool insert(struct cs_slots *slots, const struct cs_view_token *token)
 static bool has_empty(const struct cs_slots *slots)
 {
     for (size_t i = 0; i < slots->n; i++)
-        if (!slots->list[i].token)
+        if (!slots->list[i].present)
             return true;
     return false;
 }
@@ -95,16 +116,20 @@ static const struct cs_view_token *find_token(const struct cs_view *view, struct
     return NULL;
 }
 
-bool cs_slots_update(struct cs_slots *slots, const struct cs_view *view)
+bool cs_slots_update(struct cs_slots *slots, struct cs_view *view)
 {
     bool changed = false;
 
     for (size_t i = 0; i < slots->n; i++) {
         struct cs_slot *slot = &slots->list[i];
-        bool had = slot->token != NULL;
+        bool had = slot->present;
+        const struct cs_view_token *token = find_token(view, slot->uri);
 
-        slot->token = find_token(view, slot->uri);
-        if (had == (slot->token != NULL))
+        if (token)
+            put(slot, view, token);
+        else
+            slot->present = false;
+        if (had == slot->present)
             continue;
         slot->changed = changed = true;
         slot->logged_in = false;
@@ -114,7 +139,7 @@ bool cs_slots_update(struct cs_slots *slots, const struct cs_view *view)
 
         for (size_t i = 0; i < slots->n && !there; i++)
             there = slots->list[i].token == &view->tokens[t];
-        if (!there && insert(slots, &view->tokens[t]))
+        if (!there && insert(slots, view, &view->tokens[t]))
             changed = true;
     }
     if (!has_empty(slots))
@@ -143,7 +168,7 @@ CK_RV cs_slot_with_token(struct cs_module *module, CK_SLOT_ID id, struct cs_slot
 
     if (!slot)
         return CKR_SLOT_ID_INVALID;
-    if (!slot->token)
+    if (!slot->present)
         return CKR_TOKEN_NOT_PRESENT;
     *slotp = slot;
     return CKR_OK;
@@ -168,7 +193,7 @@ CK_RV cs_get_slot_list(CK_BBOOL present, CK_SLOT_ID *list, CK_ULONG *count)
         return CKR_ARGUMENTS_BAD;
     room = list ? *count : 0;
     for (size_t i = 0; i < module->slots.n; i++) {
-        if (present && !module->slots.list[i].token)
+        if (present && !module->slots.list[i].present)
             continue;
         if (n < room)
             list[n] = i;
@@ -193,7 +218,9 @@ CK_RV cs_get_slot_info(CK_SLOT_ID id, CK_SLOT_INFO *info)
     if (!slot)
         return CKR_SLOT_ID_INVALID;
     snprintf(description, sizeof(description), "Countersign slot %lu", id);
-    *info = (CK_SLOT_INFO){.flags = CKF_REMOVABLE_DEVICE | (slot->token ? CKF_TOKEN_PRESENT : 0)};
+    *info = (CK_SLOT_INFO){.flags = slot->present ? CKF_TOKEN_PRESENT
+                                    : slot->token ? 0
+                                                  : CKF_REMOVABLE_DEVICE};
     cs_fill(info->slotDescription, sizeof(info->slotDescription), cs_bytes_of(description));
     cs_fill(info->manufacturerID, sizeof(info->manufacturerID), cs_bytes_of("Countersign"));
     return CKR_OK;

@@ -8,9 +8,12 @@
 
 struct cs_slot {
     struct cs_bytes uri; /* owned; of its token, or of the last one; NULL: there was none yet */
-    const struct cs_view_token *token; /* NULL: empty */
-    bool changed;                      /* and C_WaitForSlotEvent has not told */
-    bool logged_in;                    /* as far as the program goes; the agent minds PINs */
+    const struct cs_view_token *token; /* there now or before; NULL: there was none yet */
+    struct cs_view *view;              /* the token's, counted */
+    bool present;
+    bool replaced;  /* by another token: the sessions are to end */
+    bool changed;   /* and C_WaitForSlotEvent has not told */
+    bool logged_in; /* as far as the program goes; the agent minds PINs */
     CK_ULONG n_sessions, n_rw_sessions;
 };
 
@@ -24,7 +27,7 @@ struct cs_module;
 int cs_slots_init(struct cs_slots *slots);
 void cs_slots_deinit(struct cs_slots *slots);
 /* Puts the tokens of a view (NULL: none) into slots; true when a slot's token came or went. */
-bool cs_slots_update(struct cs_slots *slots, const struct cs_view *view);
+bool cs_slots_update(struct cs_slots *slots, struct cs_view *view);
 /* A slot that changed, and forgets that; -1: none has. */
 long cs_slots_take_change(struct cs_slots *slots);
 

@@ -18,9 +18,15 @@ struct cs_view *cs_view_new(void)
     return calloc(1, sizeof(struct cs_view));
 }
 
+struct cs_view *cs_view_ref(struct cs_view *view)
+{
+    view->n_more_refs++;
+    return view;
+}
+
 void cs_view_free(struct cs_view *view)
 {
-    if (!view)
+    if (!view || view->n_more_refs-- > 0)
         return;
     cs_memory_free(&view->memory);
     free(view);

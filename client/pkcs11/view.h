@@ -28,6 +28,7 @@ struct cs_view_progress {
 };
 
 struct cs_view {
+    unsigned n_more_refs; /* of slots */
     uint64_t generation;
     struct cs_view_progress progress[CS_VIEW_LISTS];
     struct cs_view_token *tokens;
@@ -39,6 +40,7 @@ struct cs_view {
 };
 
 struct cs_view *cs_view_new(void);
+struct cs_view *cs_view_ref(struct cs_view *view);
 void cs_view_free(struct cs_view *view);
 CS_DEFINE_CLEANUP(struct cs_view *, cs_view_free);
 
