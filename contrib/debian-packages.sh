@@ -17,8 +17,14 @@ packages_demo=(softhsm2 opensc openssl nginx curl ca-certificates python3)
 # What Countersign is measured against.
 packages_bench=(p11-kit p11-kit-modules libengine-pkcs11-openssl binutils)
 
+# Programs that the PKCS#11 module is loaded into.
+packages_clients=(
+    chromium firefox-esr libnss3-tools gnutls-bin wget git default-jdk-headless openvpn
+    openssh-client openssh-server libengine-pkcs11-openssl p11-kit
+)
+
 packages_check=(
-    "${packages_demo[@]}"
+    "${packages_demo[@]}" "${packages_clients[@]}"
     clang clang-format libclang-rt-dev g++ shellcheck mandoc git
     binutils gnutls-bin groff-base iproute2 pinentry-curses pinentry-tty procps
     dbus-daemon python3-dbus python3-dbusmock libglib2.0-bin systemd
@@ -54,7 +60,7 @@ install_packages() {
 }
 
 # What runs as root. Debian starts the services it installs unless policy-rc.d says no, and enables
-# them for the next start of the machine. We want nginx the program, not the service.
+# them for the next start of the machine. We want the programs of these, not the services.
 # shellcheck disable=SC2016
 install_as_root='
     set -eu
@@ -84,8 +90,14 @@ install_as_root='
             exit 1
         fi
     fi
-    case " $* " in *" nginx "*)
-        systemctl disable nginx.service >/dev/null 2>&1 || true
-        echo "nginx is installed; its service is neither started nor enabled."
-    esac
+    without_service() {
+        case " $packages " in *" $1 "*)
+            systemctl disable "$2" >/dev/null 2>&1 || true
+            echo "$1 is installed; its service is neither started nor enabled."
+        esac
+    }
+    packages=$*
+    without_service nginx nginx.service
+    without_service openssh-server ssh.service
+    without_service openvpn openvpn.service
 '

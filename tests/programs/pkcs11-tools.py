@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Tools that look at PKCS#11 modules, and libp11's engine for OpenSSL."""
+import namespace
+import p11kit
+import programs
+from fixture import Fixture
+from station import VERSIONS, Station
+from table import Table
+from tap import skip_all
+
+
+def tool_cases(tap, f, module):
+    def pkcs11_tool(*arguments):
+        return f.run(["pkcs11-tool", "--module", module, *arguments], check=True)
+
+    with tap.case("pkcs11-tool lists the token, which wants no login"):
+        shown = pkcs11_tool("--list-slots").stdout
+        assert "corp" in shown and "login required" not in shown, shown
+    with tap.case("pkcs11-tool lists certificates, public and private keys"):
+        shown = pkcs11_tool("--list-objects").stdout
+        for name in ("alice", "bob", "carol"):
+            assert shown.count(f"label:      {name}\n") == 3, shown
+        assert "Below" in shown, shown
+        assert "sensitive" in shown and "extractable" in shown, shown
+    with tap.case("pkcs11-tool lists mechanisms that sign"):
+        shown = pkcs11_tool("--list-mechanisms").stdout
+        for name in ("RSA-PKCS", "RSA-PKCS-PSS", "ECDSA"):
+            assert f"  {name}," in shown and "sign" in shown, shown
+    with tap.case("pkcs11-tool --test finds no error"):
+        seen = pkcs11_tool("--test")
+        assert "ERR" not in seen.stdout + seen.stderr and "No errors" in seen.stdout, seen
+
+
+def p11_kit_cases(tap, f, module):
+    before = p11kit.words(f, module)
+    with tap.case("p11-kit lists the module and its token"):
+        shown = f.run([*before, "p11-kit", "list-modules"], check=True).stdout
+        assert "Countersign" in shown and "token: corp" in shown, shown
+    with tap.case("p11tool lists everything without a PIN"):
+        shown = f.run([*before, "p11tool", "--batch", "--list-all"], check=True).stdout
+        for name in ("alice", "bob", "carol"):
+            for kind in ("cert", "private"):
+                assert f"object={name};type={kind}" in shown, shown
+
+
+def engine(f, station, key, version):
+    """openssl s_client and curl as they were before OpenSSL had providers."""
+    words = ["-engine", "pkcs11", "-keyform", "engine", "-key", key.uri, "-cert",
+             f.scratch(key.certificate), "-" + version.lower().replace("v", "").replace(".", "_")]
+    return f.s_client(station.server(key, version), *words, provider=False,
+                      environment={"PKCS11_MODULE_PATH": str(station.module)})
+
+
+def main():
+    lacking = programs.missing("softhsm", "softhsm2-util", "pkcs11-tool", "openssl", "nginx",
+                               "p11-kit", "p11tool") or namespace.lacking()
+    if lacking:
+        skip_all(f"there is no {lacking}")
+    table = Table("pkcs11-tools")
+    with Fixture() as f:
+        station = Station(f)
+        table.tap.diagnose = station.diagnose
+        tool_cases(table.tap, f, station.module)
+        p11_kit_cases(table.tap, f, station.module)
+        for version in VERSIONS:
+            for key in (station.alice, station.bob):
+                with table.row("libp11's engine", "module", key, version) as row:
+                    row.sees(engine(f, station, key, version))
+    table.done()
+
+
+main()
