@@ -69,6 +69,7 @@ static void stop(struct agent *agent)
     cs_audit_note(&agent->service.audit, "stop", NULL, "");
     cs_notify_say(&agent->notify, "STOPPING=1");
     cs_listener_stop(&agent->listener);
+    cs_rulebook_stop(&agent->service.rulebook);
     cs_absent_stop(&agent->service.absent);
     cs_bus_free(agent->bus);
     agent->bus = NULL;
@@ -103,6 +104,7 @@ static void on_hangup(uv_signal_t *signal, int number)
     if (agent->stopping)
         return;
     cs_info("looks at the tokens again");
+    cs_rulebook_reload(&agent->service.rulebook);
     cs_supervisor_refresh(&agent->service.supervisor);
 }
 
@@ -148,6 +150,7 @@ static int init_service(struct agent *agent, const struct cs_agent_options *opti
     service->started = (uint64_t)time(NULL);
     cs_audit_init(&service->audit);
     cs_audit_set(&service->audit, config->audit, config->audit_strict);
+    cs_rates_init(&service->rates);
     TAILQ_INIT(&service->requests);
     TAILQ_INIT(&service->logins);
     TAILQ_INIT(&service->watchers);
@@ -203,6 +206,7 @@ static int serve(struct agent *agent, struct cs_fault *fault)
         r = cs_bus_new(
             &agent->service, &agent->session_bus, agent->listener.place.path, &agent->bus);
     if (r == 0) {
+        cs_rulebook_watch(&agent->service.rulebook, &agent->loop);
         cs_info("listens at %s", agent->listener.place.path);
         cs_audit_note(&agent->service.audit, "start", NULL, "release " CS_VERSION);
         cs_notify_say(&agent->notify, "READY=1");
@@ -222,6 +226,7 @@ static int run(struct agent *agent, const struct cs_agent_options *options,
     if (r == 0)
         r = serve(agent, fault);
     cs_change_deinit(&agent->service.change);
+    cs_rates_deinit(&agent->service.rates);
     cs_absent_deinit(&agent->service.absent);
     cs_inventory_deinit(&agent->service.inventory);
     cs_digest_deinit(&agent->service.digest);
@@ -249,9 +254,10 @@ int cs_agent_run(const struct cs_agent_options *options, struct cs_fault *fault)
         return cs_fail(fault, r, "the path of the socket is too long or not absolute");
     cs_places_find(&places, options->system_config, options->config);
     r = cs_config_load(&places, &config, fault);
-    if (r < 0)
+    if (r < 0 || options->check)
         return r;
     raise_descriptors();
+    cs_rulebook_init(&agent.service.rulebook, config, &places);
     cs_notify_init(&agent.notify);
     if (uv_loop_init(&agent.loop) < 0)
         return CS_ERR_SYSTEM;

@@ -9,6 +9,7 @@ struct cs_agent_options {
     const char *config;        /* a file or directory in place of the usual ones, or NULL */
     const char *system_config; /* a directory in place of /etc/countersign, or NULL */
     const char *socket;        /* or NULL for the usual one */
+    bool check;                /* the configuration alone */
     bool unless_running;       /* another agent at the socket is as good */
     const char *token_host;
     const char *prompt;

@@ -44,7 +44,9 @@
 /* Policy */
 #define CS_LIMIT_RULES 1024
 #define CS_LIMIT_RULE_ITEMS 256 /* programs or hosts of one rule */
+#define CS_LIMIT_RULE_NAME 128  /* as it is shown */
 #define CS_LIMIT_RATE 1000000   /* signatures in a period */
+#define CS_LIMIT_RATES 256      /* pairs of rule and program that are counted */
 
 /* The record of uses */
 #define CS_LIMIT_AUDIT_FILE (4u * 1024u * 1024u) /* then a new one is begun */

@@ -17,6 +17,7 @@ static const char usage[] =
     "                     /etc/countersign and ~/.config/countersign\n"
     "  --system-config PATH  in place of /etc/countersign (for tests)\n"
     "  --socket PATH      the socket, in place of $XDG_RUNTIME_DIR/countersign/agent.sock\n"
+    "  --check            read the configuration, say what is wrong with it, and end\n"
     "  --unless-running   if another agent serves the socket, end well\n"
     "  --token-host PATH  the program that runs a module (for tests)\n"
     "  --prompt PATH      the program that asks for a PIN (for tests)\n"
@@ -31,6 +32,7 @@ enum option_code {
     OPTION_CONFIG = 256,
     OPTION_SYSTEM_CONFIG,
     OPTION_SOCKET,
+    OPTION_CHECK,
     OPTION_UNLESS_RUNNING,
     OPTION_TOKEN_HOST,
     OPTION_PROMPT,
@@ -43,6 +45,7 @@ static const struct option long_options[] = {
     {"config", required_argument, NULL, OPTION_CONFIG},
     {"system-config", required_argument, NULL, OPTION_SYSTEM_CONFIG},
     {"socket", required_argument, NULL, OPTION_SOCKET},
+    {"check", no_argument, NULL, OPTION_CHECK},
     {"unless-running", no_argument, NULL, OPTION_UNLESS_RUNNING},
     {"token-host", required_argument, NULL, OPTION_TOKEN_HOST},
     {"prompt", required_argument, NULL, OPTION_PROMPT},
@@ -67,6 +70,9 @@ static int parse(int argc, char **argv, struct cs_agent_options *options, bool *
             break;
         case OPTION_SOCKET:
             options->socket = optarg;
+            break;
+        case OPTION_CHECK:
+            options->check = true;
             break;
         case OPTION_UNLESS_RUNNING:
             options->unless_running = true;

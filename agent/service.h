@@ -4,9 +4,11 @@
 #define CS_AGENT_SERVICE_H
 
 #include "audit/audit.h"
+#include "config/rulebook.h"
 #include "inventory/absent.h"
 #include "inventory/change.h"
 #include "request/digest.h"
+#include "request/rate.h"
 #include "inventory/inventory.h"
 #include "hosts/supervisor.h"
 
@@ -16,6 +18,8 @@ struct cs_request;
 struct cs_service {
     uv_loop_t *loop;
     const struct cs_config *config;
+    struct cs_rulebook rulebook; /* changes the rules of config */
+    struct cs_rates rates;
     struct cs_inventory inventory;
     struct cs_change change; /* what the watchers know of the inventory */
     struct cs_watchers watchers;

@@ -105,7 +105,7 @@ struct cs_bus_sender *cs_bus_sender_get(struct cs_bus_senders *senders, DBusConn
     sender = calloc(1, sizeof(*sender));
     if (!sender)
         return NULL;
-    sender->caller.pidfd = -1;
+    sender->caller.procfs = CS_PROCFS_NONE;
     sender->connection = dbus_connection_ref(connection);
     sender->name = strdup(name);
     sender->introduced = introduced;

@@ -34,18 +34,13 @@ static int type_of(EVP_PKEY *pkey, enum cs_key_type *typep)
     return CS_ERR_UNSUPPORTED;
 }
 
-int cs_key_parse(struct cs_bytes spki, struct cs_key *key)
+int cs_key_parse_decoded(struct cs_bytes spki, EVP_PKEY *pkey, struct cs_key *key)
 {
-    CS_AUTO(EVP_PKEY_freep) EVP_PKEY *pkey = NULL;
     struct cs_key parsed = {.spki = spki};
-    const unsigned char *at = spki.data;
     size_t n;
     int r;
 
     if (cs_der_spki_key(spki, &parsed.point) < 0)
-        return CS_ERR_PROTOCOL;
-    pkey = d2i_PUBKEY(NULL, &at, (long)spki.len);
-    if (!pkey || at != spki.data + spki.len)
         return CS_ERR_PROTOCOL;
     r = type_of(pkey, &parsed.type);
     if (r < 0)
@@ -57,6 +52,26 @@ int cs_key_parse(struct cs_bytes spki, struct cs_key *key)
     SHA256(spki.data, spki.len, parsed.id);
     *key = parsed;
     return 0;
+}
+
+int cs_key_parse(struct cs_bytes spki, struct cs_key *key)
+{
+    CS_AUTO(EVP_PKEY_freep) EVP_PKEY *pkey = NULL;
+    const unsigned char *at = spki.data;
+
+    pkey = d2i_PUBKEY(NULL, &at, (long)spki.len);
+    if (!pkey || at != spki.data + spki.len)
+        return CS_ERR_PROTOCOL;
+    return cs_key_parse_decoded(spki, pkey, key);
+}
+
+struct cs_key cs_key_repeat(const struct cs_key *known, struct cs_bytes spki)
+{
+    struct cs_key key = *known;
+
+    key.spki = spki;
+    key.point.data = spki.data + (known->point.data - known->spki.data);
+    return key;
 }
 
 static uint8_t family(uint8_t type)

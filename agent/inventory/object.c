@@ -23,6 +23,7 @@ static int parse_certificate(struct cs_object *object)
 {
     const unsigned char *at = object->value.data;
     unsigned char *spki = NULL;
+    EVP_PKEY *pkey;
     int len;
 
     if (object->value.len > CS_LIMIT_CERTIFICATE)
@@ -38,19 +39,23 @@ static int parse_certificate(struct cs_object *object)
     len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(object->x509), &spki);
     if (len <= 0)
         return CS_ERR_UNSUPPORTED;
-    object->has_key = cs_key_parse(CS_BYTES(spki, (size_t)len), &object->key) == 0;
+    pkey = X509_get0_pubkey(object->x509);
+    object->has_key =
+        pkey && cs_key_parse_decoded(CS_BYTES(spki, (size_t)len), pkey, &object->key) == 0;
     if (!object->has_key)
         OPENSSL_free(spki);
     return 0;
 }
 
-static int parse_key(struct cs_object *object)
+static int parse_key(struct cs_object *object, const struct cs_key *known)
 {
     if (object->key_type == 0)
         return CS_ERR_UNSUPPORTED;
     if (object->value.len == 0)
         return 0;
-    object->has_key = cs_key_parse(object->value, &object->key) == 0;
+    if (known)
+        object->key = cs_key_repeat(known, object->value);
+    object->has_key = known || cs_key_parse(object->value, &object->key) == 0;
     return 0;
 }
 
@@ -64,7 +69,8 @@ static int copy_bytes(struct cs_bytes from, struct cs_bytes *to)
     return 0;
 }
 
-int cs_object_new(const struct cs_host_object *report, struct cs_object **objectp)
+int cs_object_new(
+    const struct cs_host_object *report, const struct cs_key *known, struct cs_object **objectp)
 {
     CS_AUTO(cs_object_freep) struct cs_object *object = NULL;
     int r;
@@ -79,7 +85,7 @@ int cs_object_new(const struct cs_host_object *report, struct cs_object **object
     object->class = (enum cs_host_object_class)report->object_class;
     object->key_type = report->key_type;
     object->flags = report->flags;
-    r = object->class == CS_HOST_CERTIFICATE ? parse_certificate(object) : parse_key(object);
+    r = object->class == CS_HOST_CERTIFICATE ? parse_certificate(object) : parse_key(object, known);
     if (r < 0)
         return r;
     *objectp = cs_steal(&object);

@@ -24,8 +24,10 @@ struct cs_object {
     time_t not_before, not_after;
 };
 
-/* CS_ERR_UNSUPPORTED for an object that is of no use to us, CS_ERR_TOO_LARGE. */
-int cs_object_new(const struct cs_host_object *report, struct cs_object **objectp);
+/* known: a key with the same SubjectPublicKeyInfo as the report's, or NULL; saves decoding it.
+ * CS_ERR_UNSUPPORTED for an object that is of no use to us, CS_ERR_TOO_LARGE. */
+int cs_object_new(
+    const struct cs_host_object *report, const struct cs_key *known, struct cs_object **objectp);
 void cs_object_free(struct cs_object *object);
 CS_DEFINE_CLEANUP(struct cs_object *, cs_object_free);
 

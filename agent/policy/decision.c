@@ -83,6 +83,10 @@ static void add_proposal(struct sentence *sentence, const struct cs_policy_facts
     const char *path = program->app[0] ? program->app : program->path;
     char id[2 * SHOWN_ID + 1], sign[CS_SIGN_TEXT];
 
+    if (program->doubt && !program->app[0]) {
+        add(sentence, "%s", program->doubt);
+        return;
+    }
     cs_text_hex(facts->identity->key->id, SHOWN_ID, id);
     add(sentence, "to allow it write [rule \"%.32s\"] with identity = %s",
         path[0] ? base_name(path) : id, id);

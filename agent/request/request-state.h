@@ -25,7 +25,7 @@ struct cs_traces {
 struct cs_request {
     TAILQ_ENTRY(cs_request) link;
     struct cs_service *service;
-    const struct cs_caller *caller;
+    struct cs_caller *caller;
     cs_request_reply *reply;
     void *user;
     /* Goes on with the request when hosts have settled; NULL when it does not wait for that. */
@@ -51,7 +51,9 @@ struct cs_request {
     char host[CS_TEXT_MAX]; /* the server, if the proof tells; else "" */
     struct cs_traces traces;
     uint16_t scheme;
-    bool logged_in; /* a login was made for it; another would not help */
+    bool decided;                  /* the policy has had its say */
+    char rule[CS_LIMIT_RULE_NAME]; /* that decided, by its name; "" before that */
+    bool logged_in;                /* a login was made for it; another would not help */
     struct cs_buf data;
     struct cs_absent_waiter absent;
     uint32_t asked;    /* the slot of the token that was asked last */
@@ -74,6 +76,10 @@ void cs_request_trace(
  * because that could not be recorded. */
 int cs_request_record(const struct cs_request *request, const struct cs_identity *identity,
     int code, const char *text, struct cs_fault *fault);
+
+/* Of decide.c. 0 if it may sign, else why not. */
+int cs_request_decide(
+    struct cs_request *request, const struct cs_identity *identity, struct cs_fault *fault);
 
 /* Of parts.c. Room for n parts, and what comes when all of them are done. */
 int cs_request_split(

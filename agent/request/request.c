@@ -13,8 +13,8 @@
 #include <string.h>
 #include <time.h>
 
-int cs_request_new(struct cs_service *service, const struct cs_caller *caller,
-    cs_request_reply *reply, void *user, struct cs_request **requestp)
+int cs_request_new(struct cs_service *service, struct cs_caller *caller, cs_request_reply *reply,
+    void *user, struct cs_request **requestp)
 {
     struct cs_request *request;
 

@@ -27,8 +27,8 @@ typedef void cs_request_reply(void *user, const struct cs_reply *reply);
 
 /* CS_ERR_BUSY over the limit, CS_ERR_MEMORY. The caller must live as long as the request,
  * and stay for the rest of the loop's turn when the reply has gone. */
-int cs_request_new(struct cs_service *service, const struct cs_caller *caller,
-    cs_request_reply *reply, void *user, struct cs_request **requestp);
+int cs_request_new(struct cs_service *service, struct cs_caller *caller, cs_request_reply *reply,
+    void *user, struct cs_request **requestp);
 /* Nobody waits any more: whatever is under way for it alone is given up. No reply comes. */
 void cs_request_cancel(struct cs_request *request);
 

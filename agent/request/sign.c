@@ -5,8 +5,8 @@
  * person must not hold a megabyte.
  *
  * What the bytes prove is found out in begin(), where the message is still whole, and is in the
- * log. Policy has its place in decide(): it is called once for each signature, with all facts at
- * hand, before a PIN is asked for; consent is one more thing to wait for, as a login is.
+ * log. The policy is asked in decide.c, once for each signature, with all facts at hand, before a
+ * PIN is asked for.
  */
 #include "request/request-state.h"
 #include "base/cleanup.h"
@@ -121,16 +121,6 @@ static int check_scheme(
     return cs_fail(fault, CS_ERR_SCHEME, "this %s key of %u bits cannot sign in %s, only in: %s",
         cs_key_type_name(identity->key->type), identity->key->bits, wanted ? wanted->name : "that",
         can);
-}
-
-/* Whether the caller may: every caller of the user may, for now. */
-static int decide(
-    const struct cs_request *request, const struct cs_identity *identity, struct cs_fault *fault)
-{
-    (void)request;
-    (void)identity;
-    (void)fault;
-    return 0;
 }
 
 static const struct cs_fault *say_absent(const char *token, struct cs_fault *fault)
@@ -346,8 +336,8 @@ static void advance(struct cs_request *request)
         return;
     }
     r = check_scheme(request, identity, &fault);
-    if (r == 0 && !request->logged_in)
-        r = decide(request, identity, &fault);
+    if (r == 0 && !request->decided)
+        r = cs_request_decide(request, identity, &fault);
     if (r < 0) {
         fail(request, r, &fault);
         return;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who asks. The uid is taken from the socket and is certain. The rest describes the process for
- * people: a pid can be used again, so the program's path is read between opening the pidfd and
- * finding the process still alive. Made by peer.c when a client connects.
+ * Who asks. The uid is taken from the socket and is certain. The rest describes the process that
+ * connected, with limits that countersign.conf(5) states. Made by peer.c when a client connects, by
+ * sender.c when one calls over the bus.
  */
 #include "socket/caller.h"
 #include "text.h"
@@ -10,8 +10,6 @@
 #include "base/runtime.h"
 
 #include <countersign/error.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -30,18 +28,12 @@ static int open_pidfd(int socket, pid_t pid)
     return pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
 }
 
-static void read_exe(struct cs_caller *caller)
+static void look(struct cs_caller *caller)
 {
-    char link[64], path[256];
-    ssize_t n;
+    const char *link = caller->procfs.link;
 
-    if (caller->pidfd < 0)
-        return;
-    snprintf(link, sizeof(link), "/proc/%d/exe", (int)caller->pid);
-    n = readlink(link, path, sizeof(path) - 1);
-    if (n <= 0 || syscall(SYS_pidfd_send_signal, caller->pidfd, 0, NULL, 0) < 0)
-        return;
-    cs_text_clean(CS_BYTES(path, (size_t)n), caller->exe, sizeof(caller->exe));
+    if (cs_procfs_look(&caller->procfs))
+        cs_text_clean(cs_bytes_of(link), caller->exe, sizeof(caller->exe));
 }
 
 int cs_caller_init(struct cs_caller *caller, int socket)
@@ -49,31 +41,35 @@ int cs_caller_init(struct cs_caller *caller, int socket)
     struct ucred cred;
     socklen_t len = sizeof(cred);
 
-    *caller = (struct cs_caller){.pidfd = -1, .environment = CS_BUF_INIT(CS_FRAME_MAX)};
+    *caller =
+        (struct cs_caller){.procfs = CS_PROCFS_NONE, .environment = CS_BUF_INIT(CS_FRAME_MAX)};
     if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
         return CS_ERR_SYSTEM;
     caller->uid = cred.uid;
     caller->pid = cred.pid;
-    caller->pidfd = open_pidfd(socket, cred.pid);
-    read_exe(caller);
+    cs_procfs_init(&caller->procfs, open_pidfd(socket, cred.pid), cred.pid);
+    look(caller);
     return 0;
 }
 
 int cs_caller_init_process(struct cs_caller *caller, uid_t uid, pid_t pid)
 {
-    *caller = (struct cs_caller){
-        .uid = uid, .pid = pid, .pidfd = -1, .environment = CS_BUF_INIT(CS_FRAME_MAX)};
-    if (pid > 0)
-        caller->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    read_exe(caller);
+    *caller = (struct cs_caller){.uid = uid, .pid = pid, .environment = CS_BUF_INIT(CS_FRAME_MAX)};
+    cs_procfs_init(&caller->procfs, pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1, pid);
+    look(caller);
     return 0;
+}
+
+const struct cs_program *cs_caller_look(struct cs_caller *caller)
+{
+    look(caller);
+    cs_procfs_describe(&caller->procfs);
+    return &caller->procfs.program;
 }
 
 void cs_caller_deinit(struct cs_caller *caller)
 {
-    if (caller->pidfd >= 0)
-        close(caller->pidfd);
-    caller->pidfd = -1;
+    cs_procfs_deinit(&caller->procfs);
     cs_buf_deinit(&caller->environment);
 }
 
@@ -106,6 +102,11 @@ void cs_caller_get_environment(const struct cs_caller *caller, struct cs_environ
     *environment = (struct cs_environment){0};
     if (caller->environment.len > 0)
         cs_environment_read(&reader, environment);
+}
+
+char *cs_caller_command(const struct cs_caller *caller, char *out, size_t size)
+{
+    return cs_procfs_command(&caller->procfs, out, size);
 }
 
 const char *cs_caller_name(const struct cs_caller *caller)

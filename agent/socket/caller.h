@@ -5,14 +5,15 @@
 
 #include "limit.h"
 #include "base/message.h"
+#include "socket/procfs.h"
 
 #include <sys/types.h>
 
 struct cs_caller {
     uid_t uid;                           /* from the kernel: it alone decides who may talk at all */
     pid_t pid;                           /* a hint, for logs and prompts */
-    int pidfd;                           /* the process itself, -1 if the kernel cannot tell */
-    char exe[256];                       /* its program, "" if it may not be looked at */
+    struct cs_procfs procfs;             /* the process itself */
+    char exe[256];                       /* its program for people, "" if it was never seen */
     char program[CS_LIMIT_PROGRAM_NAME]; /* how it calls itself */
     struct cs_buf environment;           /* of its prompts, as it travels */
 };
@@ -21,11 +22,16 @@ struct cs_caller {
 int cs_caller_init(struct cs_caller *caller, int socket);
 /* The same of a process that someone else, such as the bus, vouches for; pid 0: not known. */
 int cs_caller_init_process(struct cs_caller *caller, uid_t uid, pid_t pid);
+/* What program it is now, for a decision. Lives as long as the caller, and changes with the next
+ * look. */
+const struct cs_program *cs_caller_look(struct cs_caller *caller);
 void cs_caller_deinit(struct cs_caller *caller);
 /* Keeps what HELLO says: the name, and the variables that are for prompts. */
 int cs_caller_introduce(
     struct cs_caller *caller, struct cs_bytes program, const struct cs_environment *environment);
 void cs_caller_get_environment(const struct cs_caller *caller, struct cs_environment *environment);
+/* For people's eyes alone: how it was started. Returns out. */
+char *cs_caller_command(const struct cs_caller *caller, char *out, size_t size);
 /* For prompts: its program as the kernel knows it, else as it calls itself. */
 const char *cs_caller_name(const struct cs_caller *caller);
 

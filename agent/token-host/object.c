@@ -158,68 +158,76 @@ static CK_RV read_certificate(struct scan *scan, CK_OBJECT_HANDLE handle)
     return store(scan->objects, object) < 0 ? CKR_HOST_MEMORY : CKR_OK;
 }
 
-/* The public key behind an RSA key, public or private; NULL where the token does not tell. */
-static CK_RV read_rsa(struct scan *scan, CK_OBJECT_HANDLE handle, EVP_PKEY **keyp)
+static void put_key(struct cs_buf *spki, struct cs_object *object, EVP_PKEY *key)
+{
+    if (!key || !cs_public_key_type(key) || cs_public_key_put(spki, key) < 0)
+        return;
+    object->key_type = cs_public_key_type(key);
+}
+
+/* The public key behind an RSA key, public or private; nothing where the token does not tell. */
+static CK_RV read_rsa(
+    struct scan *scan, CK_OBJECT_HANDLE handle, struct cs_object *object, struct cs_buf *spki)
 {
     CK_ATTRIBUTE attrs[] = {{CKA_MODULUS, scan->value, sizeof(scan->value)},
         {CKA_PUBLIC_EXPONENT, scan->more, sizeof(scan->more)}};
+    CS_AUTO(EVP_PKEY_freep) EVP_PKEY *key = NULL;
     CK_RV rv = get(scan, handle, attrs, 2);
 
-    if (rv == CKR_OK)
-        *keyp = cs_public_key_of_rsa(bytes_of(&attrs[0]), bytes_of(&attrs[1]));
-    return rv;
+    object->key_type = CS_KEY_RSA;
+    if (rv != CKR_OK)
+        return rv;
+    key = cs_public_key_of_rsa(bytes_of(&attrs[0]), bytes_of(&attrs[1]));
+    put_key(spki, object, key);
+    return CKR_OK;
 }
 
 /* A private EC key need not tell its point; newer modules tell CKA_PUBLIC_KEY_INFO. */
 static CK_RV read_ec(
-    struct scan *scan, CK_OBJECT_HANDLE handle, struct cs_object *object, EVP_PKEY **keyp)
+    struct scan *scan, CK_OBJECT_HANDLE handle, struct cs_object *object, struct cs_buf *spki)
 {
     CK_ATTRIBUTE attrs[] = {{CKA_EC_PARAMS, scan->more, sizeof(scan->more)},
         {CKA_EC_POINT, scan->value, sizeof(scan->value) / 2},
         {CKA_PUBLIC_KEY_INFO, scan->value + sizeof(scan->value) / 2, sizeof(scan->value) / 2}};
+    CS_AUTO(EVP_PKEY_freep) EVP_PKEY *key = NULL;
     CK_RV rv = get(scan, handle, attrs, object->object_class == CS_HOST_PUBLIC_KEY ? 2 : 3);
 
     if (rv != CKR_OK)
         return rv;
     object->key_type = cs_public_key_type_of_ec_params(bytes_of(&attrs[0]));
-    *keyp = cs_public_key_of_ec(bytes_of(&attrs[0]), bytes_of(&attrs[1]));
-    if (!*keyp && object->object_class == CS_HOST_PRIVATE_KEY)
-        *keyp = cs_public_key_of_spki(bytes_of(&attrs[2]));
-    return CKR_OK;
-}
-
-static CK_RV store_key(struct scan *scan, struct cs_object *object, EVP_PKEY *key)
-{
-    CS_AUTO(cs_buf_deinit) struct cs_buf spki = CS_BUF_INIT(CS_OBJECT_VALUE_MAX);
-
-    if (key && cs_public_key_type(key) && cs_public_key_put(&spki, key) == 0) {
-        object->key_type = cs_public_key_type(key);
-        object->value = cs_buf_bytes(&spki);
-    }
-    /* A public key that cannot be told helps nobody. */
-    if (object->object_class == CS_HOST_PUBLIC_KEY && object->value.len == 0)
+    if (cs_public_key_put_point(spki, bytes_of(&attrs[0]), bytes_of(&attrs[1])) == 0)
         return CKR_OK;
-    return store(scan->objects, *object) < 0 ? CKR_HOST_MEMORY : CKR_OK;
+    key = cs_public_key_of_ec(bytes_of(&attrs[0]), bytes_of(&attrs[1]));
+    if (!key && object->object_class == CS_HOST_PRIVATE_KEY)
+        key = cs_public_key_of_spki(bytes_of(&attrs[2]));
+    put_key(spki, object, key);
+    return CKR_OK;
 }
 
 static CK_RV read_key_value(struct scan *scan, CK_OBJECT_HANDLE handle, struct cs_object *object)
 {
-    CS_AUTO(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+    CS_AUTO(cs_buf_deinit) struct cs_buf spki = CS_BUF_INIT(CS_OBJECT_VALUE_MAX);
     CK_RV rv = CKR_OK;
 
     switch (scan->number) {
     case CKK_RSA:
-        object->key_type = CS_KEY_RSA;
-        rv = read_rsa(scan, handle, &key);
+        rv = read_rsa(scan, handle, object, &spki);
         break;
     case CKK_EC:
     case CKK_EC_EDWARDS:
-        rv = read_ec(scan, handle, object, &key);
+        rv = read_ec(scan, handle, object, &spki);
         break;
     default:
         return CKR_OK;
     }
-    return rv == CKR_OK ? store_key(scan, object, key) : rv;
+    if (rv != CKR_OK)
+        return rv;
+    if (spki.error == 0)
+        object->value = cs_buf_bytes(&spki);
+    /* A public key that cannot be told helps nobody. */
+    if (object->object_class == CS_HOST_PUBLIC_KEY && object->value.len == 0)
+        return CKR_OK;
+    return store(scan->objects, *object) < 0 ? CKR_HOST_MEMORY : CKR_OK;
 }
 
 static CK_RV read_key(struct scan *scan, CK_OBJECT_HANDLE handle, uint8_t object_class)

@@ -5,6 +5,7 @@
  * signature.
  */
 #include "token-host/public-key.h"
+#include "base/der.h"
 
 #include <countersign/error.h>
 #include <openssl/core_names.h>
@@ -117,6 +118,46 @@ EVP_PKEY *cs_public_key_of_ec(struct cs_bytes params, struct cs_bytes point)
         return EVP_PKEY_new_raw_public_key(
             curve == NID_ED25519 ? EVP_PKEY_ED25519 : EVP_PKEY_ED448, NULL, raw.data, raw.len);
     return ec_from_point(OBJ_nid2sn(curve), raw);
+}
+
+/* Curves and how long their uncompressed points are. */
+static size_t point_size(int curve)
+{
+    switch (curve) {
+    case NID_X9_62_prime256v1:
+        return 1 + 2 * 32;
+    case NID_secp384r1:
+        return 1 + 2 * 48;
+    case NID_secp521r1:
+        return 1 + 2 * 66;
+    default:
+        return 0;
+    }
+}
+
+int cs_public_key_put_point(struct cs_buf *buf, struct cs_bytes params, struct cs_bytes point)
+{
+    static const uint8_t id_ec_public_key[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01};
+    CS_AUTO(ASN1_OCTET_STRING_freep) ASN1_OCTET_STRING *string = NULL;
+    struct cs_buf algorithm = CS_BUF_INIT(64), bits = CS_BUF_INIT(256), body = CS_BUF_INIT(512);
+    struct cs_bytes raw = unwrap_point(point, &string), rest = params, oid;
+    size_t size = cs_der_expect(&rest, CS_DER_OID, &oid) == 0 && rest.len == 0
+                      ? point_size(curve_of(params))
+                      : 0;
+
+    if (size == 0 || raw.len != size || raw.data[0] != POINT_CONVERSION_UNCOMPRESSED)
+        return CS_ERR_UNSUPPORTED;
+    cs_der_put(&algorithm, CS_DER_OID, CS_BYTES(id_ec_public_key, sizeof(id_ec_public_key)));
+    cs_buf_put(&algorithm, params.data, params.len);
+    cs_buf_put_u8(&bits, 0); /* no unused bits */
+    cs_buf_put(&bits, raw.data, raw.len);
+    cs_der_put(&body, CS_DER_SEQUENCE, cs_buf_bytes(&algorithm));
+    cs_der_put(&body, CS_DER_BIT_STRING, cs_buf_bytes(&bits));
+    cs_der_put(buf, CS_DER_SEQUENCE, cs_buf_bytes(&body));
+    cs_buf_deinit(&algorithm);
+    cs_buf_deinit(&bits);
+    cs_buf_deinit(&body);
+    return buf->error;
 }
 
 EVP_PKEY *cs_public_key_of_spki(struct cs_bytes spki)

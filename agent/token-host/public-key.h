@@ -26,6 +26,10 @@ uint8_t cs_public_key_type_of_ec_params(struct cs_bytes params);
  * for RSA-PSS, named curves, uncompressed points. */
 int cs_public_key_put(struct cs_buf *buf, EVP_PKEY *key);
 
+/* The same from CKA_EC_PARAMS and CKA_EC_POINT, for the curves and points that are in that form
+ * already; whether the point is on the curve is not looked at. CS_ERR_UNSUPPORTED for others. */
+int cs_public_key_put_point(struct cs_buf *buf, struct cs_bytes params, struct cs_bytes point);
+
 bool cs_public_key_verify(
     EVP_PKEY *key, const struct cs_scheme *scheme, struct cs_bytes data, struct cs_bytes signature);
 

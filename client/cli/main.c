@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <locale.h>
+#include <openssl/crypto.h>
 #include <string.h>
 
 static int run(struct cs_cli *cli, int argc, char **argv)
@@ -30,6 +31,9 @@ int main(int argc, char **argv)
     int status;
 
     setlocale(LC_CTYPE, "");
+    /* A configuration that is being set up or looked at may be broken, or leave out what we need.
+     */
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
     cs_cli_init(&cli);
     status = run(&cli, argc, argv);
     cs_cli_deinit(&cli);

@@ -74,7 +74,8 @@ int cs_options_read(struct cs_cli *cli, const struct cs_option *options, size_t 
     *argcp -= optind;
     *argvp += optind;
     if (*argcp < least)
-        return cs_cli_usage(cli, "%s needs %s", cli->verb->name, cli->verb->arguments);
+        return cs_cli_usage(cli, "%s needs %.*s", cli->verb->name,
+            (int)strcspn(cli->verb->arguments, "\n"), cli->verb->arguments);
     if (*argcp > most)
         return cs_cli_usage(cli, "%s is too much", (*argvp)[most]);
     return CS_OPTIONS_GO;

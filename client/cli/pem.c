@@ -4,6 +4,7 @@
  * first: every reader of certificates passes over blocks it does not know, but a reader of keys
  * finds it soonest there.
  */
+#include "cli/pem.h"
 #include "base/pem.h"
 #include "cli/cli.h"
 #include "cli/pem-file.h"
@@ -14,8 +15,6 @@
 #include "cli/x509.h"
 
 #include <string.h>
-
-#define PEM_MAX (2 * CS_FRAME_MAX)
 
 static void put(struct cs_buf *buf, const char *text)
 {
@@ -58,9 +57,9 @@ static void put_head(struct cs_buf *buf, const struct countersign_identity *iden
     }
 }
 
-static int build(struct cs_buf *buf, const struct countersign_identity *identity, bool no_chain)
+int cs_pem_build(struct cs_buf *buf, const struct countersign_identity *identity, bool no_chain)
 {
-    struct cs_buf block = CS_BUF_INIT(PEM_MAX);
+    struct cs_buf block = CS_BUF_INIT(CS_PEM_MAX);
     struct cs_pem_reference reference = {
         .uri = cs_bytes_of(countersign_identity_uri(identity)),
         .id = CS_BYTES(countersign_identity_id(identity), CS_ID_SIZE),
@@ -85,9 +84,9 @@ static int build(struct cs_buf *buf, const struct countersign_identity *identity
 static int write_pem(struct cs_cli *cli, const struct countersign_identity *identity,
     const char *path, bool no_chain, bool force)
 {
-    struct cs_buf buf = CS_BUF_INIT(PEM_MAX);
+    struct cs_buf buf = CS_BUF_INIT(CS_PEM_MAX);
     struct cs_fault fault = {0};
-    int r = build(&buf, identity, no_chain);
+    int r = cs_pem_build(&buf, identity, no_chain);
 
     if (r == 0 && path)
         r = cs_pem_file_write(path, cs_buf_bytes(&buf), force, &fault);

@@ -12,6 +12,8 @@ const struct cs_verb *const cs_verbs[] = {
     &cs_verb_pem,
     &cs_verb_run,
     &cs_verb_find,
+    &cs_verb_setup,
+    &cs_verb_doctor,
     &cs_verb_refresh,
     &cs_verb_watch,
     &cs_verb_log,

@@ -14,6 +14,8 @@ extern const struct cs_verb cs_verb_pin;
 extern const struct cs_verb cs_verb_pem;
 extern const struct cs_verb cs_verb_run;
 extern const struct cs_verb cs_verb_find;
+extern const struct cs_verb cs_verb_setup;
+extern const struct cs_verb cs_verb_doctor;
 extern const struct cs_verb cs_verb_refresh;
 extern const struct cs_verb cs_verb_watch;
 extern const struct cs_verb cs_verb_log;

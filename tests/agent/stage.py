@@ -12,7 +12,7 @@ sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / name)
 
 import programs  # noqa: E402
 import protocol_client as protocol  # noqa: E402
-from fixture import Fixture  # noqa: E402
+from fixture import ANYTHING, Fixture  # noqa: E402
 from tap import Tap  # noqa: E402,F401
 
 HOST = pathlib.Path(__file__).resolve().parent / "fake-token-host"
@@ -43,7 +43,7 @@ class Stage(Fixture):
             record = self.record_path(name)
             record.unlink(missing_ok=True)
             lines += [f'[module "{name}"]', f"path = {path}"]
-        self.path("agent.conf").write_text("\n".join(lines) + "\n")
+        self.path("agent.conf").write_text("\n".join([*lines, ANYTHING]) + "\n")
 
     def argv(self, *more):
         return [programs.AGENT, "--config", self.path("agent.conf"), "--token-host", HOST, "--prompt",

@@ -10,6 +10,8 @@
  *
  * usage: bench-signature MODULE TOKEN PIN KEY_ID_HEX OPENSSL_CNF URI ROUNDS
  */
+#include "message.h"
+
 #include <dlfcn.h>
 #include <openssl/conf.h>
 #include <openssl/crypto.h>
@@ -26,7 +28,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MESSAGE_SIZE 130 /* what a client signs in TLS 1.3 with SHA-256 */
 #define REQUEST_SIZE 200 /* a SIGN with it, and its reply, in octets */
 #define REPLY_SIZE 90
 #define WARM_UP 200
@@ -197,11 +198,14 @@ static EVP_PKEY *provider_key(OSSL_LIB_CTX *libctx, const char *conf, const char
 
 static uint64_t provider_sign(OSSL_LIB_CTX *libctx, EVP_PKEY *key)
 {
-    uint8_t message[MESSAGE_SIZE] = {1}, signature[256];
+    uint8_t message[MESSAGE_SIZE], signature[256];
     size_t len = sizeof(signature);
-    uint64_t start = now(), took;
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    uint64_t start, took;
+    EVP_MD_CTX *ctx;
 
+    message_make(message);
+    start = now();
+    ctx = EVP_MD_CTX_new();
     if (!ctx || EVP_DigestSignInit_ex(ctx, NULL, "SHA256", libctx, NULL, key, NULL) <= 0 ||
         EVP_DigestSign(ctx, signature, &len, message, sizeof(message)) <= 0)
         die("cannot sign through the provider");

@@ -23,7 +23,7 @@ sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / name) for name
 
 import programs  # noqa: E402
 import protocol_client as protocol  # noqa: E402
-from fixture import Fixture  # noqa: E402
+from fixture import ANYTHING, Fixture  # noqa: E402
 from report import Report  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -55,7 +55,7 @@ class Stage:
         self.ca = fixture.authority("Office")
         self.token = fixture.token("corp")
         self.ids = self.fill(self.token, identities)
-        self.agent = fixture.agent()
+        self.agent = fixture.agent(rules=ANYTHING)
         self.agent.unlock(self.token)
         self.plain = fixture.scratch(PLAIN_CONF)
         self.ours = fixture.openssl_conf()

@@ -8,7 +8,7 @@ import re
 import xml.etree.ElementTree as ET
 
 import programs
-from fixture import Fixture
+from fixture import ANYTHING, Fixture
 from tap import Tap, skip_all
 
 AGENT, TOKEN, IDENTITY = (f"org.countersign.{n}1" for n in ("Agent", "Token", "Identity"))
@@ -60,7 +60,7 @@ def main():
         token = f.token("corp")
         alice = token.identity(ca, "p256", "alice")
         session = bus.Bus(f)
-        agent = f.agent()
+        agent = f.agent(rules=ANYTHING)
         client = bus_client.Client(session.address)
         client.wait_for_name()
         token_path, = client.paths(TOKEN)

@@ -36,11 +36,16 @@ def static(f, tap):
         assert offered(f, "st") == [name for name in sorted(commands) if name.startswith("st")]
         assert offered(f, "zz") == []
     for command in commands:
-        usage = told(f, command).splitlines()[0]
+        usage = told(f, command).split("\n\n")[0]
         with tap.case(f"every option of {command}"):
             assert offered(f, command, "--") == sorted({*re.findall(r"--[a-z][a-z-]*", usage), "--help"})
     with tap.case("help takes a command"):
         assert offered(f, "help", "") == sorted(commands)
+    with tap.case("setup takes the targets of its help, doctor a program"):
+        targets = re.findall(r"^  ([a-z][a-z0-9-]*)  +\S", told(f, "setup"), re.M)
+        assert len(targets) > 10 and offered(f, "setup", "") == sorted(targets)
+        assert offered(f, "setup", "curl", "gi") == ["git"]
+        assert "bash" in offered(f, "doctor", "bas")
     with tap.case("the value of an option is no label: files are bash's own"):
         assert offered(f, "pem", "--output", "") == offered(f, "pem", "-o", "") == []
         assert offered(f, "unlock", "--pin-fd", "") == []

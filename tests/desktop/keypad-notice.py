@@ -7,7 +7,7 @@ import desktop
 import protocol_client as protocol
 from desktop import wait
 from fault import Fault
-from fixture import Fixture
+from fixture import ANYTHING, Fixture
 from tap import Tap, skip_all
 
 SCHEME = 0x0403  # ecdsa_secp256r1_sha256
@@ -46,7 +46,7 @@ class Scene:
         self.fault, self.environment = fault, environment
         self.pinentry = f.pinentry(*answers)
         self.agent = f.agent(modules={"fault": fault.module}, environment=fault.environment,
-                             pinentry=self.pinentry, settings=settings)
+                             pinentry=self.pinentry, settings=settings, rules=ANYTHING)
 
     def __enter__(self):
         return self

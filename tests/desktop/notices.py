@@ -10,7 +10,7 @@ import programs
 import protocol_client as protocol
 from desktop import Bus, missing, wait
 from fault import Fault
-from fixture import Fixture
+from fixture import ANYTHING, Fixture
 from tap import Tap, skip_all
 
 CORP, GONE = "slot 0 token=corp", "slot 0 absent"
@@ -39,7 +39,8 @@ class Desk:
         self.agent = self.f.agent(modules={"fault": self.fault.module},
                                   settings="hot-plug = 100ms\n" + settings,
                                   tokens={"corp": f"pin-command = /usr/bin/printf {self.token.pin}"},
-                                  environment={**self.fault.environment, **self.session.environment})
+                                  environment={**self.fault.environment, **self.session.environment},
+                                  rules=ANYTHING)
 
     def shown(self, summary):
         return [str(one[BODY]) for one in self.daemon.calls("Notify") if one[SUMMARY] == summary]
@@ -146,7 +147,7 @@ def quiet_cases(tap, desk):
         desk.agent = desk.f.agent(
             modules={"fault": desk.fault.module}, settings="wait-for-token = 300ms",
             tokens={"corp": f"pin-command = /usr/bin/printf {desk.token.pin}"},
-            environment={**desk.fault.environment, **desk.session.environment})
+            environment={**desk.fault.environment, **desk.session.environment}, rules=ANYTHING)
         assert desk.sign()
 
 

@@ -10,7 +10,7 @@ import stat
 
 import programs
 import user_manager
-from fixture import Fixture
+from fixture import ANYTHING, Fixture
 from installation import Installation
 from tap import Tap, skip_all
 
@@ -36,7 +36,7 @@ class Session:
         self.log = f.path("agent.log")
         conf = f.path("agent.conf")
         conf.write_text(f"[agent]\npinentry = {self.pinentry.program}\n"
-                        f"[module \"softhsm\"]\npath = {programs.SOFTHSM}\n")
+                        f"[module \"softhsm\"]\npath = {programs.SOFTHSM}\n{ANYTHING}\n")
         self.manager = user_manager.UserManager(
             f, unit_path=[installed.units],
             data_dirs=[installed.find(f"{NAME}.service").parents[2]])

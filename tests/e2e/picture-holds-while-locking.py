@@ -6,7 +6,7 @@ import threading
 
 import programs
 import protocol_client as protocol
-from fixture import Fixture
+from fixture import ANYTHING, Fixture
 from tap import Tap, skip_all
 
 ROUNDS, SIGNERS = 60, 4
@@ -55,7 +55,7 @@ def main():
         ca, token = f.authority("Office"), f.token("corp")
         for name in ("alice", "bob"):
             token.identity(ca, "p256", name)
-        agent = f.agent()
+        agent = f.agent(rules=ANYTHING)
         agent.unlock(token)
         storm = Storm(agent)
         try:

@@ -3,13 +3,13 @@
 """A PIN that the token refused is never sent to it again, whatever its source: C_Login is counted."""
 import programs
 import protocol_client as protocol
-from fixture import Fixture
+from fixture import ANYTHING, Fixture
 from tap import Tap, skip_all
 
 
 def by_descriptor(tap, f):
     spy = f.spy()
-    agent = f.agent(modules={"spied": spy.module}, environment=spy.environment)
+    agent = f.agent(modules={"spied": spy.module}, environment=spy.environment, rules=ANYTHING)
     with tap.case("a wrong PIN by a descriptor: one C_Login, and the reason"):
         before = spy.count("C_Login")
         seen = agent.unlock_with("corp", "0000", check=False)
@@ -43,7 +43,7 @@ def by_command(tap, f):
     command = f.scratch(f"#!/bin/sh\necho asked >> {counter}\necho 0000\n")
     command.chmod(0o700)
     agent = f.agent(modules={"spied": spy.module}, environment=spy.environment,
-                    tokens={"corp": f"pin-command = {command}"})
+                    tokens={"corp": f"pin-command = {command}"}, rules=ANYTHING)
     with tap.case("a wrong PIN by a command: tried once by any number of signatures"):
         client = protocol.Client(agent.socket)
         alice, _ = client.resolve("alice", 1)
@@ -63,7 +63,8 @@ def by_prompt(tap, f):
     spy = f.spy()
     spy.output.unlink(missing_ok=True)
     pinentry = f.pinentry("pin:0000", "pin:0000", "cancel")
-    agent = f.agent(modules={"spied": spy.module}, environment=spy.environment, pinentry=pinentry)
+    agent = f.agent(modules={"spied": spy.module}, environment=spy.environment, pinentry=pinentry,
+                    rules=ANYTHING)
     with tap.case("a wrong PIN at the prompt: sent once, even if it is entered twice"):
         client = protocol.Client(agent.socket, environment=[("DISPLAY", ":99")])
         alice, _ = client.resolve("alice", 1)

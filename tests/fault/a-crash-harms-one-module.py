@@ -8,7 +8,7 @@ import time
 import programs
 import protocol_client as protocol
 from fault import Fault
-from fixture import Fixture
+from fixture import ANYTHING, Fixture
 from tap import Tap, skip_all
 
 SCHEME = 0x0403  # ecdsa_secp256r1_sha256
@@ -30,7 +30,7 @@ class Rig:
         section = (f'[module "corp"]\npath = {self.corp.module}\n'
                    f"init-args = {self.corp.init_args}\n")
         self.agent = f.agent(modules={"home": self.home.module}, settings=section,
-                             environment=self.home.environment)
+                             environment=self.home.environment, rules=ANYTHING)
         self.client = protocol.Client(self.agent.socket)
 
     def begin_anew(self):

@@ -38,6 +38,8 @@ EXPECTED = [
     f"{WHERE.datadir}/countersign/openssl.cnf",
     f"{WHERE.datadir}/countersign/examples/countersign.conf",
     f"{WHERE.datadir}/countersign/examples/60-countersign.conf",
+    f"{WHERE.datadir}/countersign/examples/chromium-policy.json",
+    f"{WHERE.datadir}/countersign/examples/firefox-policies.json",
     f"{WHERE.datadir}/p11-kit/modules/countersign.module",
     f"{WHERE.datadir}/bash-completion/completions/countersign",
     f"{WHERE.datadir}/dbus-1/services/org.countersign.Agent1.service",

@@ -7,7 +7,7 @@ import time
 import programs
 import protocol_client as protocol
 from fault import Fault
-from fixture import Fixture
+from fixture import ANYTHING, Fixture
 from tap import Tap, skip_all
 
 SCHEME = 0x0403  # ecdsa_secp256r1_sha256
@@ -24,7 +24,7 @@ class Scene:
         self.fault = fault
         self.pinentry = f.pinentry(*answers) if answers else None
         self.agent = f.agent(modules={"fault": fault.module}, environment=fault.environment,
-                             pinentry=self.pinentry)
+                             pinentry=self.pinentry, rules=ANYTHING)
 
     def __enter__(self):
         return self

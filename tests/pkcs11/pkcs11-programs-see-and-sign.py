@@ -28,7 +28,7 @@ class Stage:
         self.token = f.token("corp")
         self.keys = {kind: self.token.identity(self.ca, kind, kind) for kind in KINDS}
         self.token.write_certificate(self.ca.certificate.read_text(), "Office", b"\x77")
-        self.agent = f.agent()
+        self.agent = f.agent(rules=fixture.ANYTHING)
         self.agent.unlock(self.token)
 
     def tool(self, *arguments, check=True):

@@ -7,7 +7,7 @@ import secrets
 import process
 import programs
 import protocol_client as protocol
-from fixture import Fixture
+from fixture import ANYTHING, Fixture
 from tap import Skip, Tap, skip_all
 
 SCHEME = 0x0403  # ecdsa_secp256r1_sha256
@@ -21,14 +21,14 @@ class Ways:
         self.f, self.pin = f, pin
 
     def by_descriptor(self):
-        agent = self.f.agent()
+        agent = self.f.agent(rules=ANYTHING)
         client = protocol.Client(agent.socket)
         client.unlock_with(LABEL, self.pin)
         return agent, client, []
 
     def by_prompt(self):
         pinentry = self.f.pinentry(f"pin:{self.pin}")
-        agent = self.f.agent(pinentry=pinentry)
+        agent = self.f.agent(pinentry=pinentry, rules=ANYTHING)
         client = protocol.Client(agent.socket, environment=[("DISPLAY", ":99")])
         return agent, client, [pinentry.folder / "answers"]
 
@@ -36,14 +36,14 @@ class Ways:
         secret = self.f.scratch(self.pin + "\n")
         command = self.f.scratch(f"#!/bin/sh\ncat {secret}\n")
         command.chmod(0o700)
-        agent = self.f.agent(tokens={LABEL: f"pin-command = {command}"})
+        agent = self.f.agent(tokens={LABEL: f"pin-command = {command}"}, rules=ANYTHING)
         return agent, protocol.Client(agent.socket), [secret]
 
     def by_credential(self):
         folder = self.f.path("credentials")
         folder.mkdir(mode=0o700)
         (folder / "countersign.pin").write_text(self.pin)
-        agent = self.f.agent(environment={"CREDENTIALS_DIRECTORY": str(folder)})
+        agent = self.f.agent(environment={"CREDENTIALS_DIRECTORY": str(folder)}, rules=ANYTHING)
         return agent, protocol.Client(agent.socket), [folder / "countersign.pin"]
 
 

@@ -5,7 +5,7 @@ import types
 
 import programs
 import protocol_client as protocol
-from fixture import Fixture
+from fixture import ANYTHING, Fixture
 from tap import Tap, skip_all
 
 SCHEME = 0x0403  # ecdsa_secp256r1_sha256
@@ -43,7 +43,7 @@ def main():
             "prints rubbish": script(f, "echo 'Segmentation fault (not really)'; sleep 60\n"),
         }
         for what, program in broken.items():
-            agent = f.agent(pinentry=types.SimpleNamespace(program=program))
+            agent = f.agent(pinentry=types.SimpleNamespace(program=program), rules=ANYTHING)
             client = protocol.Client(agent.socket, environment=DISPLAY)
             alice, _ = client.resolve("alice", 1)
             with tap.case(f"{what}: unlock names it"):
@@ -61,7 +61,7 @@ def main():
 
 
 def nowhere(tap, f):
-    agent = f.agent(pinentry=f.pinentry("pin:1234"))
+    agent = f.agent(pinentry=f.pinentry("pin:1234"), rules=ANYTHING)
     client = protocol.Client(agent.socket)
     alice, _ = client.resolve("alice", 1)
     with tap.case("no terminal and no display: unlock says so"):

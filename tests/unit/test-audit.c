@@ -92,7 +92,7 @@ static mode_t mode_of(const char *name)
 
 static void test_a_line_says_what_it_was_told(void **state)
 {
-    const struct cs_caller caller = {.pid = 42, .pidfd = -1, .exe = "/usr/bin/curl"};
+    const struct cs_caller caller = {.pid = 42, .procfs = CS_PROCFS_NONE, .exe = "/usr/bin/curl"};
     char expected[256];
     CS_AUTO(cs_freep) char *text = NULL;
 

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rules in force, kept true to the files. */
+#ifndef CS_AGENT_RULEBOOK_H
+#define CS_AGENT_RULEBOOK_H
+
+#include "config/config.h"
+#include "config/watch.h"
+
+struct cs_rulebook {
+    struct cs_config *config; /* borrowed; its rules are replaced */
+    struct cs_places places;
+    struct cs_watch watch;
+    uint64_t loaded;  /* when the rules in force were read, seconds of Unix time */
+    char error[1024]; /* what is wrong in the files since then, or "" */
+};
+
+/* Takes over a configuration that has just been loaded. */
+void cs_rulebook_init(
+    struct cs_rulebook *rulebook, struct cs_config *config, const struct cs_places *places);
+/* Reads the files again when they change. */
+void cs_rulebook_watch(struct cs_rulebook *rulebook, uv_loop_t *loop);
+void cs_rulebook_stop(struct cs_rulebook *rulebook);
+/* Reads the files now. If there is a mistake in them, the rules stay what they are. */
+void cs_rulebook_reload(struct cs_rulebook *rulebook);
+
+#endif

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the socket's folder to the certificates: each needs the one before. */
+#include "cli/doctor/checks.h"
+#include "base/runtime.h"
+#include "cli/installed.h"
+#include "cli/picture.h"
+#include "cli/when.h"
+#include "cli/x509.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SOON (30 * 24 * 60 * 60) /* seconds; the agent's notices say it as early */
+
+/* Others may not even look. */
+static bool check_mode(
+    struct cs_findings *findings, const char *what, const char *path, mode_t allowed)
+{
+    struct stat st;
+
+    if (lstat(path, &st) < 0)
+        return false;
+    if (st.st_uid != geteuid()) {
+        cs_find(findings, CS_SEVERITY_ERROR, "socket",
+            "The %s %s belongs to another user (uid %u): no program trusts it.", what, path,
+            (unsigned)st.st_uid);
+        cs_mend(findings, "unset COUNTERSIGN_SOCKET, or let its owner remove %s", path);
+    } else if (st.st_mode & 0777 & ~allowed) {
+        cs_find(findings, CS_SEVERITY_ERROR, "socket",
+            "The %s %s has mode %04o: other users can reach it.", what, path,
+            (unsigned)(st.st_mode & 0777));
+        cs_mend(findings, "chmod %04o '%s'", (unsigned)allowed, path);
+    } else {
+        return true;
+    }
+    return false;
+}
+
+static void check_socket(struct cs_findings *findings)
+{
+    char path[256], folder[256];
+    int r = cs_runtime_socket_path(path, sizeof(path));
+
+    if (r < 0) {
+        cs_find(findings, CS_SEVERITY_ERROR, "socket",
+            "COUNTERSIGN_SOCKET or XDG_RUNTIME_DIR is too long for a socket, or no absolute path.");
+        cs_mend(findings, "unset COUNTERSIGN_SOCKET");
+        return;
+    }
+    if (getenv("COUNTERSIGN_SOCKET"))
+        cs_find(findings, CS_SEVERITY_NOTE, "socket", "COUNTERSIGN_SOCKET names %s.", path);
+    if (access(path, F_OK) < 0 && errno == ENOENT)
+        return; /* that no agent answers is told next */
+    snprintf(folder, sizeof(folder), "%s", path);
+    if (check_mode(findings, "folder", dirname(folder), 0700) &&
+        check_mode(findings, "socket", path, 0600))
+        cs_find(findings, CS_SEVERITY_OK, "socket", "The socket %s is yours alone.", path);
+}
+
+static void check_modules(struct cs_findings *findings, const struct countersign_status *status)
+{
+    const struct countersign_module *module;
+
+    for (size_t i = 0; (module = countersign_status_module(status, i)); i++) {
+        const char *error = countersign_module_error(module);
+
+        if (strcmp(countersign_module_state(module), "failed") != 0)
+            continue;
+        cs_find(findings, CS_SEVERITY_ERROR, "module", "The module %s (%s) does not run: %s",
+            countersign_module_name(module), countersign_module_path(module),
+            *error ? error : "it gave no reason");
+        cs_mend(findings, "countersign status");
+    }
+    if (countersign_status_n_modules(status) > 0)
+        return;
+    cs_find(findings, CS_SEVERITY_ERROR, "module", "The agent has no PKCS#11 module.");
+    cs_mend(findings,
+        "install the module of your token (for most cards: apt install opensc-pkcs11), or name it "
+        "in a [module] section of ~/.config/countersign/agent.conf");
+}
+
+static void check_token(struct cs_findings *findings, const struct countersign_token *token)
+{
+    const char *label = countersign_token_label(token), *state = cs_token_state(token);
+    char note[512];
+
+    cs_token_note(note, sizeof(note), token);
+    if (strcmp(state, "unlocked") == 0 || strcmp(state, "open") == 0) {
+        cs_find(findings, CS_SEVERITY_OK, "token", "The token '%s' is %s.", label, state);
+    } else if (strcmp(state, "locked") == 0) {
+        cs_find(findings, CS_SEVERITY_NOTE, "token",
+            "The token '%s' is locked: the first program that uses it asks for the PIN.%s%s", label,
+            *note ? " " : "", note);
+        cs_mend(findings, "countersign unlock '%s'", label);
+    } else {
+        cs_find(findings, CS_SEVERITY_ERROR, "token", "The token '%s' is %s.%s%s", label, state,
+            *note ? " " : "", note);
+        cs_mend(findings, "countersign status");
+    }
+}
+
+static void check_certificate(struct cs_findings *findings, const char *label, const char *uri,
+    struct cs_bytes der, int64_t now)
+{
+    CS_AUTO(cs_x509_freep) struct cs_x509 *x509 = NULL;
+    char validity[2 * CS_WHEN_SIZE];
+    enum cs_severity severity = CS_SEVERITY_OK;
+
+    if (cs_x509_new(&x509, der) < 0)
+        return;
+    cs_when_validity(validity, sizeof(validity), x509->not_before, x509->not_after, now);
+    if (now < x509->not_before || now > x509->not_after)
+        severity = CS_SEVERITY_ERROR;
+    else if (x509->not_after - now < SOON)
+        severity = CS_SEVERITY_WARNING;
+    cs_find(findings, severity, "identity", "The certificate of '%s' (%s) %s.", label,
+        x509->subject, validity);
+    if (now < x509->not_before)
+        cs_mend(findings, "look at the clock of this machine: date");
+    else if (severity != CS_SEVERITY_OK)
+        cs_mend(findings,
+            "ask for a new one: openssl req -new -key '%s' -subj '/CN=%s' -out new.csr", uri,
+            label);
+}
+
+static void check_identity(
+    struct cs_findings *findings, const struct countersign_identity *identity, int64_t now)
+{
+    size_t len;
+    const char *label = countersign_identity_label(identity, &len);
+    const uint8_t *der;
+
+    if (countersign_identity_n_certificates(identity) == 0) {
+        cs_find(findings, CS_SEVERITY_NOTE, "identity",
+            "The key '%s' has no certificate on its token, so no server will see it.", label);
+        cs_mend(findings, "openssl req -new -key '%s' -subj '/CN=%s' -out new.csr",
+            countersign_identity_uri(identity), label);
+        return;
+    }
+    der = countersign_identity_certificate(identity, 0, &len); /* the best first */
+    check_certificate(findings, label, countersign_identity_uri(identity), CS_BYTES(der, len), now);
+}
+
+static void check_agent(struct cs_findings *findings, const struct countersign_status *status)
+{
+    const char *version = countersign_status_version(status);
+
+    cs_find(findings, CS_SEVERITY_OK, "agent", "The agent runs (pid %u, release %s).",
+        countersign_status_pid(status), version);
+    if (strcmp(version, CS_VERSION) != 0) {
+        cs_find(findings, CS_SEVERITY_WARNING, "agent",
+            "The agent is of release %s, and this program of %s.", version, CS_VERSION);
+        cs_mend(findings,
+            "systemctl --user restart countersign-agent.service, or log in anew: tokens are locked "
+            "then");
+    }
+}
+
+static void check_things(
+    struct cs_findings *findings, const struct cs_cli *cli, const struct cs_picture *picture)
+{
+    const struct countersign_token *token;
+
+    for (size_t i = 0; (token = countersign_list_token(picture->tokens, i)); i++)
+        check_token(findings, token);
+    if (countersign_list_n(picture->tokens) == 0) {
+        cs_find(findings, CS_SEVERITY_ERROR, "token", "No token is there.");
+        cs_mend(findings, "insert it, then: countersign refresh");
+        return;
+    }
+    for (size_t i = 0; i < picture->n_identities; i++)
+        check_identity(findings, picture->sorted[i], cli->now);
+    if (picture->n_identities == 0) {
+        cs_find(findings, CS_SEVERITY_ERROR, "identity", "No key is on any token.");
+        cs_mend(findings, "make one with your token's own tool, then: countersign refresh");
+    }
+}
+
+void cs_doctor_agent(struct cs_findings *findings, struct cs_cli *cli)
+{
+    struct countersign_status *status = NULL;
+    struct cs_picture picture = {0};
+    int r;
+
+    check_socket(findings);
+    r = cs_cli_connect(cli);
+    if (r == 0)
+        r = countersign_status_get(cli->client, &status, &cli->fault);
+    if (r == 0) {
+        check_agent(findings, status);
+        check_modules(findings, status);
+        r = cs_picture_get(&picture, cli);
+    }
+    if (r == 0)
+        check_things(findings, cli, &picture);
+    cs_picture_deinit(&picture);
+    countersign_status_free(status);
+    if (r == 0)
+        return;
+    if (r != CS_ERR_NO_AGENT) {
+        cs_find(findings, CS_SEVERITY_ERROR, "agent", "%s.",
+            cli->fault.code == r && cli->fault.text[0] ? cli->fault.text : cs_error_text(r));
+    } else {
+        cs_find(findings, CS_SEVERITY_ERROR, "agent", "No agent answers.");
+        cs_mend(findings,
+            "systemctl --user enable --now countersign-agent.socket, or: countersign-agent &");
+    }
+}
+
+/* The agent reads its files as it will: nobody else could say the same of them. */
+static int ask_agent(char *text, size_t size, const char *agent)
+{
+    char *const argv[] = {strdupa("countersign-agent"), strdupa("--check"), NULL};
+    posix_spawn_file_actions_t actions;
+    size_t len = 0;
+    int pipes[2], status = -1;
+    ssize_t n;
+    pid_t pid;
+
+    if (pipe2(pipes, O_CLOEXEC) < 0)
+        return -1;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, pipes[1], STDERR_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, pipes[1], STDOUT_FILENO);
+    if (posix_spawn(&pid, agent, &actions, NULL, argv, environ) != 0)
+        pid = -1;
+    posix_spawn_file_actions_destroy(&actions);
+    close(pipes[1]);
+    while (pid > 0 && len < size - 1 && (n = read(pipes[0], text + len, size - 1 - len)) > 0)
+        len += (size_t)n;
+    text[len] = '\0';
+    close(pipes[0]);
+    if (pid > 0)
+        waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+void cs_doctor_config(struct cs_findings *findings)
+{
+    char agent[PATH_MAX], text[4096];
+    int status;
+
+    if (!cs_installed_path(agent, CS_PART_AGENT)) {
+        cs_find(findings, CS_SEVERITY_ERROR, "agent", "%s is not there.", agent);
+        cs_mend(findings, "install Countersign anew");
+        return;
+    }
+    status = ask_agent(text, sizeof(text), agent);
+    text[strcspn(text, "\n")] = '\0';
+    if (status == 0) {
+        cs_find(findings, CS_SEVERITY_OK, "configuration", "The agent's configuration is sound.");
+        return;
+    }
+    cs_find(findings, CS_SEVERITY_ERROR, "configuration", "The agent cannot start: %s.",
+        *text ? text : "it gave no reason");
+    cs_mend(findings, "mend that line, see countersign.conf(5); then: countersign-agent --check");
+}

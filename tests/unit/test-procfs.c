@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* agent/socket/procfs: what the files in /proc say, and what a process is followed through. */
+#include "socket/procfs.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static void test_units(void **state)
+{
+    static const struct {
+        const char *cgroup, *unit;
+    } rows[] = {
+        {"0::/user.slice/user-1000.slice/user@1000.service/app.slice/nightly.service\n",
+            "nightly.service"},
+        {"0::/user.slice/user-1000.slice/session-3.scope\n", "session-3.scope"},
+        {"0::/system.slice/x.service/payload/worker\n", "x.service"},
+        {"0::/user.slice/user@1.service/app.slice/app-firefox-77.scope", "app-firefox-77.scope"},
+        {"12:memory:/a.service\n1:name=systemd:/b.slice/c.service\n0::/\n", "c.service"},
+        {"0::/\n", ""},
+        {"0::/a.slice\n", ""},
+        {"0::/.service\n", ""},
+        {"4:memory:/a.service\n", ""},
+        {"nonsense", ""},
+        {"", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char unit[CS_PROGRAM_NAME];
+
+        cs_procfs_parse_unit(rows[i].cgroup, unit);
+        assert_string_equal(unit, rows[i].unit);
+    }
+}
+
+static void test_a_unit_that_is_too_long(void **state)
+{
+    char cgroup[2 * CS_PROGRAM_NAME], unit[CS_PROGRAM_NAME];
+
+    (void)state;
+    memset(cgroup, 'x', sizeof(cgroup));
+    memcpy(cgroup, "0::/", 4);
+    memcpy(cgroup + sizeof(cgroup) - 9, ".service", 9);
+    cs_procfs_parse_unit(cgroup, unit);
+    assert_string_equal(unit, "");
+}
+
+static void test_snaps(void **state)
+{
+    static const struct {
+        const char *label, *app;
+    } rows[] = {
+        {"snap.firefox.firefox (enforce)\n", "snap:firefox"},
+        {"snap.firefox_2.geckodriver (complain)", "snap:firefox_2"},
+        {"unconfined\n", ""},
+        {"snap.", ""},
+        {"snap.firefox (enforce)", ""},
+        {"/usr/bin/snap.firefox.firefox", ""},
+        {"", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char app[CS_PROGRAM_NAME];
+
+        cs_procfs_parse_snap(rows[i].label, app);
+        assert_string_equal(app, rows[i].app);
+    }
+}
+
+/* A child that becomes `cat` when it is told to, and ends when its input does. */
+struct child {
+    pid_t pid;
+    int input;
+};
+
+static struct child child_start(void)
+{
+    struct child child;
+    int pipes[2];
+
+    assert_int_equal(pipe(pipes), 0);
+    child.pid = fork();
+    if (child.pid == 0) {
+        char c;
+
+        close(pipes[1]);
+        dup2(pipes[0], 0);
+        if (read(0, &c, 1) == 1)
+            execl("/bin/cat", "cat", "two words", "-", NULL);
+        _exit(1);
+    }
+    close(pipes[0]);
+    child.input = pipes[1];
+    return child;
+}
+
+static void test_a_process_that_becomes_another_program(void **state)
+{
+    struct child child = child_start();
+    struct cs_procfs procfs;
+    char own[CS_PROGRAM_PATH] = "", command[64];
+    char *cat = realpath("/bin/cat", NULL);
+
+    (void)state;
+    assert_true(readlink("/proc/self/exe", own, sizeof(own) - 1) > 0);
+    assert_non_null(cat);
+    cs_procfs_init(&procfs, pidfd_open(child.pid, 0), child.pid);
+    assert_true(cs_procfs_look(&procfs));
+    assert_string_equal(procfs.program.path, own);
+    assert_null(procfs.program.doubt);
+    assert_false(cs_procfs_look(&procfs));
+
+    assert_int_equal(write(child.input, "x", 1), 1);
+    while (!cs_procfs_look(&procfs))
+        ;
+    assert_string_equal(procfs.program.path, cat);
+    while (strncmp(cs_procfs_command(&procfs, command, sizeof(command)), "cat ", 4) != 0)
+        ;
+    assert_string_equal(command, "cat two words -");
+
+    close(child.input);
+    waitpid(child.pid, NULL, 0);
+    assert_false(cs_procfs_look(&procfs));
+    assert_string_equal(procfs.program.path, "");
+    cs_procfs_deinit(&procfs);
+    free(cat);
+}
+
+/* A copy of cat that is removed while it runs: "/… (deleted)" is no path. */
+static void test_an_executable_that_was_removed(void **state)
+{
+    char folder[] = "/tmp/cs-test-procfs-XXXXXX", copy[64], command[128];
+    struct cs_procfs procfs;
+    int pipes[2];
+    pid_t pid;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(copy, sizeof(copy), "%s/cat", folder);
+    snprintf(command, sizeof(command), "cp /bin/cat %s", copy);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(pipe(pipes), 0);
+    pid = fork();
+    if (pid == 0) {
+        close(pipes[1]);
+        dup2(pipes[0], 0);
+        execl(copy, "cat", NULL);
+        _exit(1);
+    }
+    close(pipes[0]);
+    cs_procfs_init(&procfs, pidfd_open(pid, 0), pid);
+    do
+        cs_procfs_look(&procfs);
+    while (strcmp(procfs.program.path, copy) != 0);
+
+    unlink(copy);
+    rmdir(folder);
+    assert_true(cs_procfs_look(&procfs));
+    assert_string_equal(procfs.program.path, "");
+    assert_non_null(strstr(procfs.link, " (deleted)"));
+    assert_non_null(strstr(procfs.program.doubt, "start it again"));
+    close(pipes[1]);
+    waitpid(pid, NULL, 0);
+    cs_procfs_deinit(&procfs);
+}
+
+static void test_no_process(void **state)
+{
+    struct cs_procfs procfs;
+    char command[8];
+
+    (void)state;
+    cs_procfs_init(&procfs, -1, 0);
+    assert_false(cs_procfs_look(&procfs));
+    cs_procfs_describe(&procfs);
+    assert_string_equal(procfs.program.path, "");
+    assert_string_equal(cs_procfs_command(&procfs, command, sizeof(command)), "");
+    cs_procfs_deinit(&procfs);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_units),
+        cmocka_unit_test(test_a_unit_that_is_too_long),
+        cmocka_unit_test(test_snaps),
+        cmocka_unit_test(test_a_process_that_becomes_another_program),
+        cmocka_unit_test(test_an_executable_that_was_removed),
+        cmocka_unit_test(test_no_process),
+    };
+
+    return cmocka_run_group_tests_name("procfs", tests, NULL, NULL);
+}
