@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The module's life in a program: initialised twice or not at all, forked, finalised under use,
+ * unloaded; with an agent that is not there, comes, goes, or does not answer. */
+#include "caller.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+static CK_ULONG present(void)
+{
+    CK_ULONG n = 0;
+
+    assert_ok(call->C_GetSlotList(CK_TRUE, NULL, &n));
+    return n;
+}
+
+/* The cabinet, in this process too, closes its ends when it is stopped. */
+static unsigned n_descriptors(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    unsigned n = 0;
+
+    while (readdir(directory))
+        n++;
+    closedir(directory);
+    return n - (unsigned)cabinet.keyring.agent.n_connections;
+}
+
+static void test_nothing_works_before_and_after(void **state)
+{
+    CK_SESSION_HANDLE session;
+    CK_ULONG n;
+    CK_INFO info;
+
+    (void)state;
+    assert_int_equal(call->C_GetInfo(&info), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_int_equal(call->C_GetSlotList(CK_TRUE, NULL, &n), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_int_equal(call->C_Finalize(NULL), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_ok(call->C_Initialize(NULL));
+    assert_int_equal(call->C_Initialize(NULL), CKR_CRYPTOKI_ALREADY_INITIALIZED);
+    session = caller_session();
+    assert_int_equal(call->C_Finalize(&n), CKR_ARGUMENTS_BAD);
+    assert_ok(call->C_Finalize(NULL));
+    assert_int_equal(call->C_CloseSession(session), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_ok(call->C_Initialize(NULL));
+    assert_int_equal(call->C_CloseSession(session), CKR_SESSION_HANDLE_INVALID);
+}
+
+static CK_RV no_mutex(void **mutex)
+{
+    (void)mutex;
+    return CKR_OK;
+}
+
+static CK_RV no_lock(void *mutex)
+{
+    (void)mutex;
+    return CKR_OK;
+}
+
+static CK_RV initialize(CK_C_INITIALIZE_ARGS args)
+{
+    CK_RV rv = call->C_Initialize(&args);
+
+    if (rv == CKR_OK)
+        assert_ok(call->C_Finalize(NULL));
+    return rv;
+}
+
+static void test_arguments_of_known_programs_are_taken(void **state)
+{
+    CK_C_INITIALIZE_ARGS args = {.flags = CKF_OS_LOCKING_OK};
+
+    (void)state;
+    assert_ok(initialize(args)); /* Java */
+    args.flags |= CKF_LIBRARY_CANT_CREATE_OS_THREADS;
+    assert_ok(initialize(args)); /* GnuTLS */
+    args.CreateMutex = no_mutex;
+    args.DestroyMutex = args.LockMutex = args.UnlockMutex = no_lock;
+    assert_ok(initialize(args)); /* NSS */
+    args.flags = 0;
+    assert_int_equal(initialize(args), CKR_CANT_LOCK);
+    args.UnlockMutex = NULL;
+    assert_int_equal(initialize(args), CKR_ARGUMENTS_BAD);
+    args = (CK_C_INITIALIZE_ARGS){.pReserved = &args};
+    assert_int_equal(initialize(args), CKR_ARGUMENTS_BAD);
+}
+
+static void test_an_agent_may_come_later(void **state)
+{
+    CK_SLOT_ID slot;
+
+    (void)state;
+    fake_agent_stop(&cabinet.keyring.agent);
+    assert_ok(call->C_Initialize(NULL));
+    assert_int_equal(present(), 0);
+    assert_int_equal(call->C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, NULL), CKR_NO_EVENT);
+    fake_agent_restart(&cabinet.keyring.agent);
+    assert_int_equal(present(), 1);
+    assert_ok(call->C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, NULL));
+    assert_int_equal(slot, 0);
+    caller_session();
+}
+
+static void test_a_restarted_agent_ends_no_session(void **state)
+{
+    CK_SESSION_HANDLE session = caller_session();
+    CK_OBJECT_HANDLE key = caller_find(session, CKO_PRIVATE_KEY, "ec");
+    CK_MECHANISM mechanism = {CKM_ECDSA_SHA256, NULL, 0};
+    CK_SESSION_INFO info;
+    CK_BYTE signature[64];
+    CK_ULONG len = sizeof(signature);
+
+    (void)state;
+    fake_agent_stop(&cabinet.keyring.agent);
+    cabinet.n_watchers = 0;
+    assert_ok(call->C_GetSessionInfo(session, &info));
+    assert_ok(call->C_SignInit(session, &mechanism, key));
+    assert_int_equal(call->C_Sign(session, (CK_BYTE *)"x", 1, signature, &len), CKR_DEVICE_REMOVED);
+    fake_agent_restart(&cabinet.keyring.agent);
+    assert_ok(call->C_GetSessionInfo(session, &info));
+    assert_int_equal(caller_find(session, CKO_PRIVATE_KEY, "ec"), key);
+    assert_ok(call->C_SignInit(session, &mechanism, key));
+    assert_ok(call->C_Sign(session, (CK_BYTE *)"x", 1, signature, &len));
+}
+
+/* An agent that is stopped costs C_Initialize a moment, and later calls nothing. */
+static void test_an_agent_that_does_not_answer_is_not_waited_for(void **state)
+{
+    CK_TOKEN_INFO info;
+    CK_ULONG n;
+
+    (void)state;
+    cabinet.deaf = true;
+    assert_ok(call->C_Initialize(NULL));
+    assert_int_equal(caller_asked(), 4);
+    for (int i = 0; i < 1000; i++)
+        assert_ok(call->C_GetSlotList(CK_TRUE, NULL, &n));
+    assert_int_equal(caller_asked(), 0);
+    assert_ok(call->C_Finalize(NULL));
+    cabinet.deaf = false;
+    assert_ok(call->C_Initialize(NULL));
+    cabinet.deaf = true;
+    caller_asked();
+    cabinet_put(&cabinet, 1, "more");
+    for (int i = 0; i < 1000; i++)
+        assert_ok(call->C_GetTokenInfo(0, &info));
+    assert_int_equal(caller_asked(), 3); /* once, for the three lists */
+}
+
+static int in_child(int (*work)(void))
+{
+    pid_t child = fork();
+    int status;
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        alarm(20);
+        _exit(work());
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+static CK_SESSION_HANDLE inherited;
+
+static int child_forgets(void)
+{
+    CK_SESSION_INFO info;
+    CK_ULONG n;
+
+    return call->C_GetSessionInfo(inherited, &info) == CKR_CRYPTOKI_NOT_INITIALIZED &&
+                   call->C_GetSlotList(CK_TRUE, NULL, &n) == CKR_CRYPTOKI_NOT_INITIALIZED &&
+                   call->C_Finalize(NULL) == CKR_CRYPTOKI_NOT_INITIALIZED
+               ? 0
+               : 1;
+}
+
+static int child_begins_anew(void)
+{
+    CK_MECHANISM mechanism = {CKM_ECDSA_SHA256, NULL, 0};
+    CK_SESSION_INFO info;
+    CK_BYTE signature[64];
+    CK_ULONG len = sizeof(signature), n = 1;
+    CK_ATTRIBUTE template[] = {{CKA_LABEL, (void *)"ec", 2},
+        {CKA_CLASS, &(CK_OBJECT_CLASS){CKO_PRIVATE_KEY}, sizeof(CK_OBJECT_CLASS)}};
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE key;
+
+    if (call->C_Initialize(NULL) != CKR_OK)
+        return 1;
+    if (call->C_GetSessionInfo(inherited, &info) != CKR_SESSION_HANDLE_INVALID)
+        return 2;
+    if (call->C_OpenSession(0, CKF_SERIAL_SESSION, NULL, NULL, &session) != CKR_OK ||
+        call->C_FindObjectsInit(session, template, 2) != CKR_OK ||
+        call->C_FindObjects(session, &key, 1, &n) != CKR_OK || n != 1)
+        return 3;
+    if (call->C_FindObjectsFinal(session) != CKR_OK ||
+        call->C_SignInit(session, &mechanism, key) != CKR_OK ||
+        call->C_Sign(session, (CK_BYTE *)"x", 1, signature, &len) != CKR_OK)
+        return 4;
+    return call->C_Finalize(NULL) == CKR_OK ? 0 : 5;
+}
+
+static int child_has_a_child(void)
+{
+    if (child_begins_anew() != 0 || call->C_Initialize(NULL) != CKR_OK)
+        return 1;
+    return in_child(child_forgets) == 0 && in_child(child_begins_anew) == 0 ? 0 : 2;
+}
+
+static void test_a_child_begins_anew(void **state)
+{
+    (void)state;
+    inherited = caller_session();
+    assert_int_equal(in_child(child_forgets), 0);
+    assert_int_equal(in_child(child_begins_anew), 0);
+    assert_int_equal(in_child(child_has_a_child), 0);
+    caller_find(inherited, CKO_PRIVATE_KEY, "ec"); /* and the parent goes on */
+}
+
+static atomic_bool done;
+
+static void *look_on(void *unused)
+{
+    CK_ULONG n;
+
+    (void)unused;
+    while (!done)
+        call->C_GetSlotList(CK_FALSE, NULL, &n);
+    return NULL;
+}
+
+/* Whoever holds the lock at the moment of the fork. */
+static void test_a_child_of_a_busy_program_begins_anew(void **state)
+{
+    pthread_t threads[4];
+
+    (void)state;
+    inherited = caller_session();
+    done = false;
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, look_on, NULL), 0);
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(in_child(child_forgets), 0);
+        assert_int_equal(in_child(child_begins_anew), 0);
+    }
+    done = true;
+    for (size_t i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+}
+
+static void *use(void *unused)
+{
+    CK_MECHANISM mechanism = {CKM_ECDSA_SHA256, NULL, 0};
+
+    (void)unused;
+    for (int i = 0; i < 20; i++) {
+        CK_SESSION_HANDLE session;
+        CK_ATTRIBUTE template[] = {{CKA_LABEL, (void *)"ec", 2},
+            {CKA_CLASS, &(CK_OBJECT_CLASS){CKO_PRIVATE_KEY}, sizeof(CK_OBJECT_CLASS)}};
+        CK_BYTE signature[64];
+        CK_ULONG len = sizeof(signature), n = 0;
+        CK_OBJECT_HANDLE key = 0;
+
+        if (call->C_OpenSession(0, CKF_SERIAL_SESSION, NULL, NULL, &session) != CKR_OK)
+            continue;
+        call->C_FindObjectsInit(session, template, 2);
+        call->C_FindObjects(session, &key, 1, &n);
+        call->C_FindObjectsFinal(session);
+        if (call->C_SignInit(session, &mechanism, key) == CKR_OK)
+            call->C_Sign(session, (CK_BYTE *)"x", 1, signature, &len);
+        call->C_CloseSession(session);
+    }
+    return NULL;
+}
+
+static void test_many_threads(void **state)
+{
+    pthread_t threads[8];
+
+    (void)state;
+    for (size_t i = 0; i < 8; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, use, NULL), 0);
+    for (size_t i = 0; i < 8; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(cabinet.keyring.n_signed, 8 * 20);
+}
+
+static void test_finalize_under_use(void **state)
+{
+    pthread_t threads[4];
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, use, NULL), 0);
+    for (int i = 0; i < 6; i++) {
+        assert_ok(call->C_Finalize(NULL));
+        assert_ok(call->C_Initialize(NULL));
+    }
+    for (size_t i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(present(), 1);
+}
+
+static void *await_event(void *rvp)
+{
+    CK_SLOT_ID slot;
+
+    *(CK_RV *)rvp = call->C_WaitForSlotEvent(0, &slot, NULL);
+    return NULL;
+}
+
+static void test_finalize_ends_waiting(void **state)
+{
+    pthread_t thread;
+    CK_RV rv = CKR_OK;
+
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, await_event, &rv), 0);
+    assert_ok(call->C_Finalize(NULL));
+    pthread_join(thread, NULL);
+    assert_int_equal(rv, CKR_CRYPTOKI_NOT_INITIALIZED);
+}
+
+static void test_unloading_leaves_no_descriptor(void **state)
+{
+    unsigned before = n_descriptors();
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        assert_ok(call->C_Initialize(NULL));
+        use(NULL);
+        assert_ok(call->C_Finalize(NULL));
+        dlclose(module);
+        caller_load_module();
+    }
+    assert_int_equal(n_descriptors(), before);
+    assert_int_equal(cabinet.keyring.n_signed, 3 * 20);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name, setup) cmocka_unit_test_setup_teardown(name, setup, caller_unload)
+        TEST(test_nothing_works_before_and_after, caller_load),
+        TEST(test_arguments_of_known_programs_are_taken, caller_load),
+        TEST(test_an_agent_may_come_later, caller_load),
+        TEST(test_a_restarted_agent_ends_no_session, caller_initialize),
+        TEST(test_an_agent_that_does_not_answer_is_not_waited_for, caller_load),
+        TEST(test_a_child_begins_anew, caller_initialize),
+        TEST(test_a_child_of_a_busy_program_begins_anew, caller_initialize),
+        TEST(test_many_threads, caller_initialize),
+        TEST(test_finalize_under_use, caller_initialize),
+        TEST(test_finalize_ends_waiting, caller_initialize),
+        TEST(test_unloading_leaves_no_descriptor, caller_load),
+    };
+
+    alarm(120);
+    return cmocka_run_group_tests_name(
+        "pkcs11-life", tests, caller_start_cabinet, caller_stop_cabinet);
+}
