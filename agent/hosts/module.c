@@ -26,12 +26,25 @@ static bool has(const struct cs_modules *modules, const char *path, const char *
     return false;
 }
 
+/* Our own module shows what we hold: its tokens are ours already. */
+static bool is_own(const char *path)
+{
+    char real[PATH_MAX];
+    const char *file = strrchr(realpath(path, real) ? real : path, '/');
+
+    return file && strcmp(file + 1, "countersign-pkcs11.so") == 0;
+}
+
 int cs_modules_add(
     struct cs_modules *modules, const char *name, const char *path, const char *init_args)
 {
     struct cs_module module = {0};
     struct cs_module *list;
 
+    if (is_own(path)) {
+        cs_info("module '%s' is left out: %s shows the tokens of this agent", name, path);
+        return 0;
+    }
     if (has(modules, path, init_args ? init_args : "")) {
         cs_info("module '%s' is left out: %s is there under another name", name, path);
         return 0;

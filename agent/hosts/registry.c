@@ -26,7 +26,7 @@ const struct cs_registry cs_registry_usual = {
 static const char *const our_names[] = {"countersign-agent", "countersign"};
 
 static const char *const never[] = {"p11-kit-proxy.so", "p11-kit-client.so", "p11-kit-trust.so",
-    "libp11-kit.so", "libp11-kit.so.0", "countersign-pkcs11.so"};
+    "libp11-kit.so", "libp11-kit.so.0"};
 
 enum user_config {
     USER_MERGE,

@@ -125,6 +125,9 @@ int main(int argc, char **argv)
             stderr);
         return CS_EXIT_FAILURE;
     }
+    /* A module that loads others, p11-kit's proxy for one, may load our own: it must find no agent
+     * here, or it would show the agent its own tokens. */
+    setenv("COUNTERSIGN_SOCKET", "none", 1);
     cs_log_init(cs_log_to_stderr, secure_getenv("COUNTERSIGN_DEBUG") ? CS_LOG_DEBUG : CS_LOG_INFO);
     cs_link_init(&host.link, LINK_FD);
     cs_slots_init(&host.slots, &host.link);
