@@ -12,8 +12,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 
@@ -39,6 +41,26 @@ static int socket_new(int flags)
     return high;
 }
 
+static int wrong_user(const char *path, uid_t owner, struct cs_fault *fault)
+{
+    return cs_fail(fault, CS_ERR_WRONG_USER,
+        "socket %s belongs to uid %u, you are uid %u: set COUNTERSIGN_SOCKET or "
+        "XDG_RUNTIME_DIR to your own agent's",
+        path, (unsigned)owner, (unsigned)geteuid());
+}
+
+/* Nobody can look into another user's runtime directory, but whose that is everybody sees. */
+static uid_t owner_of(const char *path)
+{
+    char at[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+    struct stat st = {0};
+
+    snprintf(at, sizeof(at), "%s", path);
+    while (stat(at, &st) < 0 && strrchr(at, '/') > at)
+        *strrchr(at, '/') = '\0';
+    return st.st_uid;
+}
+
 static int connect_failed(const char *path, int error, struct cs_fault *fault)
 {
     switch (error) {
@@ -51,10 +73,7 @@ static int connect_failed(const char *path, int error, struct cs_fault *fault)
             path);
     case EACCES:
     case EPERM:
-        return cs_fail(fault, CS_ERR_WRONG_USER,
-            "user %u may not use the socket %s: it belongs to another user; set "
-            "COUNTERSIGN_SOCKET or XDG_RUNTIME_DIR to your own agent's",
-            (unsigned)geteuid(), path);
+        return wrong_user(path, owner_of(path), fault);
     default:
         return cs_fail(
             fault, CS_ERR_SYSTEM, "cannot connect to %s: %s", path, strerrordesc_np(error));
@@ -72,10 +91,7 @@ static int check_owner(int fd, const char *path, struct cs_fault *fault)
             strerrordesc_np(errno));
     if (peer.uid == geteuid() || peer.uid == 0)
         return 0;
-    return cs_fail(fault, CS_ERR_WRONG_USER,
-        "socket %s belongs to uid %u, you are uid %u: set COUNTERSIGN_SOCKET or "
-        "XDG_RUNTIME_DIR to your own agent's",
-        path, (unsigned)peer.uid, (unsigned)geteuid());
+    return wrong_user(path, peer.uid, fault);
 }
 
 int cs_connection_open(int *fdp, const char *path, int flags, struct cs_fault *fault)
