@@ -6,6 +6,7 @@ import struct
 import programs
 from peer import PATIENCE, lines
 from stage import Stage, need
+from table import Cannot
 
 
 def mqtt(tls):
@@ -141,6 +142,13 @@ def rows(stage, key, name):
         need(name)
         peer = stage.peer_for(key, talk, before)
         ended(row, peer, stage.told(command(peer, stage.reference_of(key)), **more), status)
+    with stage.table.row(name, "URI", key) as row:
+        need(name)
+        peer = stage.peer_for(key, talk, before)
+        seen = stage.told(command(peer, key.uri), **more)
+        if not peer.dn:
+            raise Cannot("takes files alone")
+        ended(row, peer, seen, status)
     with stage.table.row(name, "run", key) as row:
         need(name)
         peer = stage.peer_for(key, talk, before)

@@ -105,14 +105,14 @@ def rows(stage, postgres, key):
     def argv(cert, private):
         return ["psql", "-X", "-A", "-t", "-d", conninfo(stage, postgres, cert, private), "-c", WHO]
     reference = stage.reference_of(key)
-    with stage.table.row("psql, libpq", "PEM", key) as row:
+    with stage.table.row("psql and libpq", "PEM", key) as row:
         judge(row, stage.told(argv(reference, reference)))
-    with stage.table.row("psql, libpq", "URI", key) as row:
+    with stage.table.row("psql and libpq", "URI", key) as row:
         seen = stage.told(argv(reference, key.uri))
         if seen.returncode:
             raise Cannot("takes what has a colon for an engine's")
         judge(row, seen)
-    with stage.table.row("psql, libpq", "run", key) as row:
+    with stage.table.row("psql and libpq", "run", key) as row:
         judge(row, stage.told_nothing(argv(None, None), identity=key.label))
 
 

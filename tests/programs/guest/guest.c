@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Programs that use libssl in unusual ways, for preload.py.
+ *
+ *   guest WAY PORT CA [CERTIFICATE KEY]
+ *
+ * It prints the page of the server at 127.0.0.1.
+ */
+#include <dlfcn.h>
+#include <openssl/provider.h>
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *certificate, *key;
+static bool asked;
+
+/* A program's own way of presenting nothing. */
+static int present_nothing(SSL *ssl, X509 **certificatep, EVP_PKEY **keyp)
+{
+    (void)ssl, (void)certificatep, (void)keyp;
+    asked = true;
+    return 0;
+}
+
+/* A program's own way of presenting its key, once a server asks. */
+static int use_own(SSL *ssl, void *argument)
+{
+    (void)argument;
+    asked = true;
+    return SSL_use_certificate_chain_file(ssl, certificate) &&
+           SSL_use_PrivateKey_file(ssl, key, SSL_FILETYPE_PEM);
+}
+
+static SSL_CTX *by_dlsym(void)
+{
+    SSL_CTX *(*make)(const SSL_METHOD *);
+    void *library = dlopen("libssl.so.3", RTLD_NOW | RTLD_LOCAL);
+    void *function = library ? dlsym(library, "SSL_CTX_new") : NULL;
+
+    memcpy(&make, &function, sizeof(make));
+    return make ? make(TLS_client_method()) : NULL;
+}
+
+static SSL_CTX *make(const char *way, OSSL_LIB_CTX *libctx)
+{
+    SSL_CTX *context;
+
+    if (strcmp(way, "libctx") == 0)
+        return SSL_CTX_new_ex(libctx, NULL, TLS_client_method());
+    if (strcmp(way, "dlsym") == 0)
+        return by_dlsym();
+    context = SSL_CTX_new(TLS_client_method());
+    if (context && strcmp(way, "client-cert-cb") == 0)
+        SSL_CTX_set_client_cert_cb(context, present_nothing);
+    if (context && strcmp(way, "cert-cb") == 0)
+        SSL_CTX_set_cert_cb(context, use_own, NULL);
+    return context;
+}
+
+static int fetch(SSL_CTX *context, const char *port)
+{
+    static const char get[] = "GET / HTTP/1.0\r\n\r\n";
+    char text[4096];
+    BIO *bio = BIO_new_ssl_connect(context);
+    SSL *ssl = NULL;
+    int n;
+
+    BIO_get_ssl(bio, &ssl);
+    SSL_set_tlsext_host_name(ssl, "localhost");
+    BIO_set_conn_hostname(bio, "127.0.0.1");
+    BIO_set_conn_port(bio, port);
+    if (BIO_write(bio, get, sizeof(get) - 1) <= 0) {
+        BIO_free_all(bio);
+        return 0;
+    }
+    while ((n = BIO_read(bio, text, sizeof(text))) > 0)
+        fwrite(text, 1, (size_t)n, stdout);
+    BIO_free_all(bio);
+    return 1;
+}
+
+int main(int argc, char **argv)
+{
+    OSSL_LIB_CTX *libctx = OSSL_LIB_CTX_new();
+    SSL_CTX *context;
+    int done;
+
+    if (argc < 4 || !(context = make(argv[1], libctx)))
+        return 2;
+    certificate = argc > 5 ? argv[4] : NULL;
+    key = argc > 5 ? argv[5] : NULL;
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    done = SSL_CTX_load_verify_file(context, argv[3]) && fetch(context, argv[2]);
+    SSL_CTX_free(context);
+    OSSL_LIB_CTX_free(libctx);
+    if (asked)
+        puts("asked");
+    return done ? 0 : 1;
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A program of another major version of OpenSSL. */
+#include "old-libssl.h"
+
+int main(void)
+{
+    const struct old_context *context = SSL_CTX_new(TLS_client_method());
+
+    return context && old_magic(context) == OLD_MAGIC ? 0 : 1;
+}

@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The preload library in programs with habits of their own, and in those it has no business with."""
+import json
+import os
+import shutil
+
+import programs
+import server as server_module
+from stage import Stage
+from tap import Skip
+
+GUEST = programs.BUILD / "tests/programs/guest/guest"
+OLD_GUEST = programs.BUILD / "tests/programs/guest/old-guest"
+NOBODY = 65534
+
+
+class Guest:
+    def __init__(self, stage, key):
+        self.stage, self.server = stage, stage.server_for(key)
+
+    def __call__(self, way, *more):
+        seen = self.stage.told_nothing(
+            [GUEST, way, self.server.port, self.server.ca.certificate, *more])
+        assert seen.returncode == 0, seen
+        seen.answer = server_module.answer(seen.stdout)
+        return seen
+
+
+def signatures(agent):
+    return json.loads(agent.cli("status", "--json", check=True).stdout)["signatures"]
+
+
+def serves(tap, guest, key):
+    for way, promise in (("plain", "by SSL_CTX_new"), ("libctx", "in a library context of its own"),
+                         ("dlsym", "by SSL_CTX_new from dlsym")):
+        with tap.case(f"an SSL_CTX that is made {promise} has our certificate"):
+            seen = guest(way)
+            assert seen.answer and seen.answer["dn"] == f"CN={key.label},O=Countersign Test", seen
+
+
+def gives_way(tap, stage, guest, key):
+    with tap.case("a program's own client_cert_cb stands, and no signature is made"):
+        before = signatures(stage.keeper)
+        seen = guest("client-cert-cb")
+        assert "400 No required SSL certificate" in seen.stdout and "asked" in seen.stdout, seen
+        assert signatures(stage.keeper) == before
+    with tap.case("a certificate that the program sets when it is asked stands"):
+        before = signatures(stage.keeper)
+        own = stage.authorities[key.kind].issue_file("own", "/CN=own")
+        seen = guest("cert-cb", *own)
+        assert seen.answer and seen.answer["dn"] == "CN=own", seen
+        assert signatures(stage.keeper) == before
+
+
+def stays_out(tap, stage):
+    with tap.case("a libssl of another major version works as ever"):
+        seen = stage.told_nothing([OLD_GUEST])
+        assert seen.returncode == 0 and seen.stderr == "", seen
+    with tap.case("a set-uid program runs as ever"):
+        if os.geteuid() != 0:
+            raise Skip("only root can give a program to another user")
+        program = stage.path("set-uid-openssl")
+        shutil.copy(programs.find("openssl"), program)
+        shutil.chown(program, NOBODY)
+        program.chmod(0o4755)
+        stage.folder.chmod(0o711)
+        seen = stage.told_nothing([program, "version"])
+        stage.folder.chmod(0o700)
+        assert seen.returncode == 0 and seen.stdout.startswith("OpenSSL") and seen.stderr == "", seen
+    with tap.case("it needs nothing but libc"):
+        seen = stage.run(["readelf", "-d", programs.PRELOAD], check=True).stdout
+        needed = [line.split("[")[1].rstrip("]") for line in seen.splitlines() if "(NEEDED)" in line]
+        assert needed == ["libc.so.6"], needed
+
+
+def main():
+    with Stage("preload") as stage:
+        tap, key = stage.table.tap, stage.keys[0]
+        guest = Guest(stage, key)
+        serves(tap, guest, key)
+        gives_way(tap, stage, guest, key)
+        stays_out(tap, stage)
+    tap.done()
+
+
+main()
