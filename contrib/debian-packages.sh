@@ -23,6 +23,15 @@ packages_clients=(
     openssh-client openssh-server libengine-pkcs11-openssl p11-kit
 )
 
+# The programs of tests/programs.
+packages_programs=(
+    perl libio-socket-ssl-perl libwww-perl liblwp-protocol-https-perl swaks
+    python3-requests python3-openssl php-cli php-curl ruby tcl tcl-tls nodejs
+    haproxy socat stunnel4 ncat links w3m apache2-utils siege
+    mosquitto-clients mariadb-client redis-tools s-nail isync fetchmail rsyslog rsyslog-openssl
+    postgresql postgresql-client
+)
+
 packages_check=(
     "${packages_demo[@]}" "${packages_clients[@]}"
     clang clang-format libclang-rt-dev g++ shellcheck mandoc git
@@ -31,6 +40,7 @@ packages_check=(
     dbus-user-session
     pinentry-gtk2 pinentry-qt pinentry-gnome3 xvfb xdotool imagemagick fonts-dejavu-core
     desktop-file-utils
+    "${packages_programs[@]}"
 )
 
 # install_packages PACKAGE…: installs what is missing, as root or with sudo; does nothing when
@@ -60,7 +70,7 @@ install_packages() {
 }
 
 # What runs as root. Debian starts the services it installs unless policy-rc.d says no, and enables
-# them for the next start of the machine. We want the programs of these, not the services.
+# them for the next start of the machine. We want the programs, not the services.
 # shellcheck disable=SC2016
 install_as_root='
     set -eu
@@ -100,4 +110,7 @@ install_as_root='
     without_service nginx nginx.service
     without_service openssh-server ssh.service
     without_service openvpn openvpn.service
+    for service in haproxy stunnel4 postgresql rsyslog; do
+        without_service "$service" "$service.service"
+    done
 '

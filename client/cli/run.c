@@ -1,49 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * countersign run: a program, and all that it starts, with the preload library. This process
- * becomes the program, so signals and the exit status are its own.
+ * countersign run: a program, and all that it starts, with the preload library and the provider.
+ * This process becomes the program, so signals and the exit status are its own.
  */
 #include "base/cleanup.h"
 #include "cli/cli.h"
+#include "cli/installed.h"
+#include "cli/run-conf.h"
 #include "cli/verbs.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <openssl/crypto.h>
 #include <string.h>
 
 #define IDENTITY "COUNTERSIGN_IDENTITY"
-#define PRELOAD "libcountersign-preload.so"
-#define PROVIDER "countersign.so"
 #define NOT_EXECUTABLE 126 /* as shells say it */
 #define NO_SUCH_PROGRAM 127
-
-static bool is_there(char *path, const char *directory, const char *name)
-{
-    int n = snprintf(path, PATH_MAX, "%s/%s", directory, name);
-
-    return n > 0 && n < PATH_MAX && access(path, R_OK) == 0;
-}
-
-/* In a build that is not installed, the folder of that name beside this program's own. */
-static bool is_beside(char *path, const char *folder, const char *name)
-{
-    char self[PATH_MAX], relative[PATH_MAX], found[PATH_MAX];
-    ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    char *slash;
-
-    if (len <= 0)
-        return false;
-    self[len] = '\0';
-    slash = strrchr(self, '/');
-    if (!slash)
-        return false;
-    *slash = '\0';
-    snprintf(relative, sizeof(relative), "../%s/%s", folder, name);
-    if (!is_there(found, self, relative))
-        return false;
-    return realpath(found, path);
-}
 
 static bool has_preload(const char *list, const char *path)
 {
@@ -67,8 +39,8 @@ static int add_preload(void)
     CS_AUTO(cs_freep) char *list = NULL;
     char path[PATH_MAX];
 
-    if (!is_beside(path, "preload", PRELOAD) && !is_there(path, CS_PRELOAD_DIR, PRELOAD)) {
-        cs_cli_say("%s/%s is not there: install Countersign anew", CS_PRELOAD_DIR, PRELOAD);
+    if (!cs_installed_path(path, CS_PART_PRELOAD)) {
+        cs_cli_say("%s is not there: install Countersign anew", path);
         return CS_ERR_SYSTEM;
     }
     if (path[strcspn(path, " :")]) {
@@ -84,26 +56,16 @@ static int add_preload(void)
     return setenv("LD_PRELOAD", list, 1) < 0 ? CS_ERR_MEMORY : 0;
 }
 
-/* The preload library looks where OpenSSL looks, and where the provider was installed; nothing is
- * set if that is enough, because OPENSSL_MODULES would hide OpenSSL's own modules. */
-static int add_modules(void)
+/* Without it the preload library still does its work, where OpenSSL finds the provider by itself;
+ * so a configuration that cannot be read, or no place to write one, keeps no program from running.
+ */
+static void add_conf(void)
 {
-    const char *theirs = getenv("OPENSSL_MODULES");
-    const char *looks = theirs ? theirs : OPENSSL_info(OPENSSL_INFO_MODULES_DIR);
-    char path[PATH_MAX];
+    struct cs_fault fault = {0};
+    int r = cs_run_conf_set(&fault);
 
-    if ((looks && is_there(path, looks, PROVIDER)) || is_there(path, CS_MODULES_DIR, PROVIDER))
-        return 0;
-    if (!is_beside(path, "provider", PROVIDER)) {
-        cs_cli_say("%s/%s is not there: install Countersign anew", CS_MODULES_DIR, PROVIDER);
-        return CS_ERR_SYSTEM;
-    }
-    if (theirs) {
-        cs_cli_say("OPENSSL_MODULES is %s, and %s is not in it: copy it there", theirs, path);
-        return CS_ERR_INVALID;
-    }
-    *strrchr(path, '/') = '\0';
-    return setenv("OPENSSL_MODULES", path, 1) < 0 ? CS_ERR_MEMORY : 0;
+    if (r < 0)
+        cs_cli_say("%s; the program runs with OpenSSL as it is", cs_fault_text(&fault, r));
 }
 
 /* That it can be presented is better told now than by a server's refusal. */
@@ -151,12 +113,11 @@ static int run(struct cs_cli *cli, int argc, char **argv)
     if (r != CS_OPTIONS_GO)
         return r;
     r = add_preload();
-    if (r == 0)
-        r = add_modules();
     if (r == 0 && identity)
         r = add_identity(cli, identity);
     if (r < 0)
         return r == CS_ERR_INVALID ? CS_EXIT_FAILURE : cs_error_exit_status(r);
+    add_conf();
     return become(cli, argv);
 }
 

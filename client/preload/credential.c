@@ -18,14 +18,28 @@ struct cs_credential {
     X509 *certificates[];
 };
 
-/* The provider may have come with the configuration. Otherwise it is loaded, and the default stays:
- * from where this OpenSSL looks, or, when that is elsewhere, from where ours was installed. */
-static bool have_provider(const struct cs_libssl *openssl, OSSL_LIB_CTX *libctx)
+static bool has_provider(const struct cs_libssl *openssl, OSSL_LIB_CTX *libctx)
 {
     return openssl->OSSL_PROVIDER_available(libctx, PROVIDER) ||
-           openssl->OSSL_PROVIDER_available(libctx, CS_PROVIDER_PATH) ||
-           openssl->OSSL_PROVIDER_try_load(libctx, PROVIDER, 1) ||
-           openssl->OSSL_PROVIDER_try_load(libctx, CS_PROVIDER_PATH, 1);
+           openssl->OSSL_PROVIDER_available(libctx, CS_PROVIDER_PATH);
+}
+
+/*
+ * Where the key is to live. The provider may have come with the configuration, for this context or
+ * the default one, whose keys serve an SSL_CTX of any other. Otherwise it is loaded, and OpenSSL's
+ * own stays: from where this OpenSSL looks, or, when that is elsewhere, from where ours was
+ * installed.
+ */
+static bool have_provider(const struct cs_libssl *openssl, OSSL_LIB_CTX **libctxp)
+{
+    if (has_provider(openssl, *libctxp))
+        return true;
+    if (*libctxp && has_provider(openssl, NULL)) {
+        *libctxp = NULL;
+        return true;
+    }
+    return openssl->OSSL_PROVIDER_try_load(*libctxp, PROVIDER, 1) ||
+           openssl->OSSL_PROVIDER_try_load(*libctxp, CS_PROVIDER_PATH, 1);
 }
 
 static EVP_PKEY *load_key(const struct cs_libssl *openssl, OSSL_LIB_CTX *libctx, const char *uri)
@@ -34,7 +48,7 @@ static EVP_PKEY *load_key(const struct cs_libssl *openssl, OSSL_LIB_CTX *libctx,
     OSSL_STORE_INFO *info = NULL;
     EVP_PKEY *key = NULL;
 
-    if (!have_provider(openssl, libctx))
+    if (!have_provider(openssl, &libctx))
         return NULL;
     store =
         openssl->OSSL_STORE_open_ex(uri, libctx, STORE_PROPERTIES, NULL, NULL, NULL, NULL, NULL);

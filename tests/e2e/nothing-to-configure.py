@@ -3,8 +3,10 @@
 """`countersign run`: a program that was told nothing presents the right certificate, or is as ever."""
 import json
 import os
+import pathlib
 import re
 import signal
+import stat
 import subprocess
 
 import programs
@@ -192,17 +194,44 @@ def changes_nothing(tap, f, run):
         theirs += (":" if theirs else "") + str(programs.library("libSegFault.so", "libm.so.6"))
         seen = run(programs.CLI, "run", "printenv", "LD_PRELOAD", environment={"LD_PRELOAD": theirs})
         assert seen.stdout.strip() == f"{theirs}:{programs.PRELOAD}", seen
-    with tap.case("OPENSSL_MODULES of the user's is never replaced"):
-        seen = run("printenv", "OPENSSL_MODULES", environment={"OPENSSL_MODULES": str(f.folder)})
-        if seen.returncode != 0:  # not installed: there is no other place to take the provider from
-            assert seen.returncode == 1 and "OPENSSL_MODULES is" in seen.stderr, seen
-        else:
-            assert seen.stdout.strip() == str(f.folder), seen
-        modules = f.path("modules")
-        modules.mkdir()
-        (modules / "countersign.so").symlink_to(programs.PROVIDER)
-        seen = run("printenv", "OPENSSL_MODULES", environment={"OPENSSL_MODULES": str(modules)})
-        assert seen.returncode == 0 and seen.stdout.strip() == str(modules), seen
+
+
+def configuration(tap, f, run):
+    def providers(**environment):
+        seen = run("openssl", "list", "-providers", environment=environment)
+        assert seen.returncode == 0 and seen.stderr == "", seen
+        return re.findall(r"^  (\S+)$", seen.stdout, re.M)
+
+    def conf(**environment):
+        return run("printenv", "OPENSSL_CONF", environment=environment).stdout.strip()
+    with tap.case("the provider is active beside OpenSSL's own"):
+        assert providers() == ["countersign", "default"]
+    with tap.case("what OPENSSL_CONF named is included, with the providers that are active in it"):
+        theirs = f.path("theirs.cnf")
+        theirs.write_text("openssl_conf = start\n[start]\nproviders = all\n[all]\ndefault = on\nbase = on\n"
+                          "[on]\nactivate = 1\n")
+        assert providers(OPENSSL_CONF=str(theirs)) == ["base", "countersign", "default"]
+    with tap.case("an OPENSSL_CONF that is empty includes nothing"):
+        assert "/dev/null" in pathlib.Path(conf(OPENSSL_CONF="")).read_text()
+    with tap.case("a configuration that has the provider stays as it is"):
+        assert conf(OPENSSL_CONF=str(f.openssl_conf())) == str(f.openssl_conf())
+        assert run(programs.CLI, "run", "printenv", "OPENSSL_CONF").stdout.strip() == conf()
+    with tap.case("run again and again makes one file, for its user alone"):
+        folder = pathlib.Path(conf()).parent
+        assert folder == f.runtime / "countersign"
+        before = sorted(folder.iterdir())
+        conf()
+        assert sorted(folder.iterdir()) == before
+        assert stat.S_IMODE(pathlib.Path(conf()).stat().st_mode) == 0o600
+    with tap.case("a configuration that OpenSSL does not understand is named, and the program runs"):
+        broken = f.path("broken.cnf")
+        broken.write_text("[start\n")
+        seen = run("printenv", "OPENSSL_CONF", environment={"OPENSSL_CONF": str(broken)})
+        assert seen.returncode == 0 and seen.stdout.strip() == str(broken), seen
+        assert f"{broken}:1: " in seen.stderr and "runs with OpenSSL as it is" in seen.stderr, seen
+    with tap.case("without a runtime directory the program runs all the same"):
+        seen = run("true", environment={"XDG_RUNTIME_DIR": "/nonexistent"})
+        assert seen.returncode == 0 and "set XDG_RUNTIME_DIR" in seen.stderr, seen
 
 
 def absent(tap, f, run, agent, token, ca, server):
@@ -274,6 +303,7 @@ def main():
         identity(tap, f, run, agent, ca, bob)
         steps_back(tap, f, run, agent, ca, server)
         changes_nothing(tap, f, run)
+        configuration(tap, f, run)
         absent(tap, f, run, agent, token, ca, server)
         with tap.case("no private key is in any file"):
             assert secrecy.private_keys(f) == [] and secrecy.left_token(token) == []
