@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* org.countersign.Agent1: the handlers of the agent's own object. */
 #include "bus/definition.h"
+#include "bus/dictionary.h"
 #include "inventory/choice.h"
 
 #include <countersign/error.h>
@@ -128,8 +129,9 @@ static bool read_schemes(DBusMessageIter *variant, struct criteria *criteria)
 }
 
 /* One criterion; false if it is none of ours, or of another type. */
-static bool read_criterion(const char *key, DBusMessageIter *variant, struct criteria *criteria)
+static bool take_criterion(void *user, const char *key, DBusMessageIter *variant)
 {
+    struct criteria *criteria = user;
     CS_AUTO(dbus_freep) char *type = dbus_message_iter_get_signature(variant);
 
     if (!type)
@@ -144,26 +146,6 @@ static bool read_criterion(const char *key, DBusMessageIter *variant, struct cri
         return read_schemes(variant, criteria);
     else
         return false;
-    return true;
-}
-
-static bool read_criteria(DBusMessage *message, struct criteria *criteria)
-{
-    DBusMessageIter iter, dictionary, entry, variant;
-
-    dbus_message_iter_init(message, &iter);
-    dbus_message_iter_recurse(&iter, &dictionary);
-    for (; dbus_message_iter_get_arg_type(&dictionary) == DBUS_TYPE_DICT_ENTRY;
-         dbus_message_iter_next(&dictionary)) {
-        const char *key;
-
-        dbus_message_iter_recurse(&dictionary, &entry);
-        dbus_message_iter_get_basic(&entry, &key);
-        dbus_message_iter_next(&entry);
-        dbus_message_iter_recurse(&entry, &variant);
-        if (!read_criterion(key, &variant, criteria))
-            return false;
-    }
     return true;
 }
 
@@ -212,7 +194,7 @@ static void find(struct cs_bus_call *call)
     struct criteria criteria = {.issuers = issuers, .schemes = schemes};
     struct cs_name_match match = {0};
     struct cs_fault fault = {0};
-    bool read = read_criteria(call->message, &criteria);
+    bool read = cs_bus_dictionary_read(call->message, take_criterion, &criteria);
     int r = 0;
 
     issuers = criteria.issuers;

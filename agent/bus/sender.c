@@ -5,6 +5,7 @@
  */
 #include "bus/sender.h"
 #include "bus/call.h"
+#include "bus/dictionary.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,58 +22,47 @@ struct cs_bus_sender *cs_bus_sender_find(const struct cs_bus_senders *senders, c
     return sender;
 }
 
-/* An entry of a{sv} whose value is a number. */
-static bool read_number(DBusMessageIter *entry, const char **namep, uint32_t *numberp)
-{
-    DBusMessageIter field, variant;
+struct credentials {
+    uid_t uid;
+    pid_t pid;
+    bool has_uid;
+};
 
-    dbus_message_iter_recurse(entry, &field);
-    dbus_message_iter_get_basic(&field, namep);
-    dbus_message_iter_next(&field);
-    dbus_message_iter_recurse(&field, &variant);
-    if (dbus_message_iter_get_arg_type(&variant) != DBUS_TYPE_UINT32)
-        return false;
-    dbus_message_iter_get_basic(&variant, numberp);
+/* Whatever else the bus tells is passed over. */
+static bool take_credential(void *user, const char *key, DBusMessageIter *value)
+{
+    struct credentials *credentials = user;
+    uint32_t number;
+
+    if (dbus_message_iter_get_arg_type(value) != DBUS_TYPE_UINT32)
+        return true;
+    dbus_message_iter_get_basic(value, &number);
+    if (strcmp(key, "UnixUserID") == 0) {
+        credentials->uid = (uid_t)number;
+        credentials->has_uid = true;
+    } else if (strcmp(key, "ProcessID") == 0) {
+        credentials->pid = (pid_t)number;
+    }
     return true;
 }
 
-static bool read_credentials(DBusMessage *reply, uid_t *uidp, pid_t *pidp)
+static bool read_credentials(DBusMessage *reply, struct credentials *credentials)
 {
-    DBusMessageIter iter, dictionary;
-    bool has_uid = false;
-
-    if (!dbus_message_has_signature(reply, "a{sv}"))
-        return false;
-    dbus_message_iter_init(reply, &iter);
-    dbus_message_iter_recurse(&iter, &dictionary);
-    for (; dbus_message_iter_get_arg_type(&dictionary) == DBUS_TYPE_DICT_ENTRY;
-         dbus_message_iter_next(&dictionary)) {
-        const char *name;
-        uint32_t number;
-
-        if (!read_number(&dictionary, &name, &number))
-            continue;
-        if (strcmp(name, "UnixUserID") == 0) {
-            *uidp = (uid_t)number;
-            has_uid = true;
-        } else if (strcmp(name, "ProcessID") == 0) {
-            *pidp = (pid_t)number;
-        }
-    }
-    return has_uid;
+    return dbus_message_has_signature(reply, "a{sv}") &&
+           cs_bus_dictionary_read(reply, take_credential, credentials) && credentials->has_uid;
 }
 
 static void on_credentials(DBusPendingCall *pending, void *data)
 {
     struct cs_bus_sender *sender = data;
     DBusMessage *reply = dbus_pending_call_steal_reply(pending);
-    uid_t uid = (uid_t)-1;
-    pid_t pid = 0;
+    struct credentials credentials = {0};
 
     dbus_pending_call_unref(sender->inquiry);
     sender->inquiry = NULL;
-    if (reply && read_credentials(reply, &uid, &pid))
-        sender->known = cs_caller_init_process(&sender->caller, uid, pid) == 0;
+    if (reply && read_credentials(reply, &credentials))
+        sender->known =
+            cs_caller_init_process(&sender->caller, credentials.uid, credentials.pid) == 0;
     if (reply)
         dbus_message_unref(reply);
     sender->introduced(sender);

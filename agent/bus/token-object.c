@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* org.countersign.Token1: the handlers of tokens. */
 #include "bus/definition.h"
+#include "bus/dictionary.h"
 #include "base/cleanup.h"
 
 #include <countersign/error.h>
@@ -111,40 +112,25 @@ static bool read_environment(DBusMessageIter *variant, struct cs_environment *en
     return true;
 }
 
-static bool read_option(
-    const char *key, DBusMessageIter *variant, bool *forcep, struct cs_environment *environment)
+struct options {
+    bool force;
+    struct cs_environment environment;
+};
+
+static bool take_option(void *user, const char *key, DBusMessageIter *variant)
 {
+    struct options *options = user;
     int type = dbus_message_iter_get_arg_type(variant);
     dbus_bool_t force;
 
     if (strcmp(key, "force") == 0 && type == DBUS_TYPE_BOOLEAN) {
         dbus_message_iter_get_basic(variant, &force);
-        *forcep = force;
+        options->force = force;
         return true;
     }
     return strcmp(key, "environment") == 0 && type == DBUS_TYPE_ARRAY &&
            dbus_message_iter_get_element_type(variant) == DBUS_TYPE_STRING &&
-           read_environment(variant, environment);
-}
-
-static bool read_options(DBusMessage *message, bool *forcep, struct cs_environment *environment)
-{
-    DBusMessageIter iter, dictionary, entry, variant;
-
-    dbus_message_iter_init(message, &iter);
-    dbus_message_iter_recurse(&iter, &dictionary);
-    for (; dbus_message_iter_get_arg_type(&dictionary) == DBUS_TYPE_DICT_ENTRY;
-         dbus_message_iter_next(&dictionary)) {
-        const char *key;
-
-        dbus_message_iter_recurse(&dictionary, &entry);
-        dbus_message_iter_get_basic(&entry, &key);
-        dbus_message_iter_next(&entry);
-        dbus_message_iter_recurse(&entry, &variant);
-        if (!read_option(key, &variant, forcep, environment))
-            return false;
-    }
-    return true;
+           read_environment(variant, &options->environment);
 }
 
 static void unlock(struct cs_bus_call *call, uint8_t how, int fd)
@@ -164,18 +150,17 @@ static void unlock(struct cs_bus_call *call, uint8_t how, int fd)
 
 void cs_bus_token_unlock(struct cs_bus_call *call)
 {
-    struct cs_environment environment = {0};
-    bool force = false;
+    struct options options = {0};
 
-    if (!read_options(call->message, &force, &environment)) {
+    if (!cs_bus_dictionary_read(call->message, take_option, &options)) {
         cs_bus_call_fail(call, CS_ERR_INVALID,
             "an option is not known or of the wrong type: there are force (b) and environment "
             "(as, NAME=value, 16 at most)");
         return;
     }
-    if (environment.n > 0)
-        cs_caller_introduce(&call->sender->caller, (struct cs_bytes){0}, &environment);
-    unlock(call, force ? CS_UNLOCK_FORCE : CS_UNLOCK_ASK, -1);
+    if (options.environment.n > 0)
+        cs_caller_introduce(&call->sender->caller, (struct cs_bytes){0}, &options.environment);
+    unlock(call, options.force ? CS_UNLOCK_FORCE : CS_UNLOCK_ASK, -1);
 }
 
 void cs_bus_token_unlock_with_pin(struct cs_bus_call *call)
