@@ -76,6 +76,7 @@ static void stop(struct agent *agent)
     if (agent->has_desktop)
         cs_desktop_stop(&agent->desktop);
     cs_dbus_stop(&agent->session_bus);
+    cs_consents_stop(&agent->service.consents);
     cs_supervisor_stop(&agent->service.supervisor);
     end_if_stopped(agent);
 }
@@ -155,6 +156,11 @@ static int init_service(struct agent *agent, const struct cs_agent_options *opti
     TAILQ_INIT(&service->logins);
     TAILQ_INIT(&service->watchers);
     cs_audit_watch(&service->audit, &service->watchers);
+    service->consents = (struct cs_consents){.loop = &agent->loop,
+        .prompt_program = options->prompt,
+        .config = config,
+        .audit = &service->audit};
+    cs_consents_start(&service->consents, &service->watchers);
     cs_inventory_init(&service->inventory);
     r = cs_digest_init(&service->digest);
     if (r == 0)
@@ -231,6 +237,7 @@ static int run(struct agent *agent, const struct cs_agent_options *options,
     cs_inventory_deinit(&agent->service.inventory);
     cs_digest_deinit(&agent->service.digest);
     cs_audit_deinit(&agent->service.audit);
+    cs_usage_deinit(&agent->service.usage);
     return r;
 }
 

@@ -48,7 +48,13 @@
 #define CS_LIMIT_RATE 1000000   /* signatures in a period */
 #define CS_LIMIT_RATES 256      /* pairs of rule and program that are counted */
 
+/* Consent */
+#define CS_LIMIT_CONSENTS 32        /* questions that wait for a person */
+#define CS_LIMIT_GRANTS 256         /* answers that are remembered */
+#define CS_LIMIT_REFUSAL_TIME 10000 /* a no holds for so long */
+
 /* The record of uses */
+#define CS_LIMIT_PROGRAMS_COUNTED 256
 #define CS_LIMIT_AUDIT_FILE (4u * 1024u * 1024u) /* then a new one is begun */
 
 /* Sentences */

@@ -5,6 +5,8 @@
 
 #include "audit/audit.h"
 #include "config/rulebook.h"
+#include "audit/usage.h"
+#include "consent/consent.h"
 #include "inventory/absent.h"
 #include "inventory/change.h"
 #include "request/digest.h"
@@ -27,6 +29,8 @@ struct cs_service {
     struct cs_supervisor supervisor;
     struct cs_digest digest;
     struct cs_audit audit;
+    struct cs_consents consents;
+    struct cs_usage usage;
     TAILQ_HEAD(cs_request_list, cs_request) requests;
     size_t n_requests;
     TAILQ_HEAD(cs_login_list, cs_login) logins;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Runs one countersign-prompt: request in, verdict and PIN out, over one socketpair that is its
- * standard input and output. Called by a token host's login threads, and by nothing in the agent.
+ * standard input and output. Called by a token host's login threads; the agent, which may
+ * not wait, runs its own (consent/question.c).
  * Invariant: the PIN passes from the socket into the secret and nowhere else, and the child is
  * reaped before the call returns, however it ends.
  */
@@ -35,15 +36,13 @@ struct run {
     long long deadline;
 };
 
-static void free_environment(char **environment)
+void cs_ask_environment_free(char **environment)
 {
     for (size_t i = 0; environment && environment[i]; i++)
         free(environment[i]);
     free(environment);
 }
-CS_DEFINE_CLEANUP(char **, free_environment);
-
-static char **clean_environment(void)
+char **cs_ask_environment(void)
 {
     char **environment = calloc(N_INHERITED + 2, sizeof(*environment));
     size_t n = 0;
@@ -62,7 +61,7 @@ static char **clean_environment(void)
     }
     if (environment[n - 1])
         return environment;
-    free_environment(environment);
+    cs_ask_environment_free(environment);
     return NULL;
 }
 
@@ -91,7 +90,7 @@ static int spawn_with(
  * an errno. */
 static int spawn(const char *program, int fd, pid_t *pidp)
 {
-    CS_AUTO(free_environmentp) char **environment = clean_environment();
+    CS_AUTO(cs_ask_environment_freep) char **environment = cs_ask_environment();
     posix_spawnattr_t attr;
     sigset_t none, all;
     int r;

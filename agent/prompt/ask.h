@@ -3,6 +3,7 @@
 #ifndef CS_PROMPT_ASK_H
 #define CS_PROMPT_ASK_H
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/secret.h"
 #include "prompt/prompt.h"
@@ -23,5 +24,11 @@ int cs_ask_pin(const char *program, const struct cs_prompt_request *request, int
  * cancel_fd takes it away. Other errors: it cannot be shown. */
 int cs_ask_notice(const char *program, const struct cs_prompt_request *request, int cancel_fd,
     struct cs_fault *fault);
+
+/* The environment that a countersign-prompt is started with: of our own, what a dialog may need.
+ * NULL without memory. */
+char **cs_ask_environment(void);
+void cs_ask_environment_free(char **environment);
+CS_DEFINE_CLEANUP(char **, cs_ask_environment_free);
 
 #endif

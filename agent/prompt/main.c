@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * countersign-prompt: one question, or notice, to one person (prompt.h has the format). Started by
- * token hosts through cs_ask_pin. It ends when it is told to, when nobody waits for the answer any
- * more, and at the end of the person's time, whatever the pinentry does.
+ * token hosts through cs_ask_pin, and by the agent for a consent. It ends when it is told to, when
+ * nobody waits for the answer any more, and at the end of the person's time, whatever the pinentry
+ * does.
  */
 #include "base/log.h"
 #include "base/secret.h"
@@ -77,7 +78,7 @@ static bool ask(const struct cs_prompt_request *request)
         verdict = cs_notification_show(request, &watch);
     if (verdict == CS_PROMPT_IMPOSSIBLE)
         verdict = cs_pinentry_ask(request, &watch, pin, &fault);
-    if (verdict == CS_PROMPT_OK)
+    if (verdict == CS_PROMPT_OK || verdict == CS_PROMPT_OK_FOR_SESSION)
         return answer(verdict, cs_secret_data(pin), cs_secret_len(pin));
     return answer(verdict, fault.text, strlen(fault.text));
 }
@@ -88,7 +89,8 @@ static int tell(const char *option)
         puts("countersign-prompt " CS_VERSION);
         return CS_EXIT_OK;
     }
-    fputs("usage: countersign-prompt [--version]\nStarted by token hosts; asks one question.\n",
+    fputs("usage: countersign-prompt [--version]\nStarted by the agent and its token hosts; asks "
+          "one question.\n",
         strcmp(option, "--help") == 0 ? stdout : stderr);
     return strcmp(option, "--help") == 0 ? CS_EXIT_OK : CS_EXIT_USAGE;
 }

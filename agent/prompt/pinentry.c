@@ -28,8 +28,9 @@ struct talk {
     struct cs_process process;
     struct cs_watch watch;
     long long deadline;
-    int stopped;   /* why a wait was given up, CS_ERR_* */
-    bool repeated; /* the pinentry saw to it that the PIN was entered twice */
+    int stopped;      /* why a wait was given up, CS_ERR_* */
+    bool repeated;    /* the pinentry saw to it that the PIN was entered twice */
+    bool for_session; /* the consent is */
     char path[PATH_MAX];
 };
 
@@ -223,12 +224,76 @@ static gpg_error_t show_notice(struct talk *talk)
     return error ? error : gpg_err_make(GPG_ERR_SOURCE_PINENTRY, GPG_ERR_CANCELED);
 }
 
+static gpg_error_t confirm(struct talk *talk, const char *yes, const char *other, const char *no)
+{
+    gpg_error_t error = tell(talk, "SETOK", yes);
+
+    if (!error && *other)
+        error = tell(talk, "SETNOTOK", other);
+    if (!error)
+        error = tell(talk, "SETCANCEL", no);
+    return error ? error
+                 : assuan_transact(talk->assuan, "CONFIRM", NULL, NULL, NULL, NULL, NULL, NULL);
+}
+
+static gpg_error_t take_flavor(void *arg, const void *data, size_t len)
+{
+    struct cs_bytes *flavor = arg;
+    static const char gnome[] = "gnome3";
+
+    if (len >= strlen(gnome) && memcmp(data, gnome, strlen(gnome)) == 0)
+        *flavor = cs_bytes_of(gnome);
+    return 0;
+}
+
+/* GNOME's has two buttons, whatever it is told. */
+static bool has_three_buttons(struct talk *talk)
+{
+    struct cs_bytes flavor = {0};
+
+    assuan_transact(talk->assuan, "GETINFO flavor", take_flavor, &flavor, NULL, NULL, NULL, NULL);
+    return flavor.len == 0;
+}
+
+static bool is_no(gpg_error_t error)
+{
+    return is_answer(error) && (gpg_err_code(error) == GPG_ERR_CANCELED ||
+                                   gpg_err_code(error) == GPG_ERR_FULLY_CANCELED ||
+                                   gpg_err_code(error) == GPG_ERR_NOT_CONFIRMED);
+}
+
+/* Closing the dialog is a no, so "No" is the button that cancels. Where there is no third button,
+ * a second dialog asks for how long. */
+static gpg_error_t get_consent(struct talk *talk, uint32_t flags)
+{
+    const char *once = "_Once", *session = "This _session", *no = "_No";
+    gpg_error_t error;
+
+    if (flags & CS_PROMPT_EACH_TIME)
+        return confirm(talk, "_Yes", "", no);
+    if (has_three_buttons(talk)) {
+        error = confirm(talk, once, session, no);
+        talk->for_session = is_answer(error) && gpg_err_code(error) == GPG_ERR_NOT_CONFIRMED;
+        return talk->for_session ? 0 : error;
+    }
+    error = confirm(talk, "_Yes", "", no);
+    if (!error)
+        error = tell(talk, "SETDESC", "For how long?");
+    if (error)
+        return error;
+    error = confirm(talk, session, "", once);
+    talk->for_session = !error;
+    return is_no(error) ? 0 : error;
+}
+
 static gpg_error_t ask(struct talk *talk, const struct cs_prompt_request *request,
     const struct cs_words *words, struct cs_secret *pin)
 {
     switch (request->kind) {
     case CS_PROMPT_KEYPAD:
         return show_notice(talk);
+    case CS_PROMPT_CONSENT:
+        return get_consent(talk, request->flags);
     case CS_PROMPT_NEW_PIN:
         return get_new_pin(talk, words->error, pin);
     default:
@@ -262,8 +327,7 @@ static enum cs_prompt_verdict judge(
         return talk->stopped == CS_ERR_TIMEOUT ? CS_PROMPT_TIMED_OUT : CS_PROMPT_CANCELLED;
     if (is_answer(error) && gpg_err_code(error) == GPG_ERR_TIMEOUT)
         return CS_PROMPT_TIMED_OUT;
-    if (is_answer(error) &&
-        (gpg_err_code(error) == GPG_ERR_CANCELED || gpg_err_code(error) == GPG_ERR_FULLY_CANCELED))
+    if (is_no(error))
         return CS_PROMPT_CANCELLED;
     gpg_strerror_r(error, text, sizeof(text));
     if (is_nowhere(error)) {
@@ -306,7 +370,7 @@ static enum cs_prompt_verdict converse(struct talk *talk, const struct cs_prompt
         assuan_release(talk->assuan);
     cs_process_end(&talk->process, !talk->stopped, ended, sizeof(ended));
     if (!error)
-        return CS_PROMPT_OK;
+        return talk->for_session ? CS_PROMPT_OK_FOR_SESSION : CS_PROMPT_OK;
     cs_secret_set_len(pin, 0);
     return judge(talk, error, ended, fault);
 }

@@ -15,7 +15,8 @@ struct cs_watch {
 
 /*
  * Asks once; again while the person enters nothing, or a new PIN not twice the same. OK fills pin.
- * For CS_PROMPT_KEYPAD it shows the notice with a button to cancel. FAILED and IMPOSSIBLE come with
+ * For CS_PROMPT_KEYPAD it shows the notice with a button to cancel, for CS_PROMPT_CONSENT the
+ * question, whose answer is OK, OK_FOR_SESSION or CANCELLED. FAILED and IMPOSSIBLE come with
  * a sentence.
  */
 enum cs_prompt_verdict cs_pinentry_ask(const struct cs_prompt_request *request,

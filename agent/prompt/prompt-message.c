@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The body of a request to countersign-prompt; put (in token hosts) and get (there) side by side.
+/* The body of a request to countersign-prompt; put (in who asks) and get (there) side by side.
  */
 #include "prompt/prompt.h"
 
@@ -16,6 +16,7 @@ void cs_prompt_request_put(struct cs_buf *buf, const struct cs_prompt_request *m
     cs_buf_put_bytes(buf, m->token);
     cs_buf_put_bytes(buf, m->program);
     cs_buf_put_bytes(buf, m->key);
+    cs_buf_put_bytes(buf, m->host);
     cs_buf_put_bytes(buf, m->error);
     cs_environment_put(buf, &m->environment);
 }
@@ -33,9 +34,10 @@ int cs_prompt_request_get(struct cs_bytes body, struct cs_prompt_request *m)
     m->token = cs_get_bytes(&reader);
     m->program = cs_get_bytes(&reader);
     m->key = cs_get_bytes(&reader);
+    m->host = cs_get_bytes(&reader);
     m->error = cs_get_bytes(&reader);
     cs_environment_read(&reader, &m->environment);
-    if (!reader.error && (m->kind < CS_PROMPT_PIN || m->kind > CS_PROMPT_NEW_PIN ||
+    if (!reader.error && (m->kind < CS_PROMPT_PIN || m->kind > CS_PROMPT_CONSENT ||
                              m->timeout > CS_PROMPT_TIMEOUT_MAX))
         return CS_ERR_PROTOCOL;
     return cs_reader_end(&reader);

@@ -19,6 +19,7 @@ enum cs_prompt_kind {
     CS_PROMPT_KEYPAD = 2,  /* a notice that the PIN is to be entered on the reader. It stays until
                               it is taken away; OK without a PIN when the person puts it away */
     CS_PROMPT_NEW_PIN = 3, /* a new PIN for it, entered twice */
+    CS_PROMPT_CONSENT = 4, /* whether a program may sign: OK once, OK_FOR_SESSION, or else not */
 };
 
 enum cs_prompt_flag {
@@ -27,6 +28,12 @@ enum cs_prompt_flag {
     /* What for, if not to unlock the token: */
     CS_PROMPT_FOR_SIGNATURE = 1 << 2, /* one signature with a key that asks each time */
     CS_PROMPT_FOR_CHANGE = 1 << 3,    /* to change it */
+    /* What is to be signed, of CONSENT; one of them: */
+    CS_PROMPT_SIGN_TLS = 1 << 4,    /* a TLS client's handshake */
+    CS_PROMPT_SIGN_CSR = 1 << 5,    /* a certificate request for the key */
+    CS_PROMPT_SIGN_DIGEST = 1 << 6, /* a hash: nobody knows of what */
+    CS_PROMPT_SIGN_DATA = 1 << 7,   /* something else */
+    CS_PROMPT_EACH_TIME = 1 << 8,   /* an answer for the session is none */
 };
 
 enum cs_prompt_verdict {
@@ -35,6 +42,7 @@ enum cs_prompt_verdict {
     CS_PROMPT_FAILED = 2,     /* the pinentry is missing or broken; the sentence names it */
     CS_PROMPT_TIMED_OUT = 3,  /* nobody answered */
     CS_PROMPT_IMPOSSIBLE = 4, /* there is no terminal and no display to ask at */
+    CS_PROMPT_OK_FOR_SESSION = 5, /* of CONSENT: yes, and not to be asked again */
 };
 
 /* Texts may hold any bytes: they are made harmless before they are shown. */
@@ -48,6 +56,7 @@ struct cs_prompt_request {
     struct cs_bytes token;    /* the token's label */
     struct cs_bytes program;  /* who asks; empty: not known */
     struct cs_bytes key;      /* the key or certificate to be used; empty: not known */
+    struct cs_bytes host;     /* the server it is for, of CONSENT; empty: not known */
     struct cs_bytes error;    /* what was wrong with the last try; empty: this is the first */
     struct cs_environment
         environment; /* of the client; names that are not for prompts are ignored */

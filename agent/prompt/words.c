@@ -71,11 +71,41 @@ static void say_task(
         snprintf(line, size, "Enter the PIN of token '%s'.", token);
 }
 
+static const char *purpose(uint32_t flags)
+{
+    if (flags & CS_PROMPT_SIGN_CSR)
+        return "a certificate request for this key";
+    if (flags & CS_PROMPT_SIGN_DIGEST)
+        return "not known, for the program hands over a hash alone";
+    if (flags & CS_PROMPT_SIGN_DATA)
+        return "data that is no login to a server, such as a mail or a document";
+    return "a login to a server whose name is not known";
+}
+
+/* The question of a consent: who, with what, for what. */
+static void say_consent(struct cs_words *words, const struct cs_prompt_request *request)
+{
+    char token[72], key[96], program[200], host[128];
+
+    cs_words_clean(token, sizeof(token), request->token);
+    cs_words_clean(key, sizeof(key), request->key);
+    cs_words_clean(program, sizeof(program), request->program);
+    cs_words_clean(host, sizeof(host), request->host);
+    snprintf(words->description, sizeof(words->description),
+        "May this program sign with your key '%s' on token '%s'?\n\nProgram: %s\nFor: %s%s", key,
+        token, program, *host ? "a login to the server " : purpose(request->flags), host);
+}
+
 void cs_words_for(struct cs_words *words, const struct cs_prompt_request *request)
 {
     char token[72], key[96], program[128], task[240];
     const char *warning = "";
 
+    words->error[0] = '\0';
+    if (request->kind == CS_PROMPT_CONSENT) {
+        say_consent(words, request);
+        return;
+    }
     cs_words_clean(token, sizeof(token), request->token);
     cs_words_clean(key, sizeof(key), request->key);
     cs_words_clean(program, sizeof(program), request->program);

@@ -72,6 +72,11 @@ static void put_what(struct cs_audit *audit, const struct cs_request *request,
         cs_audit_put_hex(audit, "sha256", cs_buf_bytes(&request->data));
 }
 
+static bool is_proven(const struct cs_request *request)
+{
+    return request->proof != CS_PROOF_DIGEST && request->proof != CS_PROOF_DATA;
+}
+
 int cs_request_record(const struct cs_request *request, const struct cs_identity *identity,
     int code, const char *text, struct cs_fault *fault)
 {
@@ -79,6 +84,9 @@ int cs_request_record(const struct cs_request *request, const struct cs_identity
     struct cs_audit *audit = &request->service->audit;
     char line[1400];
 
+    if (code == 0 || code == CS_ERR_DENIED)
+        cs_usage_count(&request->service->usage, cs_caller_name(request->caller),
+            is_proven(request), code < 0);
     describe(request, identity, scheme, code, text, line, sizeof(line));
     cs_audit_begin(audit, "sign", request->caller);
     put_what(audit, request, identity, scheme);

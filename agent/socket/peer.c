@@ -9,6 +9,7 @@
 #include "inventory/chain.h"
 #include "inventory/page.h"
 #include "request/request.h"
+#include "base/consent-message.h"
 #include "base/log.h"
 
 #include <countersign/error.h>
@@ -180,7 +181,56 @@ static void reply_status(struct cs_peer *peer, uint32_t id)
     finish(peer, at, id);
 }
 
+static void put_record(const struct cs_audit *audit)
+{
+    cs_msg_record_put(&output, &(const struct cs_msg_record){.on = audit->on,
+                                   .path = cs_bytes_of(audit->file.path),
+                                   .trouble = cs_bytes_of(audit->trouble),
+                                   .lost = audit->lost});
+}
+
+/* What is known without asking anybody. */
+static int reply_account(struct cs_peer *peer, const struct cs_frame *frame)
+{
+    const struct cs_service *service = peer->service;
+    size_t at;
+
+    if (frame->body.len > 0)
+        return CS_ERR_PROTOCOL;
+    at = begin(frame->type, frame->id);
+    if (frame->type == CS_MSG_CONSENTS)
+        cs_consents_put(&service->consents, &output);
+    else if (frame->type == CS_MSG_USES)
+        cs_usage_put(&service->usage, &output);
+    else
+        put_record(&service->audit);
+    finish(peer, at, frame->id);
+    return 0;
+}
+
 /* Requests */
+
+static int take_revoke(struct cs_peer *peer, const struct cs_frame *frame)
+{
+    uint32_t number;
+    char text[96];
+    size_t at;
+    int r = cs_msg_number_get(frame->body, &number);
+
+    if (r < 0)
+        return r;
+    r = cs_consent_revoke(&peer->service->consents, number, &peer->caller);
+    if (r < 0) {
+        snprintf(
+            text, sizeof(text), "there is no consent %u: 'countersign consent' lists them", number);
+        send_error(peer, frame->id, r, text);
+        return 0;
+    }
+    at = begin(frame->type, frame->id);
+    cs_msg_number_put(&output, (uint32_t)r);
+    finish(peer, at, frame->id);
+    return 0;
+}
 
 static int new_pending(
     struct cs_peer *peer, const struct cs_frame *frame, struct pending **pendingp)
@@ -390,6 +440,12 @@ static int take_request(struct cs_peer *peer, const struct cs_frame *frame)
             return CS_ERR_PROTOCOL;
         reply_status(peer, frame->id);
         return 0;
+    case CS_MSG_CONSENTS:
+    case CS_MSG_USES:
+    case CS_MSG_RECORD:
+        return reply_account(peer, frame);
+    case CS_MSG_CONSENT_REVOKE:
+        return take_revoke(peer, frame);
     case CS_MSG_HELLO:
         return CS_ERR_PROTOCOL;
     default:

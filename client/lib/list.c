@@ -5,10 +5,14 @@
  */
 #include "lib/list.h"
 #include "base/cleanup.h"
+#include "base/consent-message.h"
 #include "lib/certificate.h"
 #include "lib/client.h"
 #include "lib/identity.h"
+#include "lib/pack.h"
 #include "lib/token.h"
+
+#include <string.h>
 
 #define ENTRIES_MAX 100000 /* far beyond any token: an agent that claims more is broken */
 #define RESTARTS_MAX 32
@@ -64,10 +68,62 @@ static int read_label(struct cs_reader *reader, void **entryp)
     return *entryp ? 0 : CS_ERR_MEMORY;
 }
 
+static int read_consent(struct cs_reader *reader, void **entryp)
+{
+    struct cs_msg_consent m;
+    struct countersign_consent *consent;
+    struct cs_pack pack;
+
+    cs_msg_consent_read(reader, &m);
+    if (reader->error)
+        return reader->error;
+    consent = cs_pack_new(&pack, sizeof(*consent),
+        m.program.len + m.label.len + m.token.len + m.what.len + m.server.len + 5);
+    if (!consent)
+        return CS_ERR_MEMORY;
+    *consent = (struct countersign_consent){
+        .number = m.number,
+        .program = cs_pack_string(&pack, m.program),
+        .label = cs_pack_string(&pack, m.label),
+        .token = cs_pack_string(&pack, m.token),
+        .what = cs_pack_string(&pack, m.what),
+        .server = cs_pack_string(&pack, m.server),
+        .since = m.since,
+        .uses = m.uses,
+    };
+    memcpy(consent->id, m.id.data, sizeof(consent->id));
+    *entryp = consent;
+    return 0;
+}
+
+static int read_use(struct cs_reader *reader, void **entryp)
+{
+    struct cs_msg_use m;
+    struct countersign_use *use;
+    struct cs_pack pack;
+
+    cs_msg_use_read(reader, &m);
+    if (reader->error)
+        return reader->error;
+    use = cs_pack_new(&pack, sizeof(*use), m.program.len + 1);
+    if (!use)
+        return CS_ERR_MEMORY;
+    *use = (struct countersign_use){
+        .program = cs_pack_string(&pack, m.program),
+        .signatures = m.signatures,
+        .proven = m.proven,
+        .denied = m.denied,
+    };
+    *entryp = use;
+    return 0;
+}
+
 static const struct kind tokens = {CS_MSG_TOKENS, read_token};
 static const struct kind identities = {CS_MSG_IDENTITIES, read_identity};
 static const struct kind certificates = {CS_MSG_CERTIFICATES, read_certificate};
 static const struct kind labels = {0, read_label};
+static const struct kind consents = {CS_MSG_CONSENTS, read_consent};
+static const struct kind uses = {CS_MSG_USES, read_use};
 
 void countersign_list_free(struct countersign_list *list)
 {
@@ -104,20 +160,41 @@ static int read_entries(struct countersign_list *list, struct cs_reader *reader,
     return cs_reader_end(reader);
 }
 
-int cs_list_of_labels(struct countersign_list **listp, struct cs_bytes body)
+static int read_whole(
+    struct countersign_list **listp, const struct kind *kind, struct cs_bytes body)
 {
     CS_AUTO(countersign_list_freep) struct countersign_list *list = NULL;
     struct cs_reader reader = cs_reader_of(body);
     uint32_t n = cs_get_count(&reader, 4);
     int r;
 
-    r = list_new(&list, &labels, n);
+    r = list_new(&list, kind, n);
     if (r == 0)
         r = read_entries(list, &reader, n);
     if (r < 0)
         return r;
     *listp = cs_steal(&list);
     return 0;
+}
+
+int cs_list_of_labels(struct countersign_list **listp, struct cs_bytes body)
+{
+    return read_whole(listp, &labels, body);
+}
+
+/* A list that comes in one piece. */
+static int ask_whole(struct countersign_client *client, const struct kind *kind,
+    struct countersign_list **listp, struct cs_fault *fault)
+{
+    struct cs_request request;
+    struct cs_reply reply;
+    int r;
+
+    cs_request_init(&request, kind->type);
+    r = cs_client_ask(client, &request, &reply, fault);
+    if (r == 0)
+        r = read_whole(listp, kind, reply.body);
+    return cs_client_end(client, &request, &reply, r, fault);
 }
 
 /* Where a list stands between two pages; without a list it begins. */
@@ -207,6 +284,18 @@ int countersign_list_certificates(struct countersign_client *client,
     return list_all(client, &certificates, listp, cs_client_fault(fault));
 }
 
+int countersign_list_consents(struct countersign_client *client, struct countersign_list **listp,
+    struct countersign_fault *fault)
+{
+    return ask_whole(client, &consents, listp, cs_client_fault(fault));
+}
+
+int countersign_list_uses(struct countersign_client *client, struct countersign_list **listp,
+    struct countersign_fault *fault)
+{
+    return ask_whole(client, &uses, listp, cs_client_fault(fault));
+}
+
 size_t countersign_list_n(const struct countersign_list *list)
 {
     return list ? list->n : 0;
@@ -238,6 +327,18 @@ const struct countersign_certificate *countersign_list_certificate(
 const char *countersign_list_label(const struct countersign_list *list, size_t index)
 {
     return entry(list, &labels, index);
+}
+
+const struct countersign_consent *countersign_list_consent(
+    const struct countersign_list *list, size_t index)
+{
+    return entry(list, &consents, index);
+}
+
+const struct countersign_use *countersign_list_use(
+    const struct countersign_list *list, size_t index)
+{
+    return entry(list, &uses, index);
 }
 
 int countersign_refresh(struct countersign_client *client, struct countersign_fault *public_fault)

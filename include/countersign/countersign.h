@@ -182,6 +182,47 @@ bool countersign_watch_has_more(const struct countersign_watch *watch);
 int countersign_watch_next(struct countersign_watch *watch, struct countersign_event *event,
     struct countersign_fault *fault);
 
+/*
+ * What a person has allowed for this session, asked by the agent. revoke ends the consent of this
+ * number, or with 0 all of them, and tells how many that were unless n_revokedp is NULL; who needed
+ * it is asked again. CS_ERR_NOT_FOUND.
+ */
+struct countersign_consent {
+    uint32_t number;
+    const char *program;
+    uint8_t id[CS_ID_SIZE]; /* of the identity */
+    const char *label;      /* of the identity, for people */
+    const char *token;      /* its name, for people */
+    const char *what;       /* may be signed: "tls", "csr", "digest" or "data" */
+    const char *server;     /* for this one alone; "" if it is not known */
+    uint64_t since;         /* seconds of Unix time */
+    uint64_t uses;          /* signatures after the one that was asked about */
+};
+int countersign_list_consents(struct countersign_client *client, struct countersign_list **listp,
+    struct countersign_fault *fault);
+int countersign_consent_revoke(struct countersign_client *client, uint32_t number,
+    uint32_t *n_revokedp, struct countersign_fault *fault);
+
+/* What each program has had signed since the agent started. */
+struct countersign_use {
+    const char *program; /* "others": those beyond the agent's limit */
+    uint64_t signatures;
+    uint64_t proven; /* of these: the agent could establish what the bytes were */
+    uint64_t denied;
+};
+int countersign_list_uses(struct countersign_client *client, struct countersign_list **listp,
+    struct countersign_fault *fault);
+
+/* The record of uses, which is a file: its state. */
+struct countersign_record {
+    bool on;
+    char path[4096];
+    char trouble[1024]; /* why it cannot be written to; "" if it can */
+    uint64_t lost;      /* lines that are missing since then */
+};
+int countersign_record_get(struct countersign_client *client, struct countersign_record *record,
+    struct countersign_fault *fault);
+
 size_t countersign_list_n(const struct countersign_list *list);
 void countersign_list_free(struct countersign_list *list);
 /* The entry of a list of that kind; NULL when the list is of another kind or shorter. */
@@ -190,6 +231,10 @@ const struct countersign_token *countersign_list_token(
 const struct countersign_identity *countersign_list_identity(
     const struct countersign_list *list, size_t index);
 const struct countersign_certificate *countersign_list_certificate(
+    const struct countersign_list *list, size_t index);
+const struct countersign_consent *countersign_list_consent(
+    const struct countersign_list *list, size_t index);
+const struct countersign_use *countersign_list_use(
     const struct countersign_list *list, size_t index);
 const char *countersign_list_label(const struct countersign_list *list, size_t index);
 

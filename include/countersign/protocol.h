@@ -28,6 +28,10 @@ enum cs_message_type {
     CS_MSG_REFRESH = 0x000b,
     CS_MSG_WATCH = 0x000c,
     CS_MSG_PIN_CHANGE = 0x000d,
+    CS_MSG_CONSENTS = 0x0014,
+    CS_MSG_CONSENT_REVOKE = 0x0015,
+    CS_MSG_USES = 0x0016,
+    CS_MSG_RECORD = 0x0017,
     CS_MSG_EVENT = 0x00f0, /* agent to client, after WATCH */
     CS_MSG_REPLY = 0x8000,
     CS_MSG_ERROR = 0xffff,

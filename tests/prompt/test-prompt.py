@@ -15,9 +15,10 @@ import traceback
 
 PROGRAM = sys.argv[1]
 FAKE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fake-pinentry")
-OK, CANCELLED, FAILED, TIMED_OUT, IMPOSSIBLE = range(5)
+OK, CANCELLED, FAILED, TIMED_OUT, IMPOSSIBLE, FOR_SESSION = range(6)
 COUNT_LOW, FINAL_TRY, FOR_SIGNATURE, FOR_CHANGE = 1, 2, 4, 8
-PIN, KEYPAD, NEW_PIN = 1, 2, 3
+PIN, KEYPAD, NEW_PIN, CONSENT = 1, 2, 3, 4
+SIGN_TLS, SIGN_CSR, SIGN_DIGEST, SIGN_DATA, EACH_TIME = 16, 32, 64, 128, 256
 CLEAN = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/nonexistent"}
 
 
@@ -30,11 +31,11 @@ def field(data):
     return struct.pack(">I", len(data)) + data
 
 
-def request(pinentry=FAKE, token="corp", program="", key="", error="", flags=0, timeout=20, env=None,
-            kind=PIN, lengths=(0, 0)):
+def request(pinentry=FAKE, token="corp", program="", key="", host="", error="", flags=0, timeout=20,
+            env=None, kind=PIN, lengths=(0, 0)):
     env = {"DISPLAY": ":0"} if env is None else env
     body = struct.pack(">BIIII", kind, flags, timeout, *lengths)
-    body += b"".join(field(x) for x in (pinentry, token, program, key, error))
+    body += b"".join(field(x) for x in (pinentry, token, program, key, host, error))
     body += struct.pack(">I", len(env))
     return body + b"".join(field(k) + field(v) for k, v in env.items())
 
@@ -276,6 +277,59 @@ def test_a_new_pin_twice_in_two_dialogs():
     assert ask_fake("pin=1&cancel", kind=NEW_PIN)[:2] == (CANCELLED, b"")
 
 
+def consent(answers, flags=SIGN_DIGEST, **fields):
+    return ask_fake(answers, kind=CONSENT, program="/usr/bin/gnutls-cli", key="alice", flags=flags, **fields)
+
+
+def test_a_consent_says_who_with_what_for_what():
+    verdict, rest, lines = consent("empty", timeout=33)
+    assert (verdict, rest) == (OK, b""), (verdict, rest)
+    assert ("SETDESC May this program sign with your key 'alice' on token 'corp'?%0A%0A"
+            "Program: /usr/bin/gnutls-cli%0AFor: not known, for the program hands over a hash alone") in lines, lines
+    assert "SETTIMEOUT 33" in lines and "GETPIN" not in lines, lines
+    assert [l for l in lines if l.startswith(("SETOK", "SETNOTOK", "SETCANCEL", "CONFIRM"))] == [
+        "SETOK _Once", "SETNOTOK This _session", "SETCANCEL _No", "CONFIRM"], lines
+    for flags, host, what in ((SIGN_TLS, "www.example.org", "a login to the server www.example.org"),
+                              (SIGN_TLS, "", "a login to a server whose name is not known"),
+                              (SIGN_CSR, "", "a certificate request for this key"),
+                              (SIGN_DATA, "", "data that is no login to a server, such as a mail or a document")):
+        lines = consent("empty", flags=flags, host=host)[2]
+        assert any(l.startswith("SETDESC") and l.endswith("%0AFor: " + what) for l in lines), lines
+
+
+def test_a_consent_for_the_session_and_none():
+    assert consent("notok")[:2] == (FOR_SESSION, b"")
+    assert consent("cancel")[:2] == (CANCELLED, b"")
+    assert consent("closed")[:2] == (CANCELLED, b"")
+    assert consent("timeout")[:2] == (TIMED_OUT, b"")
+    assert consent("exit=0")[0] == FAILED
+
+
+def test_a_consent_each_time_is_for_once():
+    verdict, _, lines = consent("empty", flags=SIGN_TLS | EACH_TIME)
+    assert verdict == OK and "SETOK _Yes" in lines and "SETCANCEL _No" in lines, (verdict, lines)
+    assert not any(l.startswith("SETNOTOK") for l in lines), lines
+    assert consent("notok", flags=SIGN_TLS | EACH_TIME)[0] == CANCELLED
+
+
+def test_with_two_buttons_a_second_dialog_asks_for_how_long():
+    def gnome(answers):
+        verdict, _, lines = consent(answers, greeting="flavor=gnome3")
+        return verdict, lines.count("CONFIRM")
+    assert gnome("empty&empty") == (FOR_SESSION, 2)
+    assert gnome("empty&cancel") == (OK, 2)
+    assert gnome("empty&timeout") == (TIMED_OUT, 2)
+    assert gnome("cancel") == (CANCELLED, 1)
+
+
+def test_a_consent_shows_nothing_that_deceives():
+    _, _, lines = ask_fake("empty", kind=CONSENT, program="/tmp/\u202egpj\n\nProgram: /usr/bin/good" + "x" * 900,
+                           key="a\x1b[2J", token="t\x00", host="www\u2066.example", flags=SIGN_TLS)
+    shown = [l for l in lines if l.startswith("SETDESC")][0]
+    assert shown.count("%0A") == 3 and "\u202e" not in shown and "\u2066" not in shown and "\x1b" not in shown, shown
+    assert "a?[2J" in shown and "www?.example" in shown and "x..." in shown and len(shown) < 700, shown
+
+
 def test_a_notice_has_one_button_that_says_no():
     verdict, rest, lines = ask_fake("empty", kind=KEYPAD, program="curl")
     assert (verdict, rest) == (CANCELLED, b""), (verdict, rest)
@@ -468,15 +522,16 @@ class Terminal:
         os.write(self.master, text)
 
 
-def real(name, keys, timeout=20):
+def real(name, keys, timeout=20, kind=PIN, until=b"PIN:"):
     path = "/usr/bin/pinentry-" + name
     if not os.access(path, os.X_OK):
         raise Skip("no " + path)
     with Terminal() as terminal:
         env = {"GPG_TTY": terminal.name, "TERM": "xterm", "LANG": "C.UTF-8"}
-        process = start(request(pinentry=path, token="corp-é", program="curl", timeout=timeout, env=env))
+        process = start(request(pinentry=path, token="corp-é", program="curl", timeout=timeout, env=env,
+                                kind=kind))
         terminal.wait_for("corp-é".encode())
-        terminal.wait_for(b"PIN:")
+        terminal.wait_for(until)
         if keys:
             terminal.type(keys)
         result = finish(process)
@@ -488,12 +543,17 @@ def test_pinentry_curses():
     assert real("curses", b"2468\r") == (OK, b"2468")
     assert real("curses", b"\t\t\r") == (CANCELLED, b"")
     assert real("curses", b"", timeout=1) == (TIMED_OUT, b"")
+    for keys, verdict in ((b"\r", OK), (b"\t\r", FOR_SESSION), (b"\t\t\r", CANCELLED)):
+        assert real("curses", keys, kind=CONSENT, until=b"<No>") == (verdict, b""), keys
+    assert real("curses", b"", timeout=1, kind=CONSENT, until=b"<No>") == (TIMED_OUT, b"")
 
 
 def test_pinentry_tty():
     assert real("tty", b"2468\n") == (OK, b"2468")
     assert real("tty", b"\x04") == (CANCELLED, b"")
     assert real("tty", b"", timeout=1) == (TIMED_OUT, b"")
+    for keys, verdict in ((b"o", OK), (b"s", FOR_SESSION), (b"n", CANCELLED)):
+        assert real("tty", keys, kind=CONSENT, until=b"[ons]?") == (verdict, b""), keys
 
 
 def main():

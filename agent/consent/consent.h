@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Consent: what a person has to allow before it is signed. */
+#ifndef CS_AGENT_CONSENT_H
+#define CS_AGENT_CONSENT_H
+
+#include "audit/audit.h"
+#include "config/config.h"
+#include "consent/grant.h"
+#include "socket/caller.h"
+
+#include <uv.h>
+
+struct cs_consent_case;
+
+struct cs_consents {
+    uv_loop_t *loop;
+    const char *prompt_program;
+    const struct cs_config *config;
+    struct cs_audit *audit;
+    struct cs_grants grants;
+    TAILQ_HEAD(cs_consent_cases, cs_consent_case) cases; /* the first is being asked */
+    size_t n_cases;
+    struct cs_environment display; /* the agent's own, borrowed; n is 0 if it has none */
+    struct cs_watcher watcher;
+};
+
+struct cs_consent_waiter {
+    TAILQ_ENTRY(cs_consent_waiter) link;
+    struct cs_consent_case *asked; /* NULL while it waits for none */
+    const struct cs_caller *caller;
+    /* code 0: it may sign, and text says by which answer; CS_ERR_DENIED, CS_ERR_TIMEOUT: it may
+     * not; CS_ERR_LOCKED: nobody can be asked. text says why. */
+    void (*done)(struct cs_consent_waiter *waiter, int code, const char *text);
+    void *user;
+};
+
+/* What was not asked is asked no more when it stops. */
+void cs_consents_start(struct cs_consents *consents, struct cs_watchers *watchers);
+void cs_consents_stop(struct cs_consents *consents);
+
+/*
+ * done comes later, unless the code returned is not 0: 1 if an answer of before allows it, or one
+ * of done's codes; then text, of size bytes, is what done would have been told. each_time: no
+ * answer of before holds, and this one for nothing else.
+ */
+int cs_consent_wait(struct cs_consents *consents, const struct cs_subject *subject, bool each_time,
+    struct cs_consent_waiter *waiter, char *text, size_t size);
+/* The waiter gives up; a question nobody waits for is taken away. */
+void cs_consent_leave(struct cs_consent_waiter *waiter);
+
+/* Forgets the answer of this number, or with 0 all of them, which will be asked for again. The
+ * number of answers forgotten, or CS_ERR_NOT_FOUND. */
+int cs_consent_revoke(
+    struct cs_consents *consents, uint32_t number, const struct cs_caller *caller);
+/* The body of the reply to CONSENTS. */
+void cs_consents_put(const struct cs_consents *consents, struct cs_buf *buf);
+
+#endif

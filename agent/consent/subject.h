@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a person is asked about. */
+#ifndef CS_AGENT_SUBJECT_H
+#define CS_AGENT_SUBJECT_H
+
+#include "base/cleanup.h"
+
+#include <countersign/protocol.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cs_subject {
+    const char *program; /* as rules name it; "": not established, so no answer is kept for it */
+    const char *name;    /* of the program, for people */
+    const char *label;   /* of the key, for people */
+    const char *token;   /* its name, for people */
+    const char *token_uri;
+    const char *server; /* "": not known */
+    const char *what;   /* is to be signed: "tls", "csr", "digest" or "data" */
+    uint8_t id[CS_ID_SIZE];
+};
+
+/* A copy in one block, for free. NULL without memory. */
+struct cs_subject *cs_subject_dup(const struct cs_subject *subject);
+
+/* Whether an answer about one holds for the other: the same program, key, kind of thing and
+ * server. */
+bool cs_subject_equal(const struct cs_subject *a, const struct cs_subject *b);
+
+#endif
