@@ -47,7 +47,7 @@ struct json_object *cs_json_time(int64_t when)
     return json_object_new_string(text);
 }
 
-static struct json_object *hex(const uint8_t *data, size_t len)
+struct json_object *cs_json_hex(const uint8_t *data, size_t len)
 {
     CS_AUTO(cs_freep) char *text = malloc(2 * len + 1);
 
@@ -163,12 +163,12 @@ struct json_object *cs_json_identity(
     size_t len;
     const uint8_t *bytes = countersign_identity_id(identity);
 
-    add(object, "id", bytes ? hex(bytes, CS_ID_SIZE) : NULL);
+    add(object, "id", bytes ? cs_json_hex(bytes, CS_ID_SIZE) : NULL);
     bytes = (const uint8_t *)countersign_identity_label(identity, &len);
     add(object, "label", cs_json_text(CS_BYTES(bytes, len)));
-    add(object, "label_hex", hex(bytes, len));
+    add(object, "label_hex", cs_json_hex(bytes, len));
     bytes = countersign_identity_cka_id(identity, &len);
-    add(object, "cka_id", hex(bytes, len));
+    add(object, "cka_id", cs_json_hex(bytes, len));
     add(object, "uri", cs_json_string(countersign_identity_uri(identity)));
     add(object, "token_uri", cs_json_string(countersign_identity_token_uri(identity)));
     add(object, "token", token ? cs_json_string(countersign_token_label(token)) : NULL);

@@ -19,6 +19,7 @@ struct json_object *cs_json_labels(const struct countersign_list *labels);
 /* Bytes that should be UTF-8; what is none becomes U+FFFD. */
 struct json_object *cs_json_text(struct cs_bytes text);
 struct json_object *cs_json_string(const char *text);
+struct json_object *cs_json_hex(const uint8_t *data, size_t len);
 /* ISO 8601 in UTC; 0 is null. */
 struct json_object *cs_json_time(int64_t time);
 

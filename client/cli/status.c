@@ -11,12 +11,15 @@
 struct view {
     struct countersign_status *agent;
     struct countersign_list *tokens;
+    struct countersign_list *uses;
+    struct countersign_record record;
 };
 
 static void view_deinit(struct view *view)
 {
     countersign_status_free(view->agent);
     countersign_list_free(view->tokens);
+    countersign_list_free(view->uses);
 }
 
 static int view_get(struct view *view, struct cs_cli *cli)
@@ -25,7 +28,12 @@ static int view_get(struct view *view, struct cs_cli *cli)
 
     if (r == 0)
         r = countersign_list_tokens(cli->client, &view->tokens, &cli->fault);
-    return r;
+    if (r == 0)
+        r = countersign_record_get(cli->client, &view->record, &cli->fault);
+    if (r == 0)
+        r = countersign_list_uses(cli->client, &view->uses, &cli->fault);
+    /* An agent of an earlier release knows neither. */
+    return r == CS_ERR_UNSUPPORTED ? 0 : r;
 }
 
 static void print_agent(const struct cs_cli *cli, const struct countersign_status *agent)
@@ -44,6 +52,43 @@ static void print_agent(const struct cs_cli *cli, const struct countersign_statu
     cs_field_print(cli, "Socket", "%s", countersign_status_socket(agent));
     cs_field_print(cli, "Served", "%llu signature%s; %u other program%s connected now",
         (unsigned long long)signatures, signatures == 1 ? "" : "s", others, others == 1 ? "" : "s");
+}
+
+static void print_record(const struct cs_cli *cli, const struct countersign_record *record)
+{
+    if (record->trouble[0])
+        cs_field_print(cli, "Record", "not kept since %llu lines: %s",
+            (unsigned long long)record->lost, record->trouble);
+    else if (record->path[0])
+        cs_field_print(cli, "Record", "%s", record->on ? record->path : "off");
+}
+
+/* Which programs hand over what can be proven. */
+static int print_uses(const struct cs_cli *cli, const struct countersign_list *uses)
+{
+    static const struct cs_column columns[] = {
+        {.title = "PROGRAM", .cut = CS_CUT_MIDDLE},
+        {.title = "SIGNED", .right = true},
+        {.title = "PROVEN", .right = true},
+        {.title = "DENIED", .right = true},
+    };
+    CS_AUTO(cs_table_freep) struct cs_table *table = cs_table_new(columns, 4);
+    const struct countersign_use *use;
+
+    for (size_t i = 0; (use = countersign_list_use(uses, i)); i++) {
+        char made[24], share[24] = "-", denied[24];
+
+        snprintf(made, sizeof(made), "%llu", (unsigned long long)use->signatures);
+        snprintf(denied, sizeof(denied), "%llu", (unsigned long long)use->denied);
+        if (use->signatures)
+            snprintf(share, sizeof(share), "%llu%%",
+                (unsigned long long)(use->proven * 100 / use->signatures));
+        cs_table_add(table, (const char *[]){use->program, made, share, denied});
+    }
+    if (countersign_list_n(uses) == 0)
+        return 0;
+    fputc('\n', cli->out);
+    return cs_table_print(table, cli->out, cli->width);
 }
 
 static int print_modules(const struct cs_cli *cli, const struct countersign_status *agent)
@@ -130,6 +175,35 @@ static struct json_object *json_module(const struct countersign_module *module)
     return object;
 }
 
+static struct json_object *json_uses(const struct countersign_list *uses)
+{
+    struct json_object *array = json_object_new_array();
+    const struct countersign_use *use;
+
+    for (size_t i = 0; (use = countersign_list_use(uses, i)); i++) {
+        struct json_object *object = json_object_new_object();
+
+        json_object_object_add(object, "program", cs_json_string(use->program));
+        json_object_object_add(object, "signatures", json_object_new_uint64(use->signatures));
+        json_object_object_add(object, "proven", json_object_new_uint64(use->proven));
+        json_object_object_add(object, "denied", json_object_new_uint64(use->denied));
+        json_object_array_add(array, object);
+    }
+    return array;
+}
+
+static struct json_object *json_record(const struct countersign_record *record)
+{
+    struct json_object *object = json_object_new_object();
+
+    json_object_object_add(object, "on", json_object_new_boolean(record->on));
+    json_object_object_add(object, "path", record->path[0] ? cs_json_string(record->path) : NULL);
+    json_object_object_add(
+        object, "trouble", record->trouble[0] ? cs_json_string(record->trouble) : NULL);
+    json_object_object_add(object, "lost", json_object_new_uint64(record->lost));
+    return object;
+}
+
 static int print_json(const struct cs_cli *cli, const struct view *view)
 {
     const struct countersign_status *agent = view->agent;
@@ -154,6 +228,8 @@ static int print_json(const struct cs_cli *cli, const struct view *view)
     for (size_t i = 0; (token = countersign_list_token(view->tokens, i)); i++)
         json_object_array_add(tokens, cs_json_token(token));
     json_object_object_add(object, "tokens", tokens);
+    json_object_object_add(object, "uses", json_uses(view->uses));
+    json_object_object_add(object, "record", json_record(&view->record));
     return cs_json_print(object, cli->out);
 }
 
@@ -190,9 +266,12 @@ static int run(struct cs_cli *cli, int argc, char **argv)
         status = print_json(cli, &view);
     } else if (r == 0) {
         print_agent(cli, view.agent);
+        print_record(cli, &view.record);
         r = print_modules(cli, view.agent);
         if (r == 0)
             r = print_tokens(cli, view.tokens);
+        if (r == 0)
+            r = print_uses(cli, view.uses);
     }
     view_deinit(&view);
     return r < 0 ? fail(cli, r) : status;
@@ -204,7 +283,9 @@ const struct cs_verb cs_verb_status = {
     .summary = "the agent, its modules and tokens",
     .help = "Shows whether the agent runs and since when, the PKCS#11 modules it drives, each\n"
             "in a process of its own, and the tokens: what state they are in, since when and\n"
-            "why. When no agent answers, the exit status is 3.\n"
+            "why; where the record of uses is; and for each program how often it had\n"
+            "something signed, and how much of it the agent could prove to be a login.\n"
+            "When no agent answers, the exit status is 3.\n"
             "\n"
             "  --json   print JSON\n",
     .examples = "  countersign status\n"

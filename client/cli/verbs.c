@@ -16,6 +16,7 @@ const struct cs_verb *const cs_verbs[] = {
     &cs_verb_doctor,
     &cs_verb_refresh,
     &cs_verb_watch,
+    &cs_verb_consent,
     &cs_verb_log,
     &cs_verb_version,
     &cs_verb_help,

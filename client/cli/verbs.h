@@ -18,6 +18,7 @@ extern const struct cs_verb cs_verb_setup;
 extern const struct cs_verb cs_verb_doctor;
 extern const struct cs_verb cs_verb_refresh;
 extern const struct cs_verb cs_verb_watch;
+extern const struct cs_verb cs_verb_consent;
 extern const struct cs_verb cs_verb_log;
 extern const struct cs_verb cs_verb_version;
 extern const struct cs_verb cs_verb_help;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The countersign program against an agent that is told what to say: what people and programs
  * read, and the exit statuses. COUNTERSIGN_CLI is the program. */
+#include "base/consent-message.h"
 #include "base/error.h"
 #include "base/pem.h"
 #include "cli/cli.h"
@@ -148,6 +149,30 @@ static void put_unlocked(struct fixture *f, struct cs_buf *buf, const struct cs_
     cs_buf_put_string(buf, "corp");
 }
 
+static void put_uses(struct cs_buf *body)
+{
+    cs_buf_put_u32(body, 2);
+    cs_msg_use_put(
+        body, &(struct cs_msg_use){
+                  .program = cs_bytes_of("/usr/bin/curl"), .signatures = 8, .proven = 6});
+    cs_msg_use_put(body, &(struct cs_msg_use){.program = cs_bytes_of("/opt/bad"), .denied = 2});
+}
+
+static void put_consents(struct cs_buf *body)
+{
+    static const uint8_t id[CS_ID_SIZE] = {0xab};
+
+    cs_buf_put_u32(body, 1);
+    cs_msg_consent_put(body, &(struct cs_msg_consent){.number = 7,
+                                 .program = cs_bytes_of("/usr/bin/gnutls-cli"),
+                                 .id = CS_BYTES(id, sizeof(id)),
+                                 .label = cs_bytes_of("alice"),
+                                 .token = cs_bytes_of("corp"),
+                                 .what = cs_bytes_of("digest"),
+                                 .since = 1700000000,
+                                 .uses = 4});
+}
+
 static bool answer(struct fake_agent *agent, int fd, const struct cs_frame *frame)
 {
     struct fixture *f = agent->data;
@@ -169,6 +194,17 @@ static bool answer(struct fake_agent *agent, int fd, const struct cs_frame *fram
             put_identity(f, &body, i ? 0x12 : 0xaa);
     } else if (frame->type == CS_MSG_STATUS) {
         put_status(&body);
+    } else if (frame->type == CS_MSG_USES) {
+        put_uses(&body);
+    } else if (frame->type == CS_MSG_CONSENTS) {
+        put_consents(&body);
+    } else if (frame->type == CS_MSG_RECORD) {
+        cs_msg_record_put(&body, &(struct cs_msg_record){.on = true,
+                                     .path = cs_bytes_of("/home/alice/audit.jsonl"),
+                                     .trouble = cs_bytes_of("no space\x1b[2J"),
+                                     .lost = 3});
+    } else if (frame->type == CS_MSG_CONSENT_REVOKE) {
+        cs_msg_number_put(&body, 1);
     } else if (frame->type == CS_MSG_RESOLVE) {
         put_resolved(f, &body);
     } else {
@@ -358,6 +394,9 @@ static void test_status_says_what_is_wrong(void **state)
     assert_has(f->out, "    it crashed\n");
     assert_has(f->out, "corp   locked  10 minutes ago  soft");
     assert_has(f->out, "    locked by 'countersign lock'; one more wrong PIN blocks it\n");
+    assert_has(f->out, "Record        not kept since 3 lines: no space\\x1b[2J\n");
+    assert_has(f->out, "/usr/bin/curl       8     75%       0\n");
+    assert_has(f->out, "/opt/bad            0       -       2\n");
     assert_int_equal(RUN(f, "status", "--json"), CS_EXIT_OK);
     root = json_tokener_parse(f->out);
     assert_true(json_object_get_boolean(field(root, "running")));
@@ -365,6 +404,31 @@ static void test_status_says_what_is_wrong(void **state)
     assert_string_equal(text_of(json_object_array_get_idx(field(root, "tokens"), 0), "why"),
         "locked by 'countersign lock'");
     json_object_put(root);
+}
+
+static void test_consents_are_listed_and_revoked(void **state)
+{
+    struct fixture *f = *state;
+    struct json_object *root, *consent;
+
+    assert_int_equal(RUN(f, "consent"), CS_EXIT_OK);
+    assert_has(f->out, " 7  /usr/bin/gnutls-cli  alice  corp   digest ");
+    assert_int_equal(RUN(f, "consent", "list", "--json"), CS_EXIT_OK);
+    root = json_tokener_parse(f->out);
+    consent = json_object_array_get_idx(field(root, "consents"), 0);
+    assert_string_equal(text_of(consent, "program"), "/usr/bin/gnutls-cli");
+    assert_int_equal(json_object_get_int(field(consent, "id")), 7);
+    assert_int_equal(json_object_get_int(field(consent, "uses")), 5);
+    json_object_put(root);
+    assert_int_equal(RUN(f, "consent", "revoke", "7"), CS_EXIT_OK);
+    assert_has(f->out, "revoked 1 consent\n");
+    assert_int_equal(RUN(f, "consent", "revoke", "--all", "--json"), CS_EXIT_OK);
+    assert_has(f->out, "\"revoked\": 1");
+    assert_int_equal(RUN(f, "consent", "revoke"), CS_EXIT_USAGE);
+    assert_int_equal(RUN(f, "consent", "revoke", "0"), CS_EXIT_USAGE);
+    assert_int_equal(RUN(f, "consent", "revoke", "7", "--all"), CS_EXIT_USAGE);
+    assert_int_equal(RUN(f, "consent", "list", "--all"), CS_EXIT_USAGE);
+    assert_int_equal(RUN(f, "consent", "nonsense"), CS_EXIT_USAGE);
 }
 
 static void test_without_an_agent_status_says_so(void **state)
@@ -548,6 +612,7 @@ int main(void)
         TEST(test_list_as_json),
         TEST(test_show_tells_all),
         TEST(test_status_says_what_is_wrong),
+        TEST(test_consents_are_listed_and_revoked),
         TEST(test_without_an_agent_status_says_so),
         TEST(test_the_agents_errors_become_exit_statuses),
         TEST(test_unlock_and_lock),
