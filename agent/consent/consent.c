@@ -121,13 +121,13 @@ static const char *describe(int code, bool for_session, const char *text)
 {
     switch (code) {
     case 0:
-        return for_session ? "the user consented for this session" : "the user consented once";
+        return for_session ? CS_CONSENTED_SESSION : CS_CONSENTED_ONCE;
     case CS_ERR_DENIED:
         return "the user said no";
     case CS_ERR_TIMEOUT:
         return "nobody answered in time whether it may";
     default:
-        return text;
+        return text; /* nobody can be asked: why */
     }
 }
 
@@ -259,7 +259,6 @@ static int answer(struct cs_consents *consents, const struct cs_subject *subject
     }
     if (grant && !each_time) {
         grant->uses++;
-        snprintf(text, size, "the user consented for this session (consent %u)", grant->number);
         return 1;
     }
     get_environment(consents, caller, &environment);

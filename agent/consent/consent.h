@@ -24,12 +24,16 @@ struct cs_consents {
     struct cs_watcher watcher;
 };
 
+/* How a yes is told. */
+#define CS_CONSENTED_ONCE "the user consented once"
+#define CS_CONSENTED_SESSION "the user consented for this session"
+
 struct cs_consent_waiter {
     TAILQ_ENTRY(cs_consent_waiter) link;
     struct cs_consent_case *asked; /* NULL while it waits for none */
     const struct cs_caller *caller;
-    /* code 0: it may sign, and text says by which answer; CS_ERR_DENIED, CS_ERR_TIMEOUT: it may
-     * not; CS_ERR_LOCKED: nobody can be asked. text says why. */
+    /* code 0: it may sign, and text is CS_CONSENTED_*; CS_ERR_DENIED, CS_ERR_TIMEOUT: it may not;
+     * CS_ERR_LOCKED: nobody can be asked. text says why. */
     void (*done)(struct cs_consent_waiter *waiter, int code, const char *text);
     void *user;
 };
@@ -39,9 +43,9 @@ void cs_consents_start(struct cs_consents *consents, struct cs_watchers *watcher
 void cs_consents_stop(struct cs_consents *consents);
 
 /*
- * done comes later, unless the code returned is not 0: 1 if an answer of before allows it, or one
- * of done's codes; then text, of size bytes, is what done would have been told. each_time: no
- * answer of before holds, and this one for nothing else.
+ * 0: done comes, later or, if nobody can be asked, at once. 1: an answer of before allows it.
+ * Otherwise one of done's codes, with its text. each_time: no yes of before holds, and this one for
+ * nothing else.
  */
 int cs_consent_wait(struct cs_consents *consents, const struct cs_subject *subject, bool each_time,
     struct cs_consent_waiter *waiter, char *text, size_t size);

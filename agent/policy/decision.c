@@ -178,3 +178,15 @@ int cs_decision_refuse(
     add_refusal(&sentence, decision, facts);
     return cs_fail(fault, CS_ERR_DENIED, "%s", text);
 }
+
+int cs_decision_refuse_unconsented(
+    const struct cs_policy_facts *facts, const char *why, struct cs_fault *fault)
+{
+    char text[CS_DECISION_TEXT] = "";
+    struct sentence sentence = {.text = text, .size = sizeof(text)};
+
+    add_key(&sentence, facts->identity);
+    add(&sentence, " does not sign %s for %s: %s; ", what(facts->proof), facts->program_name, why);
+    add_proposal(&sentence, facts);
+    return cs_fail(fault, CS_ERR_DENIED, "%s", text);
+}

@@ -38,4 +38,8 @@ char *cs_decision_explain(const struct cs_decision *decision, const struct cs_po
 int cs_decision_refuse(const struct cs_decision *decision, const struct cs_policy_facts *facts,
     struct cs_fault *fault);
 
+/* The refusal of what a person was, or would have been, asked about: why they did not consent. */
+int cs_decision_refuse_unconsented(
+    const struct cs_policy_facts *facts, const char *why, struct cs_fault *fault);
+
 #endif

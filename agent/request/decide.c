@@ -4,31 +4,76 @@
  * by sign.c once for each request, before a PIN is asked for.
  */
 #include "request/request-state.h"
+#include "text.h"
 
 #include <countersign/error.h>
 #include <stdio.h>
+#include <string.h>
 
-/* A person would have to be asked, and there is no way to do that yet. */
+static void get_facts(const struct cs_request *request, const struct cs_identity *identity,
+    const struct cs_program *program, struct cs_policy_facts *facts)
+{
+    *facts = (struct cs_policy_facts){
+        .identity = identity,
+        .program = program,
+        .program_name = cs_caller_name(request->caller),
+        .proof = request->proof,
+        .host = request->host,
+    };
+}
+
+/* 0 if an answer of before allows it, CS_DECIDE_LATER if somebody has been asked. */
 static int ask(struct cs_request *request, const struct cs_decision *decision,
     const struct cs_policy_facts *facts, struct cs_fault *fault)
 {
-    (void)request;
-    return cs_decision_refuse(decision, facts, fault);
+    const struct cs_program *program = facts->program;
+    char label[CS_TEXT_MAX], sign[CS_SIGN_TEXT], text[256];
+    struct cs_subject subject = {
+        .program = program->app[0] ? program->app : program->path,
+        .name = facts->program_name,
+        .label = cs_text_clean(facts->identity->source->label, label, sizeof(label)),
+        .token = facts->identity->token->name,
+        .token_uri = facts->identity->token->uri,
+        .server = request->host,
+        .what = cs_sign_text(cs_sign_of(facts->proof), sign),
+    };
+    int r;
+
+    memcpy(subject.id, request->id, CS_ID_SIZE);
+    request->consent.caller = request->caller;
+    r = cs_consent_wait(&request->service->consents, &subject,
+        decision->consent == CS_CONSENT_ALWAYS, &request->consent, text, sizeof(text));
+    if (r == 0)
+        return CS_DECIDE_LATER;
+    if (r > 0) {
+        request->consented = CS_CONSENTED_SESSION;
+        return 0;
+    }
+    if (r == CS_ERR_LOCKED)
+        return cs_decision_refuse(decision, facts, fault);
+    return r == CS_ERR_MEMORY ? r : cs_decision_refuse_unconsented(facts, text, fault);
+}
+
+int cs_request_refuse(struct cs_request *request, const struct cs_identity *identity,
+    const char *why, struct cs_fault *fault)
+{
+    struct cs_policy_facts facts;
+
+    if (!identity)
+        return cs_fail(fault, CS_ERR_DENIED, "%s", why);
+    get_facts(request, identity, cs_caller_look(request->caller), &facts);
+    return cs_decision_refuse_unconsented(&facts, why, fault);
 }
 
 int cs_request_decide(
     struct cs_request *request, const struct cs_identity *identity, struct cs_fault *fault)
 {
     struct cs_service *service = request->service;
-    const struct cs_policy_facts facts = {
-        .identity = identity,
-        .program = cs_caller_look(request->caller),
-        .program_name = cs_caller_name(request->caller),
-        .proof = request->proof,
-        .host = request->host,
-    };
-    struct cs_decision decision = cs_policy_decide(&service->config->policy, &facts);
+    struct cs_policy_facts facts;
+    struct cs_decision decision;
 
+    get_facts(request, identity, cs_caller_look(request->caller), &facts);
+    decision = cs_policy_decide(&service->config->policy, &facts);
     request->decided = true;
     if (decision.verdict != CS_VERDICT_DENY && decision.rule->rate > 0)
         cs_decision_limit(

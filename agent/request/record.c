@@ -92,6 +92,8 @@ int cs_request_record(const struct cs_request *request, const struct cs_identity
     put_what(audit, request, identity, scheme);
     cs_audit_put(audit, "rule", cs_bytes_of(request->rule));
     cs_audit_put_bool(audit, "allowed", code != CS_ERR_DENIED);
+    cs_audit_put(audit, "rule", cs_bytes_of(request->rule));
+    cs_audit_put(audit, "consent", cs_bytes_of(request->consented));
     cs_audit_put_outcome(audit, "signed", code, text);
     return cs_audit_end(audit, line, fault);
 }

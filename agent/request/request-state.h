@@ -53,7 +53,9 @@ struct cs_request {
     uint16_t scheme;
     bool decided;                  /* the policy has had its say */
     char rule[CS_LIMIT_RULE_NAME]; /* that decided, by its name; "" before that */
-    bool logged_in;                /* a login was made for it; another would not help */
+    struct cs_consent_waiter consent;
+    const char *consented; /* by which answer, for people; NULL: none was needed */
+    bool logged_in;        /* a login was made for it; another would not help */
     struct cs_buf data;
     struct cs_absent_waiter absent;
     uint32_t asked;    /* the slot of the token that was asked last */
@@ -77,9 +79,14 @@ void cs_request_trace(
 int cs_request_record(const struct cs_request *request, const struct cs_identity *identity,
     int code, const char *text, struct cs_fault *fault);
 
-/* Of decide.c. 0 if it may sign, else why not. */
+/* Of decide.c. 0 if it may sign, else why not; or LATER: a person is asked, and request->consent
+ * is told. */
+#define CS_DECIDE_LATER 1
 int cs_request_decide(
     struct cs_request *request, const struct cs_identity *identity, struct cs_fault *fault);
+/* The sentence for one that had no consent. CS_ERR_DENIED. */
+int cs_request_refuse(struct cs_request *request, const struct cs_identity *identity,
+    const char *why, struct cs_fault *fault);
 
 /* Of parts.c. Room for n parts, and what comes when all of them are done. */
 int cs_request_split(

@@ -53,6 +53,7 @@ void cs_request_free(struct cs_request *request)
 void cs_request_cancel(struct cs_request *request)
 {
     cs_login_leave(&request->login);
+    cs_consent_leave(&request->consent);
     cs_absent_leave(&request->service->absent, &request->absent);
     if (request->job)
         cs_job_abandon(request->job);

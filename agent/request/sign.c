@@ -6,7 +6,7 @@
  *
  * What the bytes prove is found out in begin(), where the message is still whole, and is in the
  * log. The policy is asked in decide.c, once for each signature, with all facts at hand, before a
- * PIN is asked for.
+ * PIN is asked for; a person's consent is one more thing to wait for, as a login is.
  */
 #include "request/request-state.h"
 #include "base/cleanup.h"
@@ -338,6 +338,8 @@ static void advance(struct cs_request *request)
     r = check_scheme(request, identity, &fault);
     if (r == 0 && !request->decided)
         r = cs_request_decide(request, identity, &fault);
+    if (r == CS_DECIDE_LATER)
+        return;
     if (r < 0) {
         fail(request, r, &fault);
         return;
@@ -350,6 +352,20 @@ static void advance(struct cs_request *request)
     r = ask_host(request, identity);
     if (r < 0)
         fail(request, r, NULL);
+}
+
+static void on_consent(struct cs_consent_waiter *waiter, int code, const char *text)
+{
+    struct cs_request *request = waiter->user;
+    struct cs_fault fault = {0};
+
+    if (code == 0) {
+        request->consented = text;
+        advance(request);
+        return;
+    }
+    code = cs_request_refuse(request, identity_of(request), text, &fault);
+    fail(request, code, &fault);
 }
 
 static void begin(struct cs_request *request, struct cs_bytes input)
@@ -379,6 +395,8 @@ void cs_request_sign(struct cs_request *request, const struct cs_msg_sign *m)
     memcpy(request->id, m->id.data, CS_ID_SIZE);
     request->scheme = m->scheme;
     request->how = m->input;
+    request->consent.done = on_consent;
+    request->consent.user = request;
     if (identity_of(request)) {
         begin(request, m->data);
         return;

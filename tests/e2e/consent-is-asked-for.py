@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Who hands over a bare hash is asked about: once however many wait, and no answer is a no."""
+import hashlib
+import json
+import os
+import threading
+import time
+
+import programs
+import protocol_client as protocol
+from fixture import Fixture
+from tap import Tap, skip_all
+
+ECDSA = 0x0403
+DIGEST = hashlib.sha256(b"x").digest()
+DISPLAY = [("DISPLAY", ":99")]
+
+
+def wait(condition, what):
+    deadline = time.monotonic() + 20
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"never came: {what}")
+        time.sleep(0.01)
+
+
+class Signer(threading.Thread):
+    """A program that signs a hash, or a message; `result` is "signed" or the error."""
+
+    def __init__(self, s, environment=None, message=None):
+        super().__init__(daemon=True)
+        self.client = protocol.Client(s.agent.socket, environment=DISPLAY if environment is None else environment)
+        self.client.socket.settimeout(60)
+        self.alice, _ = self.client.resolve("alice", 1)
+        self.message, self.text, self.result = message, "", None
+        self.start()
+
+    def run(self):
+        try:
+            if self.message is None:
+                self.client.sign(self.alice.id, ECDSA, DIGEST, 1)
+            else:
+                self.client.sign(self.alice.id, ECDSA, self.message)
+            self.result = "signed"
+        except protocol.AgentError as why:
+            self.result, self.text = why.name, why.text
+        except (protocol.Closed, OSError) as why:
+            self.result = type(why).__name__
+
+    def end(self):
+        self.join(60)
+        assert not self.is_alive(), "nobody answered"
+        return self.result
+
+
+class Scene:
+    """An agent of its own with an unlocked token, and a person who answers as told."""
+
+    def __init__(self, f, token, *answers, **options):
+        self.f, self.token = f, token
+        self.pinentry = f.pinentry(*answers)
+        self.agent = f.agent(pinentry=self.pinentry, **options)
+
+    def __enter__(self):
+        self.agent.unlock(self.token)
+        return self
+
+    def __exit__(self, *_):
+        self.agent.stop()
+
+    def sign(self, **options):
+        signer = Signer(self, **options)
+        signer.end()
+        return signer
+
+    def asked(self):
+        return self.pinentry.questions("CONFIRM")
+
+    def json(self, *arguments):
+        return self.agent.cli(*arguments, "--json", check=True).stdout
+
+    def log(self, event):
+        lines = [json.loads(line) for line in self.json("log").splitlines()]
+        return [line for line in lines if line["event"] == event]
+
+
+def answers(tap, f, token):
+    with tap.case("ten at once: one question, ten signatures"), Scene(f, token, "after:1.0:ok", "cancel") as s:
+        signers = [Signer(s) for _ in range(10)]
+        assert {signer.end() for signer in signers} == {"signed"}
+        assert s.asked() == 1, s.pinentry.asked()
+        said = s.pinentry.told("SETDESC")[0]
+        assert "your key 'alice' on token 'corp'" in said and "a hash alone" in said, said
+        assert "python" in said, said
+        assert s.log("consent")[-1]["outcome"] == "once", s.log("consent")
+        assert s.log("sign")[-1]["consent"] == "the user consented once", s.log("sign")
+        assert s.sign().result == "DENIED" and s.asked() == 2, "once is not for ever"
+    with tap.case("no: denied, with a sentence that says what to write, and not asked again at once"), \
+            Scene(f, token, "cancel", "ok") as s:
+        signer = s.sign()
+        assert signer.result == "DENIED" and "the user said no" in signer.text, signer.text
+        assert "[rule " in signer.text and "sign = tls, digest" in signer.text, signer.text
+        signer = s.sign()
+        assert signer.result == "DENIED" and "a moment ago" in signer.text, signer.text
+        assert s.asked() == 1
+        last = s.log("sign")[-1]
+        assert last["allowed"] is False and last["outcome"] == "Denied" and "consent" not in last, last
+        assert s.log("consent")[-1]["why"] == "the user said no", s.log("consent")
+    with tap.case("nobody answers: denied"), Scene(f, token, "hang", settings="prompt-timeout = 1") as s:
+        signer = s.sign()
+        assert signer.result == "DENIED" and "nobody answered in time" in signer.text, signer.text
+        assert s.log("consent")[-1]["outcome"] == "Timeout", s.log("consent")
+    with tap.case("a pinentry that fails: denied, and why"), Scene(f, token, "fail") as s:
+        signer = s.sign()
+        assert signer.result == "DENIED" and "pinentry" in signer.text and "[rule " in signer.text, signer.text
+    with tap.case("nowhere to ask: denied, and nothing is started"), Scene(f, token, "ok") as s:
+        signer = s.sign(environment=[])
+        assert signer.result == "DENIED" and "nobody can be asked" in signer.text, signer.text
+        assert "[rule " in signer.text and "START" not in s.pinentry.asked(), signer.text
+
+
+def session(tap, f, token):
+    with tap.case("this session: asked once, listed, counted"), Scene(f, token, "notok", "cancel") as s:
+        assert [s.sign().result for _ in range(3)] == ["signed"] * 3 and s.asked() == 1
+        consents = json.loads(s.json("consent"))["consents"]
+        assert len(consents) == 1 and consents[0]["what"] == "digest" and consents[0]["label"] == "alice", consents
+        assert consents[0]["uses"] == 3 and "python" in consents[0]["program"], consents
+        assert s.log("sign")[-1]["consent"] == "the user consented for this session"
+    with tap.case("revoked: asked again"), Scene(f, token, "notok", "cancel") as s:
+        assert s.sign().result == "signed"
+        number = str(json.loads(s.json("consent"))["consents"][0]["id"])
+        assert "revoked 1" in s.agent.cli("consent", "revoke", number, check=True).stdout
+        assert s.agent.cli("consent", "revoke", number).returncode == 4
+        assert s.sign().result == "DENIED" and s.asked() == 2
+        assert json.loads(s.json("consent"))["consents"] == []
+        assert s.log("consent-end")[-1]["why"] == "revoked"
+    with tap.case("it ends when the token is locked"), Scene(f, token, "notok", "cancel") as s:
+        assert s.sign().result == "signed"
+        s.agent.cli("lock", check=True)
+        wait(lambda: json.loads(s.json("consent"))["consents"] == [], "the end of the consent")
+        s.agent.unlock(token)
+        assert s.sign().result == "DENIED" and s.asked() == 2
+    with tap.case("always: each signature, one dialog at a time, no third button"), \
+            Scene(f, token, "after:0.2:ok", rules='[rule "r"]\nsign = tls, digest\nconsent = always') as s:
+        signers = [Signer(s) for _ in range(3)]
+        assert [signer.end() for signer in signers] == ["signed"] * 3
+        assert s.asked() == 3 and s.pinentry.at_once() == 1, s.pinentry.asked()
+        assert s.pinentry.told("SETNOTOK") == [] and s.pinentry.told("SETOK") == ["_Yes"] * 3
+
+
+def leaving(tap, f, token):
+    with tap.case("who hangs up takes the dialog away"), Scene(f, token, "hang", "ok") as s:
+        signer = Signer(s)
+        s.pinentry.wait(1, "CONFIRM")
+        pid = s.pinentry.pid()
+        signer.client.socket.shutdown(2)
+        signer.end()
+        wait(lambda: not os.path.exists(f"/proc/{pid}"), "the end of the dialog")
+        assert s.sign().result == "signed" and s.asked() == 2
+    with tap.case("the agent's own display is asked, not the one that the program names"), \
+            Scene(f, token, "ok", environment={"DISPLAY": ":7"}) as s:
+        assert s.sign(environment=[("DISPLAY", ":66"), ("GPG_TTY", "/dev/null")]).result == "signed"
+        assert "ENV DISPLAY=:7" in s.pinentry.asked() and ":66" not in s.pinentry.asked(), s.pinentry.asked()
+        assert "ENV GPG_TTY" not in s.pinentry.asked(), s.pinentry.asked()
+    with tap.case("an agent that stops leaves no dialog behind"), Scene(f, token, "hang") as s:
+        signer = Signer(s)
+        s.pinentry.wait(1, "CONFIRM")
+        pid = s.pinentry.pid()
+        assert s.agent.stop() == 0
+        wait(lambda: not os.path.exists(f"/proc/{pid}"), "the end of the dialog")
+        assert signer.end() != "signed"
+
+
+def shares(tap, f, token):
+    with tap.case("status: what share of a program's signatures was proven"), \
+            Scene(f, token, "notok", rules="") as s:
+        login = b" " * 64 + b"TLS 1.3, client CertificateVerify\0" + bytes(32)
+        assert [s.sign(message=login).result for _ in range(3)] == ["signed"] * 3
+        assert s.sign().result == "signed" and s.sign(message=b"a letter").result == "DENIED"
+        use = [use for use in json.loads(s.json("status"))["uses"] if "python" in use["program"]][0]
+        assert (use["signatures"], use["proven"], use["denied"]) == (4, 3, 1), use
+        shown = s.agent.cli("status", check=True).stdout
+        assert "75%" in shown and "audit.jsonl" in shown, shown
+
+
+def main():
+    absent = programs.missing("softhsm", "softhsm2-util", "pkcs11-tool", "openssl")
+    if absent:
+        skip_all(f"{absent} is not installed")
+    tap = Tap()
+    with Fixture() as f:
+        tap.diagnose = f.diagnose
+        token = f.token("corp")
+        token.identity(f.authority("Office"), "p256", "alice")
+        answers(tap, f, token)
+        session(tap, f, token)
+        leaving(tap, f, token)
+        shares(tap, f, token)
+    tap.done()
+
+
+main()
