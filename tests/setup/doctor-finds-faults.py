@@ -175,6 +175,8 @@ def odd_programs(tap, f, doctor):
         snap = make_executable(f.path("bin/snap"), "#!/bin/sh\n")
         f.path("bin/app").symlink_to(snap)
         doctor(str(f.path("bin/app")), status=1).one("is a snap", "error", "Flatpak")
+        wrapper = make_executable(f.path("bin/wrapper"), '#!/bin/sh\nexec /snap/bin/firefox "$@"\n')
+        doctor(str(wrapper), status=1).one("is a snap", "error", "Flatpak")
         flatpak = make_executable(f.path("flatpak/exports/bin/org.app"), "#!/bin/sh\nexec flatpak run x\n")
         doctor(str(flatpak)).one("is a Flatpak", "warning", "flatpak override")
     with tap.case("Go, rustls, another kind of machine, no program"):

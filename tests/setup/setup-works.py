@@ -134,6 +134,49 @@ def programs_present_it(tap, f, here, server):
         assert "400 No required SSL certificate" in seen.stdout, seen
 
 
+def module_is_taken(tap, f, here, server):
+    home, module = f.home, here.part("pkcs11.so")
+    old = home / ".pki/nssdb"
+
+    def tool(name, *words, **options):
+        if not programs.find(name):
+            raise Skip(f"{name} is not installed")
+        if programs.SANITIZE:
+            raise Skip(f"{name} does not load our module with AddressSanitizer in it")
+        return f.run([programs.find(name), *words], check=True, **options).stdout
+
+    with tap.case("chromium, never started before: it makes its database around the list"):
+        here.run("setup", "chromium", "--yes", check=True)
+        database = home / ".local/share/pki/nssdb"
+        tool("chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--ignore-certificate-errors",
+             f"--user-data-dir={f.path('chromium')}", "--dump-dom", server.url, timeout=120)
+        assert (database / "cert9.db").exists()
+        assert "corp:alice" in tool("certutil", "-L", "-h", "all", "-d", f"sql:{database}")
+        here.run("setup", "chromium", "--undo", "--yes", check=True)
+        assert (database / "cert9.db").exists(), "the database is the user's"
+        assert "Countersign" not in tool("modutil", "-list", "-dbdir", f"sql:{database}")
+    with tap.case("chromium, with a database of former times"):
+        old.mkdir(parents=True)
+        tool("certutil", "-N", "--empty-password", "-d", f"sql:{old}")
+        before = (old / "pkcs11.txt").read_bytes()
+        here.run("setup", "chromium", "--yes", check=True)
+        assert "token: corp" in tool("modutil", "-list", "-dbdir", f"sql:{old}")
+        tool("modutil", "-force", "-add", "Trust", "-libfile", programs.library("pkcs11/p11-kit-trust.so"),
+             "-dbdir", f"sql:{old}")
+        here.run("setup", "chromium", "--undo", "--yes", check=True)
+        tool("modutil", "-force", "-delete", "Trust", "-dbdir", f"sql:{old}")
+        assert (old / "pkcs11.txt").read_bytes() == before
+    with tap.case("java, as one of its security providers"):
+        here.run("setup", "java", "--yes", check=True)
+        properties = home / ".config/countersign/java.security"
+        shown = tool("keytool", f"-J-Djava.security.properties={properties}", "-list", "-storetype", "PKCS11",
+                     "-keystore", "NONE", "-storepass", "")
+        assert "SunPKCS11-Countersign" in shown and "alice, PrivateKeyEntry" in shown, shown
+    with tap.case("ssh reads its configuration"):
+        here.run("setup", "ssh", "--yes", check=True)
+        assert f"pkcs11provider {module}\n" in tool("ssh", "-F", home / ".ssh/config", "-G", "host")
+
+
 def main():
     lacking = programs.missing("softhsm", "softhsm2-util", "pkcs11-tool", "openssl", "nginx", "curl")
     if lacking:
@@ -148,6 +191,7 @@ def main():
         here = place.Place(f)
         openssl(tap, f, here)
         programs_present_it(tap, f, here, f.server(ca))
+        module_is_taken(tap, f, here, f.server(ca, verify="off"))
     tap.done()
 
 

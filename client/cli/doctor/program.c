@@ -124,6 +124,16 @@ static bool first_match(char path[PATH_MAX], const char *pattern, const char *pr
     return any;
 }
 
+/* A script that starts the snap or the Flatpak, as distributions put in place of a program. */
+static enum cs_sandbox sandbox_of_script(const char *file)
+{
+    static const char *const calls[] = {"/snap/bin/", "flatpak run", NULL};
+    bool found[2] = {false};
+
+    cs_elf_search(file, calls, found);
+    return found[0] ? CS_SANDBOX_SNAP : found[1] ? CS_SANDBOX_FLATPAK : CS_SANDBOX_NONE;
+}
+
 /* The helper or module of a program, if it has one that is there. */
 static void go_to_helper(char file[PATH_MAX], const char *name)
 {
@@ -266,8 +276,10 @@ int cs_program_look(struct cs_program *program, const char *name, struct cs_faul
         program->shell_script = is_shell(interpreter);
         go_to_helper(program->file, interpreter);
     }
-    if (program->shell_script)
+    if (program->shell_script) {
+        program->sandbox = sandbox_of_script(program->path);
         return 0;
+    }
     program->alien = cs_elf_read(&elf, program->file) < 0;
     if (program->alien)
         return 0;
