@@ -59,6 +59,24 @@ char *cs_text_safe(struct cs_bytes text)
     return safe;
 }
 
+char *cs_text_quoted(const char *text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-./,:@%+";
+    char *quoted = malloc(4 * strlen(text) + 3);
+    char *out = quoted;
+
+    if (!quoted)
+        return NULL;
+    if (*text && !text[strspn(text, plain)])
+        return strcpy(quoted, text);
+    *out++ = '\'';
+    for (; *text; text++)
+        out = *text == '\'' ? mempcpy(out, "'\\''", 4) : mempcpy(out, text, 1);
+    strcpy(out, "'");
+    return quoted;
+}
+
 /* The bytes of the first character, and its width. */
 static size_t first(const char *text, size_t *widthp)
 {

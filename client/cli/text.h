@@ -20,6 +20,10 @@ enum cs_cut {
  */
 char *cs_text_safe(struct cs_bytes text);
 
+/* A word of a command that may be copied into a shell: in single quotes if it needs any. To be
+ * freed; NULL without memory. */
+char *cs_text_quoted(const char *text);
+
 /* Of a safe text, in the columns of a terminal. */
 size_t cs_text_width(const char *text);
 /* A copy of a safe text of at most this width, with an ellipsis where something was cut. */

@@ -3,7 +3,9 @@
 """`countersign setup`: each target twice, undone to the byte, and nothing of the user's is touched."""
 import json
 import os
+import pty
 import re
+import subprocess
 
 import place
 import programs
@@ -206,6 +208,46 @@ def refuses(tap, f, here):
         assert seen.returncode == 4 and "nobody" in seen.stderr, seen
 
 
+def asks(tap, f, here):
+    def answer(text):
+        """At a terminal."""
+        master, slave = pty.openpty()
+        os.write(master, text.encode())
+        try:
+            return subprocess.run([here.cli, "setup", "openssl"], stdin=slave, stderr=slave, env=f.environment,
+                                  stdout=subprocess.PIPE, text=True, timeout=60, check=False)
+        finally:
+            os.close(master)
+            os.close(slave)
+
+    before = place.snapshot(f.home)
+    for text in ("n\n", "\n", "\x04", "maybe\n"):
+        with tap.case(f"at a terminal it asks, and {text!r} is no"):
+            seen = answer(text)
+            assert seen.returncode == 6 and "Nothing was changed" in seen.stdout, seen
+            assert place.snapshot(f.home) == before
+    with tap.case("and y is yes"):
+        seen = answer("y\n")
+        assert seen.returncode == 0 and "1 file changed" in seen.stdout, seen
+        here.run("setup", "openssl", "--undo", "--yes", check=True)
+        assert place.snapshot(f.home) == before
+
+
+def all_or_nothing(tap, f, here):
+    before = place.snapshot(f.home)
+    with tap.case("a write that fails in the middle: what was written is taken back"):
+        # A kilobyte a file is enough for two of the files, and not for the third.
+        seen = f.run(["bash", "-c", 'trap "" XFSZ; ulimit -f 1; exec "$@"', "bash", here.cli, "setup", "curl", "--yes"])
+        assert seen.returncode == 1 and "cannot write" in seen.stderr and "File too large" in seen.stderr, seen
+        assert place.snapshot(f.home) == before, difference(before, place.snapshot(f.home))
+    with tap.case("a file where a folder is to be"):
+        (f.home / ".config/environment.d").write_text("")
+        seen = here.run("setup", "session", "--yes")
+        assert seen.returncode == 1 and "environment.d" in seen.stderr and seen.stderr.count("\n") == 1, seen
+        (f.home / ".config/environment.d").unlink()
+        assert place.snapshot(f.home) == before, difference(before, place.snapshot(f.home))
+
+
 def policies(tap, f, here):
     path = f.path("policies/policies.json")
     path.parent.mkdir()
@@ -278,6 +320,8 @@ def main():
         each_target(tap, f, here)
         all_at_once(tap, f, here)
         refuses(tap, f, here)
+        asks(tap, f, here)
+        all_or_nothing(tap, f, here)
         policies(tap, f, here)
         with tap.case("several keys: which, must be said"):
             bob = token.identity(ca, "p256", "bob")

@@ -160,6 +160,24 @@ static void test_paragraphs_break_between_words(void **state)
     assert_filled("a  ", 0, 0, 20, "a\n");
 }
 
+static void assert_quoted(const char *text, const char *expected)
+{
+    char *quoted = cs_text_quoted(text);
+
+    assert_string_equal(quoted, expected);
+    free(quoted);
+}
+
+static void test_a_word_for_a_shell(void **state)
+{
+    (void)state;
+    assert_quoted("corp", "corp");
+    assert_quoted("/run/user/1000/agent.sock", "/run/user/1000/agent.sock");
+    assert_quoted("", "''");
+    assert_quoted("my card", "'my card'");
+    assert_quoted("x'; rm ~", "'x'\\''; rm ~'");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +189,7 @@ int main(void)
         cmocka_unit_test_setup(test_long_text_is_cut_where_it_hurts_least, utf8),
         cmocka_unit_test_setup(test_cuts_fit_at_every_width, utf8),
         cmocka_unit_test_setup(test_paragraphs_break_between_words, utf8),
+        cmocka_unit_test(test_a_word_for_a_shell),
     };
 
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From the socket's folder to the certificates: each needs the one before. */
 #include "cli/doctor/checks.h"
+#include "base/cleanup.h"
 #include "base/runtime.h"
 #include "cli/installed.h"
 #include "cli/picture.h"
+#include "cli/text.h"
 #include "cli/when.h"
 #include "cli/x509.h"
 
@@ -22,6 +24,7 @@
 static bool check_mode(
     struct cs_findings *findings, const char *what, const char *path, mode_t allowed)
 {
+    CS_AUTO(cs_freep) char *quoted = cs_text_quoted(path);
     struct stat st;
 
     if (lstat(path, &st) < 0)
@@ -35,7 +38,7 @@ static bool check_mode(
         cs_find(findings, CS_SEVERITY_ERROR, "socket",
             "The %s %s has mode %04o: other users can reach it.", what, path,
             (unsigned)(st.st_mode & 0777));
-        cs_mend(findings, "chmod %04o '%s'", (unsigned)allowed, path);
+        cs_mend(findings, "chmod %04o %s", (unsigned)allowed, quoted ? quoted : path);
     } else {
         return true;
     }
@@ -88,6 +91,7 @@ static void check_modules(struct cs_findings *findings, const struct countersign
 static void check_token(struct cs_findings *findings, const struct countersign_token *token)
 {
     const char *label = countersign_token_label(token), *state = cs_token_state(token);
+    CS_AUTO(cs_freep) char *quoted = cs_text_quoted(label);
     char note[512];
 
     cs_token_note(note, sizeof(note), token);
@@ -97,7 +101,7 @@ static void check_token(struct cs_findings *findings, const struct countersign_t
         cs_find(findings, CS_SEVERITY_NOTE, "token",
             "The token '%s' is locked: the first program that uses it asks for the PIN.%s%s", label,
             *note ? " " : "", note);
-        cs_mend(findings, "countersign unlock '%s'", label);
+        cs_mend(findings, "countersign unlock %s", quoted ? quoted : "TOKEN");
     } else {
         cs_find(findings, CS_SEVERITY_ERROR, "token", "The token '%s' is %s.%s%s", label, state,
             *note ? " " : "", note);
@@ -105,18 +109,58 @@ static void check_token(struct cs_findings *findings, const struct countersign_t
     }
 }
 
-static void check_certificate(struct cs_findings *findings, const char *label, const char *uri,
-    struct cs_bytes der, int64_t now)
+/* A token's label can be anything: the command is to be safe to copy. */
+static void mend_by_request(struct cs_findings *findings, const char *label, const char *uri)
 {
-    CS_AUTO(cs_x509_freep) struct cs_x509 *x509 = NULL;
-    char validity[2 * CS_WHEN_SIZE];
-    enum cs_severity severity = CS_SEVERITY_OK;
+    CS_AUTO(cs_freep) char *key = cs_text_quoted(uri);
+    CS_AUTO(cs_freep) char *subject = NULL;
+    CS_AUTO(cs_freep) char *quoted = NULL;
 
-    if (cs_x509_new(&x509, der) < 0)
+    if (asprintf(&subject, "/CN=%s", label) < 0)
+        subject = NULL;
+    quoted = subject ? cs_text_quoted(subject) : NULL;
+    if (key && quoted)
+        cs_mend(findings, "ask for a new one: openssl req -new -key %s -subj %s -out new.csr", key,
+            quoted);
+}
+
+/* The best certificate of an identity; NULL without one. */
+static struct cs_x509 *certificate_of(const struct countersign_identity *identity)
+{
+    struct cs_x509 *x509 = NULL;
+    const uint8_t *der;
+    size_t len;
+
+    if (countersign_identity_n_certificates(identity) == 0)
+        return NULL;
+    der = countersign_identity_certificate(identity, 0, &len);
+    return cs_x509_new(&x509, CS_BYTES(der, len)) == 0 ? x509 : NULL;
+}
+
+static bool is_valid(const struct cs_x509 *x509, int64_t now)
+{
+    return x509 && now >= x509->not_before && now <= x509->not_after;
+}
+
+/* One that has expired matters less while another can take its place. */
+static void check_identity(struct cs_findings *findings,
+    const struct countersign_identity *identity, int64_t now, bool any_valid)
+{
+    CS_AUTO(cs_x509_freep) struct cs_x509 *x509 = certificate_of(identity);
+    enum cs_severity severity = CS_SEVERITY_OK;
+    char validity[2 * CS_WHEN_SIZE];
+    size_t len;
+    const char *label = countersign_identity_label(identity, &len);
+
+    if (!x509) {
+        cs_find(findings, CS_SEVERITY_NOTE, "identity",
+            "The key '%s' has no certificate on its token, so no server will see it.", label);
+        mend_by_request(findings, label, countersign_identity_uri(identity));
         return;
+    }
     cs_when_validity(validity, sizeof(validity), x509->not_before, x509->not_after, now);
-    if (now < x509->not_before || now > x509->not_after)
-        severity = CS_SEVERITY_ERROR;
+    if (!is_valid(x509, now))
+        severity = any_valid ? CS_SEVERITY_WARNING : CS_SEVERITY_ERROR;
     else if (x509->not_after - now < SOON)
         severity = CS_SEVERITY_WARNING;
     cs_find(findings, severity, "identity", "The certificate of '%s' (%s) %s.", label,
@@ -124,27 +168,25 @@ static void check_certificate(struct cs_findings *findings, const char *label, c
     if (now < x509->not_before)
         cs_mend(findings, "look at the clock of this machine: date");
     else if (severity != CS_SEVERITY_OK)
-        cs_mend(findings,
-            "ask for a new one: openssl req -new -key '%s' -subj '/CN=%s' -out new.csr", uri,
-            label);
+        mend_by_request(findings, label, countersign_identity_uri(identity));
 }
 
-static void check_identity(
-    struct cs_findings *findings, const struct countersign_identity *identity, int64_t now)
+static void check_identities(
+    struct cs_findings *findings, const struct cs_picture *picture, int64_t now)
 {
-    size_t len;
-    const char *label = countersign_identity_label(identity, &len);
-    const uint8_t *der;
+    bool any_valid = false;
 
-    if (countersign_identity_n_certificates(identity) == 0) {
-        cs_find(findings, CS_SEVERITY_NOTE, "identity",
-            "The key '%s' has no certificate on its token, so no server will see it.", label);
-        cs_mend(findings, "openssl req -new -key '%s' -subj '/CN=%s' -out new.csr",
-            countersign_identity_uri(identity), label);
-        return;
+    for (size_t i = 0; i < picture->n_identities && !any_valid; i++) {
+        CS_AUTO(cs_x509_freep) struct cs_x509 *x509 = certificate_of(picture->sorted[i]);
+
+        any_valid = is_valid(x509, now);
     }
-    der = countersign_identity_certificate(identity, 0, &len); /* the best first */
-    check_certificate(findings, label, countersign_identity_uri(identity), CS_BYTES(der, len), now);
+    for (size_t i = 0; i < picture->n_identities; i++)
+        check_identity(findings, picture->sorted[i], now, any_valid);
+    if (picture->n_identities == 0) {
+        cs_find(findings, CS_SEVERITY_ERROR, "identity", "No key is on any token.");
+        cs_mend(findings, "make one with your token's own tool, then: countersign refresh");
+    }
 }
 
 static void check_agent(struct cs_findings *findings, const struct countersign_status *status)
@@ -174,12 +216,7 @@ static void check_things(
         cs_mend(findings, "insert it, then: countersign refresh");
         return;
     }
-    for (size_t i = 0; i < picture->n_identities; i++)
-        check_identity(findings, picture->sorted[i], cli->now);
-    if (picture->n_identities == 0) {
-        cs_find(findings, CS_SEVERITY_ERROR, "identity", "No key is on any token.");
-        cs_mend(findings, "make one with your token's own tool, then: countersign refresh");
-    }
+    check_identities(findings, picture, cli->now);
 }
 
 void cs_doctor_agent(struct cs_findings *findings, struct cs_cli *cli)
