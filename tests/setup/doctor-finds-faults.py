@@ -158,7 +158,16 @@ def libraries(tap, doctor):
             assert len(found) == 1 and words in found[0]["text"], found
     with tap.case("the route is told"):
         assert doctor("curl").that_say("countersign run -- curl", "ok")
-        doctor("git").one("p11-kit does not know", "error", "countersign setup git")
+    with tap.case("what a browser lacks, and that it lacks it no more"):
+        if not programs.find("chromium"):
+            raise Skip("chromium is not installed")
+        doctor("chromium").one("it is not there", "error", "countersign setup chromium")
+        doctor.here.run("setup", "chromium", "--yes", check=True)
+        doctor("chromium").one("is in its database", "ok", "")
+        doctor.here.run("setup", "chromium", "--undo", "--yes", check=True)
+    with tap.case("what GnuTLS lacks"):
+        found = doctor("git").that_say("It takes pkcs11: URIs")
+        assert len(found) == 1 and "countersign setup git" in found[0]["mend"], found
 
 
 def odd_programs(tap, f, doctor):

@@ -137,14 +137,26 @@ static bool has_module(const char *pattern)
     return any;
 }
 
+/* Where this browser looks; of Chromium's two places the one of former times counts, if it is
+ * there. */
+static bool browser_has_module(const char *target)
+{
+    const char *home = getenv("HOME");
+    char old[PATH_MAX];
+
+    if (strcmp(target, "firefox") == 0)
+        return has_module("~/.mozilla/firefox/*/pkcs11.txt") ||
+               has_module("~/.config/mozilla/firefox/*/pkcs11.txt") ||
+               has_module("/etc/firefox/policies/policies.json");
+    snprintf(old, sizeof(old), "%s/.pki/nssdb", home ? home : "");
+    return has_module(
+        access(old, F_OK) == 0 ? "~/.pki/nssdb/pkcs11.txt" : "~/.local/share/pki/nssdb/pkcs11.txt");
+}
+
 static void say_nss(struct cs_findings *findings, const struct cs_program *program)
 {
     const char *target = target_of(program);
-    bool firefox = target && strcmp(target, "firefox") == 0;
-    bool set_up = firefox ? has_module("~/.mozilla/firefox/*/pkcs11.txt") ||
-                                has_module("/etc/firefox/policies/policies.json")
-                          : has_module("~/.pki/nssdb/pkcs11.txt") ||
-                                has_module("~/.local/share/pki/nssdb/pkcs11.txt");
+    bool set_up = target && browser_has_module(target);
 
     cs_find(findings, set_up ? CS_SEVERITY_OK : CS_SEVERITY_ERROR, "route",
         set_up ? "Our PKCS#11 module is in its database."

@@ -62,15 +62,18 @@ int cs_target_chromium(struct cs_setup *setup)
     static const char *const flatpaks[] = {"org.chromium.Chromium", "com.google.Chrome",
         "com.brave.Browser", "com.microsoft.Edge", NULL};
     char module[PATH_MAX], old[2 * PATH_MAX];
-    bool is_old;
+    bool is_old, undo = setup->plan.undo;
     int r = cs_setup_part(setup, CS_PART_PKCS11, module);
 
-    /* Chromium prefers the place of former times, if it is there. */
+    /* Chromium prefers the place of former times, if it is there; it may have come since. */
     snprintf(old, sizeof(old), "%s/.pki/nssdb", setup->home);
     is_old = access(old, F_OK) == 0;
-    if (r == 0)
+    if (r == 0 && (is_old || undo))
+        r = cs_setup_edit(
+            setup, &cs_edit_nss, cs_setup_text(setup, "%s", module), NULL, "%s/pkcs11.txt", old);
+    if (r == 0 && (!is_old || undo))
         r = cs_setup_edit(setup, &cs_edit_nss, cs_setup_text(setup, "%s", module), NULL,
-            "%s%s/pkcs11.txt", is_old ? old : setup->data, is_old ? "" : "/pki/nssdb");
+            "%s/pki/nssdb/pkcs11.txt", setup->data);
     if (r == 0)
         r = add_rule(
             setup, chromium_programs, sizeof(chromium_programs) / sizeof(chromium_programs[0]));

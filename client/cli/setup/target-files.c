@@ -28,6 +28,14 @@ static bool uses_gnutls(const char *name, char file[PATH_MAX])
     return true;
 }
 
+static int quote(
+    const struct cs_setup *setup, struct key *key, const char *certificate, const char *private)
+{
+    key->certificate = cs_setup_quoted(setup, certificate);
+    key->private = cs_setup_quoted(setup, private);
+    return key->certificate && key->private ? 0 : CS_ERR_MEMORY;
+}
+
 /* The URIs of both objects, from that of the key. */
 static int get_uris(struct cs_setup *setup, struct key *key)
 {
@@ -46,9 +54,7 @@ static int get_uris(struct cs_setup *setup, struct key *key)
     private = cs_setup_text(setup, "%.*s%s;type=private", len, uri, at);
     if (!certificate || !private)
         return CS_ERR_MEMORY;
-    key->certificate = cs_setup_quoted(setup, certificate);
-    key->private = cs_setup_quoted(setup, private);
-    return 0;
+    return quote(setup, key, certificate, private);
 }
 
 static int get_file(struct cs_setup *setup, struct key *key)
@@ -56,9 +62,7 @@ static int get_file(struct cs_setup *setup, struct key *key)
     char path[PATH_MAX];
     int r = cs_setup_reference(setup, path);
 
-    key->certificate = cs_setup_quoted(setup, path);
-    key->private = cs_setup_quoted(setup, path);
-    return r;
+    return r < 0 || setup->plan.undo ? r : quote(setup, key, path, path);
 }
 
 /* With GnuTLS the key's URI, through p11-kit; with OpenSSL a file of references. */
