@@ -252,6 +252,12 @@ def policies(tap, f, here):
     path = f.path("policies/policies.json")
     path.parent.mkdir()
     words = ["setup", "firefox", "--policies", path]
+    samples = programs.SOURCE / "contrib/policies"
+    with tap.case("the samples of policies are what the browsers read"):
+        for entry in json.loads((samples / "chromium-policy.json").read_text())["AutoSelectCertificateForUrls"]:
+            assert set(json.loads(entry)) == {"pattern", "filter"}, entry
+        sample = json.loads((samples / "firefox-policies.json.in").read_text())
+        assert "Countersign" in sample["policies"]["SecurityDevices"]["Add"], sample
     theirs = '{"policies": {\n  "DisableTelemetry":true, "SecurityDevices": {"Add": {"Card": "/usr/lib/card.so"}}}}'
     for what, content in {"none yet": None, "with a module": theirs, "with others alone": '{"policies":{}}\n'}.items():
         with tap.case(f"policies.json, {what}: merged, and as before after --undo"):

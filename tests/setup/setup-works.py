@@ -134,7 +134,7 @@ def programs_present_it(tap, f, here, server):
         assert "400 No required SSL certificate" in seen.stdout, seen
 
 
-def module_is_taken(tap, f, here, server):
+def module_is_taken(tap, f, here, silent, asking):
     home, module = f.home, here.part("pkcs11.so")
     old = home / ".pki/nssdb"
 
@@ -149,7 +149,7 @@ def module_is_taken(tap, f, here, server):
         here.run("setup", "chromium", "--yes", check=True)
         database = home / ".local/share/pki/nssdb"
         tool("chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--ignore-certificate-errors",
-             f"--user-data-dir={f.path('chromium')}", "--dump-dom", server.url, timeout=120)
+             f"--user-data-dir={f.path('chromium')}", "--dump-dom", silent.url, timeout=120)
         assert (database / "cert9.db").exists()
         assert "corp:alice" in tool("certutil", "-L", "-h", "all", "-d", f"sql:{database}")
         here.run("setup", "chromium", "--undo", "--yes", check=True)
@@ -166,6 +166,19 @@ def module_is_taken(tap, f, here, server):
         here.run("setup", "chromium", "--undo", "--yes", check=True)
         tool("modutil", "-force", "-delete", "Trust", "-dbdir", f"sql:{old}")
         assert (old / "pkcs11.txt").read_bytes() == before
+    with tap.case("firefox, a profile that was never started"):
+        profile = home / ".mozilla/firefox/one.default"
+        profile.mkdir(parents=True)
+        (profile.parent / "profiles.ini").write_text("[Profile0]\nName=default\nIsRelative=1\nPath=one.default\n")
+        (profile / "user.js").write_text('user_pref("security.default_personal_cert", "Select Automatically");\n')
+        here.run("setup", "firefox", "--yes", check=True)
+        tool("certutil", "-A", "-n", "server", "-t", "C,,", "-i", asking.ca.certificate, "-d", f"sql:{profile}")
+        tool("firefox-esr", "--headless", "--profile", profile, "--screenshot", f.path("firefox.png"), asking.url,
+             timeout=120)
+        signed = [line for line in f.agents[0].log().splitlines() if "firefox" in line and "signs with" in line]
+        assert signed and all("tls13-client: allowed" in line for line in signed), f.agents[0].log()
+        here.run("setup", "firefox", "--undo", "--yes", check=True)
+        assert "Countersign" not in tool("modutil", "-list", "-dbdir", f"sql:{profile}")
     with tap.case("java, as one of its security providers"):
         here.run("setup", "java", "--yes", check=True)
         properties = home / ".config/countersign/java.security"
@@ -190,8 +203,9 @@ def main():
         agent.unlock(token)
         here = place.Place(f)
         openssl(tap, f, here)
-        programs_present_it(tap, f, here, f.server(ca))
-        module_is_taken(tap, f, here, f.server(ca, verify="off"))
+        asking = f.server(ca)
+        programs_present_it(tap, f, here, asking)
+        module_is_taken(tap, f, here, f.server(ca, verify="off"), asking)
     tap.done()
 
 

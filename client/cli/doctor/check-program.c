@@ -79,6 +79,13 @@ static void say_openssl(struct cs_findings *findings, const struct cs_program *p
     cs_find(findings, CS_SEVERITY_OK, "route",
         "Told nothing, it presents a certificate when it is run by 'countersign run -- %s'.", name);
     check_part(findings, CS_PART_PRELOAD, "preload library");
+    if (fnmatch("ruby*", name, 0) == 0) {
+        cs_find(findings, CS_SEVERITY_NOTE, "route",
+            "Ruby wants to see the private half of a key before it uses it, so it does not take "
+            "what "
+            "'countersign pem' writes.");
+        return;
+    }
     cs_find(findings, CS_SEVERITY_OK, "route",
         "Where it takes a certificate and a key as files, it takes what 'countersign pem' "
         "writes.%s%s%s",
