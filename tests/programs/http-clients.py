@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Programs that fetch a page: told of a PEM reference, told of a URI, told nothing."""
+import server as server_module
 from stage import Stage, need, refused
 from table import Cannot
 
@@ -178,6 +179,22 @@ def given(text):
     return {} if text is None else {"input": text}
 
 
+def key_file_cases(stage, key):
+    """A key in a file works for every program as ever, with our provider active and preloaded."""
+    server = stage.server_for(key)
+    certificate, private = stage.authorities[key.kind].issue_file(f"own-{key.kind}", "/CN=own", key.kind)
+    both = stage.path(f"own-{key.kind}-both.pem")
+    both.write_text(certificate.read_text() + private.read_text())
+    stage.key_files.add(both)
+    for name, (command, text) in {**CLIENTS, "ruby": (script("ruby", "-rnet/http", "-e", RUBY), None),
+                                  "node": (script("node", "-e", NODE), None)}.items():
+        with stage.table.tap.case(f"{name} with a key in a file, by countersign run: {key.kind}"):
+            need(command(server, None)[0])
+            seen = stage.told_nothing(command(server, both), **given(text))
+            answer = server_module.answer(seen.stdout)
+            assert seen.returncode == 0 and answer and answer["dn"] == "CN=own", seen
+
+
 def curl_name(stage):
     version = stage.run(["curl", "--version"], check=True).stdout.split()[1].split(".")
     return f"curl {'before' if [int(part) for part in version[:2]] < [8, 12] else 'from'} 8.12"
@@ -265,6 +282,7 @@ def main():
             client_rows(stage, server, key, reference)
             ruby_rows(stage, server, key, reference)
             node_rows(stage, server, key, reference)
+            key_file_cases(stage, key)
     stage.table.done()
 
 

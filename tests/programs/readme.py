@@ -19,6 +19,7 @@ ROUTES = {"PEM": "PEM", "URI": "URI", "run": "`run`", "module": "module"}
 BEGIN = "| program | " + " | ".join(ROUTES.values()) + " | |"
 RULE = "|---" * (len(ROUTES) + 2) + "|"
 UNKNOWN = "–"
+FAILS = "fails"
 
 
 def measured():
@@ -37,7 +38,7 @@ def say(routes):
         results = [result for result in routes.get(route, []) if not result.startswith("skip")]
         whys = {result.partition(": ")[2] for result in results if result.startswith("cannot")}
         cells.append(UNKNOWN if not results else "no" if whys else
-                     "yes" if all(result == "pass" for result in results) else "fails")
+                     "yes" if all(result == "pass" for result in results) else FAILS)
         notes += [f"{title.strip('`')}: {why}" for why in sorted(whys)]
     return cells, "; ".join(notes)
 
@@ -61,7 +62,8 @@ def read(rows):
 
 def write():
     before, rows, behind = split()
-    said = {**read(rows), **measured()}
+    said = read(rows)
+    said.update((program, line) for program, line in measured().items() if FAILS not in line[0])
     groups = {}
     for program, (cells, note) in said.items():
         groups.setdefault((*cells, note), []).append(program)
