@@ -5,11 +5,7 @@
 
 #include "policy/rule.h"
 
-enum cs_verdict {
-    CS_VERDICT_ALLOW = 0,
-    CS_VERDICT_ASK = 1,
-    CS_VERDICT_DENY = 2,
-};
+#include <countersign/protocol.h>
 
 struct cs_policy_facts {
     const struct cs_identity *identity;

@@ -52,6 +52,14 @@ const char *cs_consent_name(enum cs_consent consent)
     return consent_names[consent];
 }
 
+char *cs_rule_where(const struct cs_rule *rule, char out[CS_RULE_WHERE])
+{
+    out[0] = '\0';
+    if (rule->file)
+        snprintf(out, CS_RULE_WHERE, "%s:%d", rule->file, rule->line);
+    return out;
+}
+
 /* Lists */
 
 static void list_deinit(struct cs_rule_list *list)
@@ -331,7 +339,9 @@ int cs_rule_compare(const struct cs_rule *a, const struct cs_rule *b)
 {
     if (a->final != b->final)
         return a->final ? -1 : 1;
-    if (!a->file != !b->file)
+    if (!a->file && !b->file)
+        return a->order < b->order ? -1 : 1; /* as the table has them */
+    if (!a->file || !b->file)
         return a->file ? -1 : 1;
     if (key_rank(a) != key_rank(b))
         return key_rank(b) - key_rank(a);

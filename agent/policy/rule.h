@@ -55,6 +55,9 @@ uint8_t cs_sign_of(enum cs_proof_kind proof);
 #define CS_SIGN_TEXT 32
 char *cs_sign_text(uint8_t sign, char out[CS_SIGN_TEXT]);
 const char *cs_consent_name(enum cs_consent consent);
+/* "file:line", "" for a built-in rule. Returns out. */
+#define CS_RULE_WHERE 4200
+char *cs_rule_where(const struct cs_rule *rule, char out[CS_RULE_WHERE]);
 
 /* Takes one setting; CS_ERR_CONFIG with a sentence. */
 int cs_rule_set(struct cs_rule *rule, const struct cs_setting *at, struct cs_fault *fault);

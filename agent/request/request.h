@@ -20,6 +20,7 @@ struct cs_reply {
     struct cs_bytes signature;        /* of SIGN */
     struct cs_name_match match;       /* of RESOLVE and FIND */
     const char *why;                  /* of FIND */
+    struct cs_msg_decision decision;  /* of POLICY_CHECK */
     struct cs_msg_token_names tokens; /* of UNLOCK, LOCK and PIN_CHANGE */
 };
 
@@ -44,6 +45,8 @@ void cs_request_refresh(struct cs_request *request);
 /* Takes both descriptors of fds, which are -1 unless the PINs come from them. */
 void cs_request_change_pin(
     struct cs_request *request, const struct cs_msg_unlock *m, const int fds[2]);
+
+void cs_request_check_policy(struct cs_request *request, const struct cs_msg_policy_check *m);
 
 /* For the service: hosts have changed, so requests that wait may go on. */
 void cs_requests_look_again(struct cs_service *service);

@@ -8,6 +8,7 @@
 #include "socket/peer.h"
 #include "inventory/chain.h"
 #include "inventory/page.h"
+#include "policy/description.h"
 #include "request/request.h"
 #include "base/consent-message.h"
 #include "base/log.h"
@@ -122,6 +123,9 @@ static void put_reply(const struct pending *pending, const struct cs_reply *repl
     case CS_MSG_FIND:
         put_resolved(pending->peer, &reply->match, reply->why);
         break;
+    case CS_MSG_POLICY_CHECK:
+        cs_msg_decision_put(&output, &reply->decision);
+        break;
     case CS_MSG_SIGN:
         cs_msg_signed_put(&output, &(const struct cs_msg_signed){reply->signature});
         break;
@@ -181,6 +185,19 @@ static void reply_status(struct cs_peer *peer, uint32_t id)
     finish(peer, at, id);
 }
 
+static void put_policy(const struct cs_service *service)
+{
+    const struct cs_policy *policy = &service->config->policy;
+    const struct cs_msg_policy m = {
+        .loaded = service->rulebook.loaded,
+        .error = cs_bytes_of(service->rulebook.error),
+        .n_rules = (uint32_t)policy->n_rules,
+    };
+
+    cs_msg_policy_put(&output, &m);
+    cs_policy_put_rules(policy, &service->inventory, &output);
+}
+
 static void put_record(const struct cs_audit *audit)
 {
     cs_msg_record_put(&output, &(const struct cs_msg_record){.on = audit->on,
@@ -202,6 +219,8 @@ static int reply_account(struct cs_peer *peer, const struct cs_frame *frame)
         cs_consents_put(&service->consents, &output);
     else if (frame->type == CS_MSG_USES)
         cs_usage_put(&service->usage, &output);
+    else if (frame->type == CS_MSG_POLICY)
+        put_policy(service);
     else
         put_record(&service->audit);
     finish(peer, at, frame->id);
@@ -311,6 +330,20 @@ static int take_sign(struct cs_peer *peer, const struct cs_frame *frame)
     if (r < 0)
         return r;
     cs_request_sign(pending->request, &m);
+    return 0;
+}
+
+static int take_policy_check(struct cs_peer *peer, const struct cs_frame *frame)
+{
+    struct cs_msg_policy_check m;
+    struct pending *pending = NULL;
+    int r = cs_msg_policy_check_get(frame->body, &m);
+
+    if (r == 0)
+        r = new_pending(peer, frame, &pending);
+    if (r < 0)
+        return r;
+    cs_request_check_policy(pending->request, &m);
     return 0;
 }
 
@@ -443,9 +476,12 @@ static int take_request(struct cs_peer *peer, const struct cs_frame *frame)
     case CS_MSG_CONSENTS:
     case CS_MSG_USES:
     case CS_MSG_RECORD:
+    case CS_MSG_POLICY:
         return reply_account(peer, frame);
     case CS_MSG_CONSENT_REVOKE:
         return take_revoke(peer, frame);
+    case CS_MSG_POLICY_CHECK:
+        return take_policy_check(peer, frame);
     case CS_MSG_HELLO:
         return CS_ERR_PROTOCOL;
     default:

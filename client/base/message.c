@@ -435,3 +435,85 @@ void cs_msg_module_read(struct cs_reader *reader, struct cs_msg_module *m)
     m->restarts = cs_get_u32(reader);
     m->error = cs_get_string(reader);
 }
+
+void cs_msg_policy_put(struct cs_buf *buf, const struct cs_msg_policy *m)
+{
+    cs_buf_put_u64(buf, m->loaded);
+    cs_buf_put_bytes(buf, m->error);
+    cs_buf_put_u32(buf, m->n_rules);
+}
+
+void cs_msg_policy_read(struct cs_reader *reader, struct cs_msg_policy *m)
+{
+    m->loaded = cs_get_u64(reader);
+    m->error = cs_get_string(reader);
+    m->n_rules = cs_get_count(reader, 40);
+}
+
+void cs_msg_rule_put(struct cs_buf *buf, const struct cs_msg_rule *m)
+{
+    cs_buf_put_bytes(buf, m->name);
+    cs_buf_put_bytes(buf, m->where);
+    cs_buf_put_bytes(buf, m->identity);
+    cs_buf_put_bytes(buf, m->program);
+    cs_buf_put_bytes(buf, m->hosts);
+    cs_buf_put_bytes(buf, m->sign);
+    cs_buf_put_bytes(buf, m->consent);
+    cs_buf_put_bytes(buf, m->rate);
+    cs_buf_put_u32(buf, m->flags);
+    cs_buf_put_u32(buf, m->keys);
+}
+
+void cs_msg_rule_read(struct cs_reader *reader, struct cs_msg_rule *m)
+{
+    m->name = cs_get_string(reader);
+    m->where = cs_get_string(reader);
+    m->identity = cs_get_string(reader);
+    m->program = cs_get_string(reader);
+    m->hosts = cs_get_string(reader);
+    m->sign = cs_get_string(reader);
+    m->consent = cs_get_string(reader);
+    m->rate = cs_get_string(reader);
+    m->flags = cs_get_u32(reader);
+    m->keys = cs_get_u32(reader);
+}
+
+void cs_msg_policy_check_put(struct cs_buf *buf, const struct cs_msg_policy_check *m)
+{
+    cs_buf_put_bytes(buf, m->identity);
+    cs_buf_put_bytes(buf, m->program);
+    cs_buf_put_bytes(buf, m->proof);
+    cs_buf_put_bytes(buf, m->host);
+}
+
+int cs_msg_policy_check_get(struct cs_bytes body, struct cs_msg_policy_check *m)
+{
+    struct cs_reader reader = cs_reader_of(body);
+
+    m->identity = cs_get_string(&reader);
+    m->program = cs_get_string(&reader);
+    m->proof = cs_get_string(&reader);
+    m->host = cs_get_string(&reader);
+    return cs_reader_end(&reader);
+}
+
+void cs_msg_decision_put(struct cs_buf *buf, const struct cs_msg_decision *m)
+{
+    cs_buf_put_u8(buf, m->verdict);
+    cs_buf_put_bytes(buf, m->rule);
+    cs_buf_put_bytes(buf, m->where);
+    cs_buf_put_bytes(buf, m->text);
+}
+
+int cs_msg_decision_get(struct cs_bytes body, struct cs_msg_decision *m)
+{
+    struct cs_reader reader = cs_reader_of(body);
+
+    m->verdict = cs_get_u8(&reader);
+    m->rule = cs_get_string(&reader);
+    m->where = cs_get_string(&reader);
+    m->text = cs_get_string(&reader);
+    if (m->verdict > CS_VERDICT_DENY)
+        return CS_ERR_PROTOCOL;
+    return cs_reader_end(&reader);
+}

@@ -161,6 +161,33 @@ struct cs_msg_status {
     uint32_t n_modules; /* that many modules follow */
 };
 
+/* The head of POLICY's reply; that many rules follow it. */
+struct cs_msg_policy {
+    uint64_t loaded;       /* seconds of Unix time */
+    struct cs_bytes error; /* what is wrong in a file since then, or empty */
+    uint32_t n_rules;
+};
+
+struct cs_msg_rule {
+    struct cs_bytes name;
+    struct cs_bytes where;                    /* "file:line", empty for what is built in */
+    struct cs_bytes identity, program, hosts; /* as written, empty: any */
+    struct cs_bytes sign, consent, rate;
+    uint32_t flags; /* enum cs_rule_flag */
+    uint32_t keys;  /* identities it is about now */
+};
+
+struct cs_msg_policy_check {
+    struct cs_bytes identity, program, proof, host;
+};
+
+/* The reply to POLICY_CHECK. */
+struct cs_msg_decision {
+    uint8_t verdict; /* enum cs_verdict */
+    struct cs_bytes rule, where;
+    struct cs_bytes text; /* a sentence */
+};
+
 void cs_msg_hello_put(struct cs_buf *buf, const struct cs_msg_hello *m);
 int cs_msg_hello_get(struct cs_bytes body, struct cs_msg_hello *m);
 void cs_msg_welcome_put(struct cs_buf *buf, const struct cs_msg_welcome *m);
@@ -210,6 +237,15 @@ void cs_msg_watching_put(struct cs_buf *buf, const struct cs_msg_watching *m);
 int cs_msg_watching_get(struct cs_bytes body, struct cs_msg_watching *m);
 void cs_msg_event_put(struct cs_buf *buf, const struct cs_msg_event *m);
 int cs_msg_event_get(struct cs_bytes body, struct cs_msg_event *m);
+
+void cs_msg_policy_put(struct cs_buf *buf, const struct cs_msg_policy *m);
+void cs_msg_policy_read(struct cs_reader *reader, struct cs_msg_policy *m);
+void cs_msg_rule_put(struct cs_buf *buf, const struct cs_msg_rule *m);
+void cs_msg_rule_read(struct cs_reader *reader, struct cs_msg_rule *m);
+void cs_msg_policy_check_put(struct cs_buf *buf, const struct cs_msg_policy_check *m);
+int cs_msg_policy_check_get(struct cs_bytes body, struct cs_msg_policy_check *m);
+void cs_msg_decision_put(struct cs_buf *buf, const struct cs_msg_decision *m);
+int cs_msg_decision_get(struct cs_bytes body, struct cs_msg_decision *m);
 
 /* Environments travel in HELLO and in the agent's messages to its token hosts. */
 void cs_environment_put(struct cs_buf *buf, const struct cs_environment *environment);

@@ -13,6 +13,7 @@ struct view {
     struct countersign_list *tokens;
     struct countersign_list *uses;
     struct countersign_record record;
+    struct countersign_policy *policy; /* NULL: the agent is older than rules */
 };
 
 static void view_deinit(struct view *view)
@@ -20,6 +21,7 @@ static void view_deinit(struct view *view)
     countersign_status_free(view->agent);
     countersign_list_free(view->tokens);
     countersign_list_free(view->uses);
+    countersign_policy_free(view->policy);
 }
 
 static int view_get(struct view *view, struct cs_cli *cli)
@@ -32,12 +34,21 @@ static int view_get(struct view *view, struct cs_cli *cli)
         r = countersign_record_get(cli->client, &view->record, &cli->fault);
     if (r == 0)
         r = countersign_list_uses(cli->client, &view->uses, &cli->fault);
-    /* An agent of an earlier release knows neither. */
+    if (r == 0)
+        r = countersign_policy_get(cli->client, &view->policy, &cli->fault);
+    /* An agent of an earlier release does not know all of it. */
     return r == CS_ERR_UNSUPPORTED ? 0 : r;
 }
 
-static void print_agent(const struct cs_cli *cli, const struct countersign_status *agent)
+/* What is wrong in a file of rules since the rules in force were read, or "". */
+static const char *policy_error(const struct view *view)
 {
+    return view->policy ? countersign_policy_error(view->policy) : "";
+}
+
+static void print_agent(const struct cs_cli *cli, const struct view *view)
+{
+    const struct countersign_status *agent = view->agent;
     char ago[CS_WHEN_SIZE], date[CS_WHEN_SIZE];
     int64_t started = (int64_t)countersign_status_started(agent);
     uint64_t signatures = countersign_status_signatures(agent);
@@ -52,6 +63,8 @@ static void print_agent(const struct cs_cli *cli, const struct countersign_statu
     cs_field_print(cli, "Socket", "%s", countersign_status_socket(agent));
     cs_field_print(cli, "Served", "%llu signature%s; %u other program%s connected now",
         (unsigned long long)signatures, signatures == 1 ? "" : "s", others, others == 1 ? "" : "s");
+    if (policy_error(view)[0])
+        cs_field_print(cli, "Rules", "as before this mistake: %s", policy_error(view));
 }
 
 static void print_record(const struct cs_cli *cli, const struct countersign_record *record)
@@ -222,6 +235,8 @@ static int print_json(const struct cs_cli *cli, const struct view *view)
         object, "clients", json_object_new_int64(countersign_status_clients(agent)));
     json_object_object_add(
         object, "signatures", json_object_new_uint64(countersign_status_signatures(agent)));
+    json_object_object_add(
+        object, "policy_error", policy_error(view)[0] ? cs_json_string(policy_error(view)) : NULL);
     for (size_t i = 0; (module = countersign_status_module(agent, i)); i++)
         json_object_array_add(modules, json_module(module));
     json_object_object_add(object, "modules", modules);
@@ -265,7 +280,7 @@ static int run(struct cs_cli *cli, int argc, char **argv)
     if (r == 0 && cli->json) {
         status = print_json(cli, &view);
     } else if (r == 0) {
-        print_agent(cli, view.agent);
+        print_agent(cli, &view);
         print_record(cli, &view.record);
         r = print_modules(cli, view.agent);
         if (r == 0)

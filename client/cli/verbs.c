@@ -14,6 +14,7 @@ const struct cs_verb *const cs_verbs[] = {
     &cs_verb_find,
     &cs_verb_setup,
     &cs_verb_doctor,
+    &cs_verb_policy,
     &cs_verb_refresh,
     &cs_verb_watch,
     &cs_verb_consent,

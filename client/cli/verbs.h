@@ -16,6 +16,7 @@ extern const struct cs_verb cs_verb_run;
 extern const struct cs_verb cs_verb_find;
 extern const struct cs_verb cs_verb_setup;
 extern const struct cs_verb cs_verb_doctor;
+extern const struct cs_verb cs_verb_policy;
 extern const struct cs_verb cs_verb_refresh;
 extern const struct cs_verb cs_verb_watch;
 extern const struct cs_verb cs_verb_consent;

@@ -35,6 +35,7 @@ struct countersign_token;
 struct countersign_module;
 struct countersign_list;
 struct countersign_status;
+struct countersign_policy;
 
 struct countersign_fault {
     int code;
@@ -282,6 +283,51 @@ unsigned countersign_module_pid(const struct countersign_module *module); /* 0: 
 unsigned countersign_module_restarts(const struct countersign_module *module);
 const char *countersign_module_error(
     const struct countersign_module *module); /* the last failure, or "" */
+
+/*
+ * Who may have what signed: the rules in force, in the order in which they are tried; the first
+ * that fits decides. error is what is wrong in a file since they were read, or "".
+ */
+struct countersign_rule {
+    const char *name;
+    const char *where;    /* "file:line", "" for what is built in */
+    const char *identity; /* whom it is about, as written, "" for any */
+    const char *program;
+    const char *hosts;
+    const char *sign; /* "tls, csr, digest, data", or "none" */
+    const char *consent;
+    const char *rate; /* "10 in 1 minute", "" for no limit */
+    unsigned flags;   /* enum cs_rule_flag */
+    unsigned keys;    /* how many identities that are here now it is about */
+};
+int countersign_policy_get(struct countersign_client *client, struct countersign_policy **policyp,
+    struct countersign_fault *fault);
+void countersign_policy_free(struct countersign_policy *policy);
+uint64_t countersign_policy_loaded(const struct countersign_policy *policy); /* Unix time */
+const char *countersign_policy_error(const struct countersign_policy *policy);
+size_t countersign_policy_n_rules(const struct countersign_policy *policy);
+const struct countersign_rule *countersign_policy_rule(
+    const struct countersign_policy *policy, size_t index);
+
+/*
+ * What would be decided about a signature (PROTOCOL.md, POLICY_CHECK); nothing is signed and nobody
+ * asked. CS_ERR_NOT_FOUND, CS_ERR_AMBIGUOUS, CS_ERR_INVALID.
+ */
+struct countersign_policy_question {
+    const char *identity; /* as countersign_resolve takes it */
+    const char *program;  /* its path, "flatpak:ID" ...; NULL: unknown */
+    const char *proof;    /* "tls", "tls12-client", "csr", "digest", "data" */
+    const char *host;     /* NULL: unknown */
+};
+struct countersign_decision {
+    int verdict; /* enum cs_verdict */
+    char rule[512];
+    char where[4608];
+    char text[1024]; /* one sentence: what, why, and what would allow it */
+};
+int countersign_policy_check(struct countersign_client *client,
+    const struct countersign_policy_question *question, struct countersign_decision *decision,
+    struct countersign_fault *fault);
 
 #ifdef __cplusplus
 }

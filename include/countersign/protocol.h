@@ -28,6 +28,8 @@ enum cs_message_type {
     CS_MSG_REFRESH = 0x000b,
     CS_MSG_WATCH = 0x000c,
     CS_MSG_PIN_CHANGE = 0x000d,
+    CS_MSG_POLICY = 0x0010,
+    CS_MSG_POLICY_CHECK = 0x0011,
     CS_MSG_CONSENTS = 0x0014,
     CS_MSG_CONSENT_REVOKE = 0x0015,
     CS_MSG_USES = 0x0016,
@@ -87,6 +89,19 @@ enum cs_event_kind {
     CS_EVENT_IDENTITY_REMOVED = 6,
     CS_EVENT_SIGNED = 7,
     CS_EVENT_EXPIRING = 8,
+};
+
+/* POLICY: flags of a rule. */
+enum cs_rule_flag {
+    CS_RULE_FINAL = 1 << 0,
+    CS_RULE_BUILT_IN = 1 << 1,
+};
+
+/* POLICY_CHECK: what would be decided. */
+enum cs_verdict {
+    CS_VERDICT_ALLOW = 0,
+    CS_VERDICT_ASK = 1, /* a person would be asked */
+    CS_VERDICT_DENY = 2,
 };
 
 enum cs_key_type {

@@ -74,6 +74,8 @@ ROUND_TRIP(cs_msg_find, cs_msg_find)
 ROUND_TRIP(cs_msg_found, cs_msg_found)
 ROUND_TRIP(cs_msg_watching, cs_msg_watching)
 ROUND_TRIP(cs_msg_event, cs_msg_event)
+ROUND_TRIP(cs_msg_policy_check, cs_msg_policy_check)
+ROUND_TRIP(cs_msg_decision, cs_msg_decision)
 
 /* STATUS: its head, then its modules. */
 static int cs_msg_status(struct cs_bytes body, struct cs_buf *out)
@@ -88,6 +90,23 @@ static int cs_msg_status(struct cs_bytes body, struct cs_buf *out)
 
         cs_msg_module_read(&reader, &m);
         cs_msg_module_put(out, &m);
+    }
+    return cs_reader_end(&reader);
+}
+
+/* POLICY: its head, then its rules. */
+static int cs_msg_policy(struct cs_bytes body, struct cs_buf *out)
+{
+    struct cs_reader reader = cs_reader_of(body);
+    struct cs_msg_policy policy = {0};
+
+    cs_msg_policy_read(&reader, &policy);
+    cs_msg_policy_put(out, &policy);
+    for (uint32_t i = 0; i < policy.n_rules && !reader.error; i++) {
+        struct cs_msg_rule m = {0};
+
+        cs_msg_rule_read(&reader, &m);
+        cs_msg_rule_put(out, &m);
     }
     return cs_reader_end(&reader);
 }
@@ -124,6 +143,9 @@ static int (*const messages[])(struct cs_bytes body, struct cs_buf *out) = {
     cs_msg_found,
     cs_msg_watching,
     cs_msg_event,
+    cs_msg_policy,
+    cs_msg_policy_check,
+    cs_msg_decision,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -117,6 +117,11 @@ MESSAGES = {
     "found": (octets("the only one this server trusts") + u8(1) + IDENTITY + many(octets(CERTIFICATE))),
     "watching": u64(7),
     "event": u64(8) + u8(1) + octets(TOKEN_URI) + octets("token 'corp' is unlocked"),
+    "policy": u64(1700000000) + octets("") + many(
+        octets("browsers") + octets("/etc/countersign/r.conf:2") + octets("alice") + octets("/usr/bin/curl") +
+        octets("") + octets("tls, digest") + octets("session") + octets("10 in 1 minute") + u32(1) + u32(2)),
+    "policy-check": octets("alice") + octets("/usr/bin/curl") + octets("tls12-client") + octets("api.example"),
+    "decision": u8(2) + octets("r") + octets("r.conf:1") + octets("rule 'r' (r.conf:1) allows none"),
 }
 
 CONFIGURATIONS = {
@@ -136,6 +141,21 @@ pin-timeout = 8h
 idle-timeout = none
 lock-on = screen-lock, sleep
 """,
+    "rules": """[rule "browsers"]
+identity = pkcs11:token=corp;object=alice
+program = /usr/lib/firefox-esr/firefox-esr, /opt/*/chrome, \\
+  flatpak:org.mozilla.firefox, snap:firefox, unit:backup@*.service
+hosts = api.example, *.corp.example
+sign = tls, digest
+consent = session
+rate = 10/min
+final = no
+[rule "nobody"]
+sign = none
+""",
+    "rule-mistakes": '[rule "x"]\nrate = 3/10s\nconsent = always\nprogram = firefox\n',
+    "rule-none": '[rule "x"]\nsign = none, tls\n',
+    "rule-identity": '[rule "x"]\nidentity = pkcs11:token=%zz\nsign = tls\nfinal = yes\n',
     "wrong-line": "[agent]\nprompt = perhaps\n",
     "no-section": "path = /x\n",
 }

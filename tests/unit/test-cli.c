@@ -32,7 +32,9 @@ struct fixture {
     struct fake_agent agent;
     struct cs_buf certificate, chain; /* DER; a list of two */
     bool with_certificate, with_tokens;
-    int error; /* instead of any answer */
+    int error;                /* instead of any answer */
+    const char *policy_error; /* NULL: an agent that knows no rules */
+    uint8_t verdict;
     char pin[16];
     /* of the last run */
     char *out, *err;
@@ -173,6 +175,42 @@ static void put_consents(struct cs_buf *body)
                                  .uses = 4});
 }
 
+static void put_policy(struct fixture *f, struct cs_buf *buf)
+{
+    cs_msg_policy_put(
+        buf, &(struct cs_msg_policy){
+                 .loaded = 1700000000, .error = cs_bytes_of(f->policy_error), .n_rules = 2});
+    cs_msg_rule_put(buf, &(struct cs_msg_rule){.name = cs_bytes_of("corp\x1b[2J"),
+                             .where = cs_bytes_of("/etc/countersign/r.conf:3"),
+                             .identity = cs_bytes_of("alice"),
+                             .program = cs_bytes_of("/usr/bin/curl"),
+                             .sign = cs_bytes_of("tls"),
+                             .consent = cs_bytes_of("session"),
+                             .rate = cs_bytes_of("10 in 1 minute"),
+                             .flags = CS_RULE_FINAL});
+    cs_msg_rule_put(buf, &(struct cs_msg_rule){.name = cs_bytes_of("default for data"),
+                             .sign = cs_bytes_of("none"),
+                             .consent = cs_bytes_of("never"),
+                             .flags = CS_RULE_BUILT_IN,
+                             .keys = 2});
+}
+
+/* Tells what it was asked in its sentence. */
+static void put_decision(struct fixture *f, struct cs_buf *buf, const struct cs_frame *frame)
+{
+    struct cs_msg_policy_check m;
+    char text[256];
+
+    assert_int_equal(cs_msg_policy_check_get(frame->body, &m), 0);
+    snprintf(text, sizeof(text), "asked %.*s|%.*s|%.*s|%.*s", (int)m.identity.len,
+        (const char *)m.identity.data, (int)m.program.len, (const char *)m.program.data,
+        (int)m.proof.len, (const char *)m.proof.data, (int)m.host.len, (const char *)m.host.data);
+    cs_msg_decision_put(buf, &(struct cs_msg_decision){.verdict = f->verdict,
+                                 .rule = cs_bytes_of("corp"),
+                                 .where = cs_bytes_of("r.conf:3"),
+                                 .text = cs_bytes_of(text)});
+}
+
 static bool answer(struct fake_agent *agent, int fd, const struct cs_frame *frame)
 {
     struct fixture *f = agent->data;
@@ -205,6 +243,12 @@ static bool answer(struct fake_agent *agent, int fd, const struct cs_frame *fram
                                      .lost = 3});
     } else if (frame->type == CS_MSG_CONSENT_REVOKE) {
         cs_msg_number_put(&body, 1);
+    } else if (frame->type == CS_MSG_POLICY && !f->policy_error) {
+        return fake_error(fd, frame->id, CS_ERR_UNSUPPORTED, "an older agent");
+    } else if (frame->type == CS_MSG_POLICY) {
+        put_policy(f, &body);
+    } else if (frame->type == CS_MSG_POLICY_CHECK) {
+        put_decision(f, &body, frame);
     } else if (frame->type == CS_MSG_RESOLVE) {
         put_resolved(f, &body);
     } else {
@@ -431,6 +475,48 @@ static void test_consents_are_listed_and_revoked(void **state)
     assert_int_equal(RUN(f, "consent", "nonsense"), CS_EXIT_USAGE);
 }
 
+static void test_rules_in_their_order(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(RUN(f, "policy"), CS_EXIT_FAILURE);
+    assert_has(f->err, "an older agent");
+    f->policy_error = "";
+    assert_int_equal(RUN(f, "status"), CS_EXIT_OK);
+    assert_null(strstr(f->out, "Rules"));
+    f->policy_error = "r.conf:9: mend this";
+    assert_int_equal(RUN(f, "status"), CS_EXIT_OK);
+    assert_has(f->out, "r.conf:9: mend this");
+    assert_int_equal(RUN(f, "policy"), CS_EXIT_OK);
+    assert_has(f->out, "r.conf:9: mend this");
+    assert_has(f->out, "corp\\x1b[2J (final)");
+    assert_has(f->out, "alice (fits none that is here now)");
+    assert_has(f->out, "10 in 1 minute");
+    assert_true(strstr(f->out, "default for data") > strstr(f->out, "corp"));
+    assert_int_equal(RUN(f, "policy", "--json"), CS_EXIT_OK);
+    assert_has(f->out, "\"error\"");
+    assert_has(f->out, "\"final\"");
+}
+
+static void test_decisions_are_exit_statuses(void **state)
+{
+    struct fixture *f = *state;
+
+    f->verdict = CS_VERDICT_ALLOW;
+    assert_int_equal(RUN(f, "policy", "check", "--identity", "alice?pin-value=1", "--program",
+                         "/usr/bin/curl", "--proof", "tls12-client", "--host", "h"),
+        CS_EXIT_OK);
+    assert_has(f->out, "allow");
+    assert_has(f->out, "|/usr/bin/curl|tls12-client|h");
+    f->verdict = CS_VERDICT_ASK;
+    assert_int_equal(RUN(f, "policy", "check", "--identity", "a", "--proof", "digest"), CS_EXIT_OK);
+    assert_has(f->out, "ask");
+    f->verdict = CS_VERDICT_DENY;
+    assert_int_equal(
+        RUN(f, "policy", "check", "--identity", "a", "--proof", "data", "--json"), CS_EXIT_DENIED);
+    assert_has(f->out, "\"deny\"");
+}
+
 static void test_without_an_agent_status_says_so(void **state)
 {
     struct fixture *f = *state;
@@ -613,6 +699,8 @@ int main(void)
         TEST(test_show_tells_all),
         TEST(test_status_says_what_is_wrong),
         TEST(test_consents_are_listed_and_revoked),
+        TEST(test_rules_in_their_order),
+        TEST(test_decisions_are_exit_statuses),
         TEST(test_without_an_agent_status_says_so),
         TEST(test_the_agents_errors_become_exit_statuses),
         TEST(test_unlock_and_lock),

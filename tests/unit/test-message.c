@@ -184,6 +184,45 @@ static void sample_msg_module(struct cs_buf *buf)
     cs_msg_module_put(buf, &m);
 }
 
+static void sample_msg_policy(struct cs_buf *buf)
+{
+    /* As with pages. */
+    cs_msg_policy_put(buf,
+        &(struct cs_msg_policy){.loaded = 1700000000, .error = TEXT("r.conf:1: no"), .n_rules = 0});
+}
+
+static void sample_msg_rule(struct cs_buf *buf)
+{
+    const struct cs_msg_rule m = {.name = TEXT("browsers"),
+        .where = TEXT("/etc/countersign/r.conf:2"),
+        .identity = TEXT("alice"),
+        .program = TEXT("/usr/bin/curl, flatpak:x"),
+        .hosts = TEXT("*.example"),
+        .sign = TEXT("tls, digest"),
+        .consent = TEXT("session"),
+        .rate = TEXT("10 in 1 minute"),
+        .flags = CS_RULE_FINAL,
+        .keys = 2};
+
+    cs_msg_rule_put(buf, &m);
+}
+
+static void sample_msg_policy_check(struct cs_buf *buf)
+{
+    cs_msg_policy_check_put(buf, &(struct cs_msg_policy_check){.identity = TEXT("alice"),
+                                     .program = TEXT("/usr/bin/curl"),
+                                     .proof = TEXT("tls12-client"),
+                                     .host = TEXT("api.example")});
+}
+
+static void sample_msg_decision(struct cs_buf *buf)
+{
+    cs_msg_decision_put(buf, &(struct cs_msg_decision){.verdict = CS_VERDICT_ASK,
+                                 .rule = TEXT("r"),
+                                 .where = TEXT("r.conf:1"),
+                                 .text = TEXT("because")});
+}
+
 CODEC_BODY(msg_hello, cs_msg_hello);
 CODEC_BODY(msg_welcome, cs_msg_welcome);
 CODEC_BODY(msg_error, cs_msg_error);
@@ -204,6 +243,10 @@ CODEC_BODY(msg_lock, cs_msg_lock);
 CODEC_BODY(msg_token_names, cs_msg_token_names);
 CODEC_ENTRY(msg_status, cs_msg_status);
 CODEC_ENTRY(msg_module, cs_msg_module);
+CODEC_ENTRY(msg_policy, cs_msg_policy);
+CODEC_ENTRY(msg_rule, cs_msg_rule);
+CODEC_BODY(msg_policy_check, cs_msg_policy_check);
+CODEC_BODY(msg_decision, cs_msg_decision);
 
 static void test_every_body_comes_back_and_nothing_else_does(void **state)
 {
@@ -212,7 +255,8 @@ static void test_every_body_comes_back_and_nothing_else_does(void **state)
         CODEC(msg_resolve), CODEC(msg_resolved), CODEC(msg_find), CODEC(msg_found),
         CODEC(msg_watching), CODEC(msg_event), CODEC(msg_sign), CODEC(msg_signed),
         CODEC(msg_unlock), CODEC(msg_lock), CODEC(msg_token_names), CODEC(msg_status),
-        CODEC(msg_module)};
+        CODEC(msg_module), CODEC(msg_policy), CODEC(msg_rule), CODEC(msg_policy_check),
+        CODEC(msg_decision)};
 
     (void)state;
     for (size_t i = 0; i < sizeof(codecs) / sizeof(codecs[0]); i++)
