@@ -65,7 +65,7 @@ def comes_later(f, ca):
     assert program.wait() == 0
     assert program.slots() == ["0:corp"]
     agent.unlock(token)
-    assert program.ask("sign alice")[0] == OK
+    assert program.ask("sign alice")[0] == OK  # without a rule, because the agent sees the message
     return agent, program, token
 
 

@@ -7,7 +7,7 @@
  *   slots                 the labels of the tokens there are
  *   info N                CODE TIME of N times C_GetTokenInfo of the first slot
  *   objects               CODE TIME N of a search for certificates, with all that NSS reads of each
- *   sign LABEL            CODE TIME of C_SignInit and C_Sign of a message
+ *   sign LABEL            CODE TIME of a search and a signature in TLS 1.3, as Firefox asks for it
  *   wait                  CODE SLOT of C_WaitForSlotEvent
  */
 #include <dlfcn.h>
@@ -94,10 +94,11 @@ static CK_RV sign(const char *label)
     CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
     CK_ATTRIBUTE search[] = {
         {CKA_CLASS, &class, sizeof(class)}, {CKA_LABEL, (void *)label, strlen(label)}};
+    static const char context[] = "TLS 1.3, client CertificateVerify";
     CK_MECHANISM mechanism = {CKM_ECDSA_SHA256, NULL, 0};
     CK_SESSION_HANDLE session;
     CK_OBJECT_HANDLE key = 0;
-    CK_BYTE signature[256];
+    CK_BYTE spaces[64], transcript[32] = {0}, signature[256];
     CK_ULONG n, len = sizeof(signature);
     CK_RV rv = call->C_OpenSession(0, CKF_SERIAL_SESSION, NULL, NULL, &session);
 
@@ -106,9 +107,16 @@ static CK_RV sign(const char *label)
     call->C_FindObjectsInit(session, search, 2);
     call->C_FindObjects(session, &key, 1, &n);
     call->C_FindObjectsFinal(session);
+    memset(spaces, ' ', sizeof(spaces));
     rv = call->C_SignInit(session, &mechanism, key);
     if (rv == CKR_OK)
-        rv = call->C_Sign(session, (CK_BYTE *)"message", 7, signature, &len);
+        rv = call->C_SignUpdate(session, spaces, sizeof(spaces));
+    if (rv == CKR_OK)
+        rv = call->C_SignUpdate(session, (CK_BYTE *)context, sizeof(context));
+    if (rv == CKR_OK)
+        rv = call->C_SignUpdate(session, transcript, sizeof(transcript));
+    if (rv == CKR_OK)
+        rv = call->C_SignFinal(session, signature, &len);
     call->C_CloseSession(session);
     return rv;
 }
