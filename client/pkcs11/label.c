@@ -10,32 +10,49 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Its entry, or the free one that would be its. */
+static struct cs_label_entry *place(const struct cs_labels *labels, uint64_t hash)
+{
+    size_t at = (size_t)hash & (labels->room - 1);
+
+    while (labels->entries[at].n > 0 && labels->entries[at].hash != hash)
+        at = (at + 1) & (labels->room - 1);
+    return &labels->entries[at];
+}
+
 static struct cs_label_entry *find(const struct cs_labels *labels, struct cs_bytes label)
 {
-    uint64_t hash = cs_hash_bytes(CS_HASH_BEGIN, label);
+    struct cs_label_entry *entry;
 
-    for (size_t i = 0; i < labels->n; i++)
-        if (labels->entries[i].hash == hash)
-            return &labels->entries[i];
-    return NULL;
+    if (labels->n == 0)
+        return NULL;
+    entry = place(labels, cs_hash_bytes(CS_HASH_BEGIN, label));
+    return entry->n > 0 ? entry : NULL;
+}
+
+static int grow(struct cs_labels *labels)
+{
+    struct cs_labels larger = {.memory = labels->memory, .n = labels->n};
+
+    larger.room = labels->room ? 2 * labels->room : 64;
+    larger.entries = cs_memory_take(labels->memory, larger.room * sizeof(larger.entries[0]));
+    if (!larger.entries)
+        return CS_ERR_MEMORY;
+    for (size_t i = 0; i < labels->room; i++)
+        if (labels->entries[i].n > 0)
+            *place(&larger, labels->entries[i].hash) = labels->entries[i];
+    *labels = larger;
+    return 0;
 }
 
 static int add(struct cs_labels *labels, struct cs_bytes label)
 {
-    if (labels->n == labels->room) {
-        size_t room = labels->room ? 2 * labels->room : 32;
-        struct cs_label_entry *entries =
-            cs_memory_take(labels->memory, room * sizeof(*labels->entries));
+    uint64_t hash = cs_hash_bytes(CS_HASH_BEGIN, label);
 
-        if (!entries)
-            return CS_ERR_MEMORY;
-        if (labels->n)
-            memcpy(entries, labels->entries, labels->n * sizeof(*entries));
-        labels->entries = entries;
-        labels->room = room;
-    }
-    labels->entries[labels->n++] =
-        (struct cs_label_entry){.hash = cs_hash_bytes(CS_HASH_BEGIN, label), .n = 1};
+    if (2 * labels->n >= labels->room && grow(labels) < 0)
+        return CS_ERR_MEMORY;
+    *place(labels, hash) = (struct cs_label_entry){.hash = hash, .n = 1};
+    labels->n++;
     return 0;
 }
 

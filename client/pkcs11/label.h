@@ -7,13 +7,13 @@
 
 struct cs_label_entry {
     uint64_t hash;
-    unsigned n; /* how often it was wanted */
+    unsigned n; /* how often it was wanted; 0: the entry is free */
 };
 
 /* Those given already, none at the start. Their memory is the caller's, and what is given, too. */
 struct cs_labels {
     struct cs_memory **memory;
-    struct cs_label_entry *entries;
+    struct cs_label_entry *entries; /* room of them, a power of two; half of them are free */
     size_t n, room;
 };
 

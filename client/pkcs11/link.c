@@ -222,6 +222,8 @@ static int take_frames(struct cs_link *link, struct cs_view **viewp)
         taken += size;
     }
     cs_buf_consume(&link->in, taken);
+    if (link->in.len == 0 && link->in.cap > 2 * CHUNK)
+        cs_buf_deinit(&link->in); /* a large picture need not be paid for ever */
     return r;
 }
 
