@@ -2,9 +2,11 @@
 /*
  * One notification, over org.freedesktop.Notifications on the client's session bus, for as long as
  * a reader waits for its PIN. Called by the prompt's main. Invariant: the notification is closed
- * when the prompt ends by itself.
+ * when the prompt ends by itself; that of a daemon which is slow to say its number, by a process
+ * that is left behind for it.
  */
 #include "prompt/notification.h"
+#include "base/clock.h"
 #include "prompt/surroundings.h"
 #include "prompt/words.h"
 
@@ -12,15 +14,18 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define NAME "org.freedesktop.Notifications"
 #define PATH "/org/freedesktop/Notifications"
-#define CALL_MS 3000
+#define CALL_MS 3000    /* then something else is shown */
+#define LINGER_MS 30000 /* for the number of a notification that is to go */
 
 struct show {
     DBusConnection *bus;
-    const struct cs_watch *watch;
-    dbus_uint32_t id;
+    dbus_uint32_t serial; /* of the call that shows it, until that is answered */
+    dbus_uint32_t id;     /* 0: the daemon has not answered */
+    long long deadline;   /* for that answer */
     enum cs_prompt_verdict verdict;
     bool over;
 };
@@ -104,17 +109,12 @@ static bool put_notice(DBusMessage *call, const char *summary, const char *body)
 static bool notify(struct show *show, const char *body)
 {
     DBusMessage *call = dbus_message_new_method_call(NAME, PATH, NAME, "Notify");
-    DBusMessage *reply = NULL;
-    bool ok = false;
+    bool ok = call && put_notice(call, "Enter the PIN on the reader", body) &&
+              dbus_connection_send(show->bus, call, &show->serial);
 
-    if (call && put_notice(call, "Enter the PIN on the reader", body))
-        reply = dbus_connection_send_with_reply_and_block(show->bus, call, CALL_MS, NULL);
-    if (reply)
-        ok = dbus_message_get_args(reply, NULL, DBUS_TYPE_UINT32, &show->id, DBUS_TYPE_INVALID);
     if (call)
         dbus_message_unref(call);
-    if (reply)
-        dbus_message_unref(reply);
+    show->deadline = cs_clock_ms() + CALL_MS;
     return ok;
 }
 
@@ -137,13 +137,23 @@ static void end(struct show *show, enum cs_prompt_verdict verdict)
     show->over = true;
 }
 
-static void take_signal(struct show *show, DBusMessage *message)
+static void take_answer(struct show *show, DBusMessage *message)
+{
+    show->serial = 0;
+    if (!dbus_message_get_args(message, NULL, DBUS_TYPE_UINT32, &show->id, DBUS_TYPE_INVALID) ||
+        show->id == 0)
+        end(show, CS_PROMPT_IMPOSSIBLE);
+}
+
+static void take_message(struct show *show, DBusMessage *message)
 {
     dbus_uint32_t id = 0, reason = 0;
     const char *action = "";
 
     if (dbus_message_is_signal(message, DBUS_INTERFACE_LOCAL, "Disconnected"))
-        end(show, CS_PROMPT_OK);
+        end(show, show->id ? CS_PROMPT_OK : CS_PROMPT_IMPOSSIBLE);
+    else if (show->serial != 0 && dbus_message_get_reply_serial(message) == show->serial)
+        take_answer(show, message);
     else if (dbus_message_is_signal(message, NAME, "ActionInvoked") &&
              dbus_message_get_args(message, NULL, DBUS_TYPE_UINT32, &id, DBUS_TYPE_STRING, &action,
                  DBUS_TYPE_INVALID) &&
@@ -156,33 +166,75 @@ static void take_signal(struct show *show, DBusMessage *message)
         end(show, CS_PROMPT_OK);
 }
 
-static void wait_for_end(struct show *show)
+static void take_messages(struct show *show)
 {
-    int fd = -1;
+    DBusMessage *message;
 
-    dbus_connection_get_unix_fd(show->bus, &fd);
-    while (!show->over) {
-        struct pollfd fds[] = {{.fd = fd, .events = POLLIN},
-            {.fd = show->watch->signals, .events = POLLIN}, {.fd = show->watch->answer}};
-        DBusMessage *message;
-
-        while ((message = dbus_connection_pop_message(show->bus))) {
-            take_signal(show, message);
-            dbus_message_unref(message);
-        }
-        if (show->over || poll(fds, 3, -1) < 0)
-            continue;
-        if (fds[1].revents || fds[2].revents)
-            end(show, CS_PROMPT_CANCELLED);
-        else
-            dbus_connection_read_write(show->bus, 0);
+    while ((message = dbus_connection_pop_message(show->bus))) {
+        take_message(show, message);
+        dbus_message_unref(message);
     }
+}
+
+/* Waits for the bus, for signals and the reader's end unless watch is NULL, and for the daemon's
+ * answer no longer than it may take. */
+static void wait_for(struct show *show, const struct cs_watch *watch)
+{
+    long long left = show->deadline - cs_clock_ms();
+    struct pollfd fds[] = {{.fd = -1, .events = POLLIN},
+        {.fd = watch ? watch->signals : -1, .events = POLLIN}, {.fd = watch ? watch->answer : -1}};
+
+    if (show->id == 0 && left <= 0) {
+        end(show, CS_PROMPT_IMPOSSIBLE);
+        return;
+    }
+    dbus_connection_get_unix_fd(show->bus, &fds[0].fd);
+    if (poll(fds, 3, show->id ? -1 : (int)left) <= 0)
+        return;
+    if (fds[1].revents || fds[2].revents)
+        end(show, CS_PROMPT_CANCELLED);
+    else
+        dbus_connection_read_write(show->bus, 0);
+}
+
+static void wait_for_end(struct show *show, const struct cs_watch *watch)
+{
+    while (!show->over) {
+        take_messages(show);
+        if (!show->over)
+            wait_for(show, watch);
+    }
+}
+
+/* Who waits for us must not wait for the daemon. Neither this process's group, which is killed, nor
+ * its answer is the other's. */
+static void leave_behind(struct show *show)
+{
+    pid_t pid = fork();
+
+    /* Before either goes on: whichever is first. */
+    if (pid >= 0)
+        setpgid(pid, 0);
+    if (pid != 0)
+        return;
+    close(STDIN_FILENO);
+    close(STDOUT_FILENO);
+    show->over = false;
+    show->deadline = cs_clock_ms() + LINGER_MS;
+    while (!show->over && show->serial != 0) {
+        take_messages(show);
+        if (!show->over && show->serial != 0)
+            wait_for(show, NULL);
+    }
+    if (show->id != 0)
+        take_away(show);
+    _exit(0);
 }
 
 enum cs_prompt_verdict cs_notification_show(
     const struct cs_prompt_request *request, const struct cs_watch *watch)
 {
-    struct show show = {.bus = connect_bus(request), .watch = watch};
+    struct show show = {.bus = connect_bus(request)};
     struct cs_words words;
     char body[1200];
 
@@ -194,8 +246,11 @@ enum cs_prompt_verdict cs_notification_show(
     dbus_bus_add_match(
         show.bus, "type='signal',sender='" NAME "',interface='" NAME "',path='" PATH "'", NULL);
     if (notify(&show, body)) {
-        wait_for_end(&show);
-        take_away(&show);
+        wait_for_end(&show, watch);
+        if (show.id != 0)
+            take_away(&show);
+        else if (show.serial != 0 && dbus_connection_get_is_connected(show.bus))
+            leave_behind(&show);
     }
     dbus_connection_close(show.bus);
     dbus_connection_unref(show.bus);

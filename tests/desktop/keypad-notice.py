@@ -219,6 +219,28 @@ def each_time(tap, f, fault, d):
         d.wait_closed()
 
 
+def slow_daemon(tap, f, fault):
+    """Its answer says how the notice is taken away, and comes late."""
+    bus = desktop.Bus(f, "session")
+    daemon = bus.mock("slow", NOTIFICATIONS)
+    release = f.path("release")
+    code = ("import os, time\nwhile not os.path.exists(%r): time.sleep(0.02)\nret = 7" % str(release))
+    daemon.mock("AddMethod", NOTIFICATIONS, "Notify", "susssasa{sv}i", "u", code)
+    daemon.mock("AddMethod", NOTIFICATIONS, "CloseNotification", "u", "", "")
+    with tap.case("a daemon that is slow to answer holds nobody up, and its notice goes all the same"), \
+            Scene(f, fault, {**bus.environment, "DISPLAY": ":99"}) as s:
+        signer, = s.sign()
+        s.waits()
+        wait(lambda: "Notify" in daemon.log_path.read_text(), "the notice")
+        fault.type(0, "1234")
+        assert signer.end() == "signed"
+        assert s.pinentry.asked() == "", "a pinentry was started"
+        release.write_text("")
+        wait(lambda: daemon.calls("CloseNotification"), "its end")
+        assert daemon.calls("CloseNotification") == [[7]], daemon.calls("CloseNotification")
+    bus.stop()
+
+
 def without(tap, f, fault):
     with tap.case("no bus: the pinentry shows it"), \
             Scene(f, fault, {"DISPLAY": ":99"}, answers=("hang",)) as s:
@@ -261,6 +283,7 @@ def main():
         given_up(tap, f, fault, d)
         each_time(tap, f, fault, d)
         d.bus.stop()
+        slow_daemon(tap, f, fault)
         without(tap, f, fault)
     tap.done()
 
