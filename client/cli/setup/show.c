@@ -43,13 +43,25 @@ static size_t same_back(const char *a, const char *b)
     return whole;
 }
 
+/* A tab is as good as blanks here. */
+static char *safe_line(const char *text, size_t len)
+{
+    CS_AUTO(cs_freep) char *line = strndup(text, len);
+
+    if (!line)
+        return NULL;
+    for (char *at = line; (at = strchr(at, '\t'));)
+        *at = ' ';
+    return cs_text_safe(cs_bytes_of(line));
+}
+
 static void print_lines(FILE *out, char sign, const char *text, size_t len)
 {
     bool in_block = false; /* base64 tells nobody anything */
 
     for (const char *end = text + len; text < end;) {
         size_t n = line_length(text), shown = n - (n > 0 && text[n - 1] == '\n');
-        CS_AUTO(cs_freep) char *safe = cs_text_safe(CS_BYTES(text, shown));
+        CS_AUTO(cs_freep) char *safe = safe_line(text, shown);
         bool first = strncmp(text, "-----BEGIN ", 11) == 0;
         bool last = strncmp(text, "-----END ", 9) == 0;
 
