@@ -131,11 +131,14 @@ static int write_line(struct cs_audit_file *file, struct cs_bytes line, struct c
 int cs_audit_file_append(struct cs_audit_file *file, struct cs_bytes line, struct cs_fault *fault)
 {
     off_t size = 0;
+    bool current = is_current(file, &size);
     int r = 0;
 
-    if (is_current(file, &size) && (size_t)size + line.len > file->limit && size > 0)
+    if (current && size > 0 && (size_t)size + line.len > file->limit) {
         put_aside(file);
-    if (!is_current(file, &size))
+        current = is_current(file, &size);
+    }
+    if (!current)
         r = open_file(file, fault);
     return r < 0 ? r : write_line(file, line, fault);
 }

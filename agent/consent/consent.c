@@ -184,6 +184,8 @@ static int ask(struct cs_consent_case *asked, struct cs_fault *fault)
 {
     const struct cs_consents *consents = asked->consents;
     const struct cs_subject *subject = asked->subject;
+    const struct cs_caller *caller = TAILQ_FIRST(&asked->waiters)->caller;
+    char command[CS_TEXT_MAX];
     struct cs_prompt_request request = {
         .kind = CS_PROMPT_CONSENT,
         .flags = flags_of(asked),
@@ -191,11 +193,12 @@ static int ask(struct cs_consent_case *asked, struct cs_fault *fault)
         .pinentry = cs_bytes_of(consents->config->pinentry),
         .token = cs_bytes_of(subject->token),
         .program = cs_bytes_of(subject->name),
+        .command = cs_bytes_of(cs_caller_command(caller, command, sizeof(command))),
         .key = cs_bytes_of(subject->label),
         .host = cs_bytes_of(subject->server),
     };
 
-    get_environment(consents, TAILQ_FIRST(&asked->waiters)->caller, &request.environment);
+    get_environment(consents, caller, &request.environment);
     return cs_question_ask(consents->loop, consents->prompt_program, &request, on_answer, asked,
         &asked->question, fault);
 }

@@ -55,6 +55,7 @@ struct cs_prompt_request {
     struct cs_bytes pinentry; /* string: its path; empty: the usual one */
     struct cs_bytes token;    /* the token's label */
     struct cs_bytes program;  /* who asks; empty: not known */
+    struct cs_bytes command;  /* how that was started, of CONSENT; empty: not known */
     struct cs_bytes key;      /* the key or certificate to be used; empty: not known */
     struct cs_bytes host;     /* the server it is for, of CONSENT; empty: not known */
     struct cs_bytes error;    /* what was wrong with the last try; empty: this is the first */

@@ -76,24 +76,27 @@ static const char *purpose(uint32_t flags)
     if (flags & CS_PROMPT_SIGN_CSR)
         return "a certificate request for this key";
     if (flags & CS_PROMPT_SIGN_DIGEST)
-        return "not known, for the program hands over a hash alone";
+        return "not known (it hands over a hash alone)";
     if (flags & CS_PROMPT_SIGN_DATA)
         return "data that is no login to a server, such as a mail or a document";
     return "a login to a server whose name is not known";
 }
 
-/* The question of a consent: who, with what, for what. */
+/* The question of a consent: who, with what, for what. Of an interpreter, only the way it was
+ * started tells which script it runs. */
 static void say_consent(struct cs_words *words, const struct cs_prompt_request *request)
 {
-    char token[72], key[96], program[200], host[128];
+    char token[72], key[96], program[200], command[128], host[128];
 
     cs_words_clean(token, sizeof(token), request->token);
     cs_words_clean(key, sizeof(key), request->key);
     cs_words_clean(program, sizeof(program), request->program);
+    cs_words_clean(command, sizeof(command), request->command);
     cs_words_clean(host, sizeof(host), request->host);
     snprintf(words->description, sizeof(words->description),
-        "May this program sign with your key '%s' on token '%s'?\n\nProgram: %s\nFor: %s%s", key,
-        token, program, *host ? "a login to the server " : purpose(request->flags), host);
+        "May this program sign with your key '%s' on token '%s'?\n\nProgram: %s%s%s\nFor: %s%s",
+        key, token, program, *command ? "\nStarted as: " : "", command,
+        *host ? "a login to the server " : purpose(request->flags), host);
 }
 
 void cs_words_for(struct cs_words *words, const struct cs_prompt_request *request)

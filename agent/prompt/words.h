@@ -6,7 +6,7 @@
 #include "prompt/prompt.h"
 
 struct cs_words {
-    char description[640];
+    char description[896];
     char error[200]; /* empty: nothing went wrong */
 };
 

@@ -91,7 +91,7 @@ def answers(tap, f, token):
         assert {signer.end() for signer in signers} == {"signed"}
         assert s.asked() == 1, s.pinentry.asked()
         said = s.pinentry.told("SETDESC")[0]
-        assert "your key 'alice' on token 'corp'" in said and "a hash alone" in said, said
+        assert "your key 'alice' on token 'corp'" in said and "a hash alone" in said and "Started as: " in said, said
         assert "python" in said, said
         assert s.log("consent")[-1]["outcome"] == "once", s.log("consent")
         assert s.log("sign")[-1]["consent"] == "the user consented once", s.log("sign")

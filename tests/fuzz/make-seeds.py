@@ -110,9 +110,9 @@ MESSAGES = {
     "host-token-state": u32(1) + u32(0x43) + u64(1700000000) + octets(""),
     "host-number": u32(1),
     "prompt-request": (u8(1) + u32(2) + u32(120) + u32(4) + u32(16) + octets("/usr/bin/pinentry") + octets("corp") +
-                       octets("curl") + octets("alice") + octets("") + octets("that PIN was wrong") + ENVIRONMENT),
+                       octets("curl") + octets("") + octets("alice") + octets("") + octets("that PIN was wrong") + ENVIRONMENT),
     "prompt-consent": (u8(4) + u32(16) + u32(120) + u32(0) + u32(0) + octets("") + octets("corp") + octets("curl") +
-                       octets("alice") + octets("www.example.org") + octets("") + ENVIRONMENT),
+                       octets("curl -v") + octets("alice") + octets("www.example.org") + octets("") + ENVIRONMENT),
     "find": octets("api.corp.example") + many(octets(ISSUER)) + octets(u16(0x0403) + u16(0x0804)),
     "found": (octets("the only one this server trusts") + u8(1) + IDENTITY + many(octets(CERTIFICATE))),
     "watching": u64(7),

@@ -31,11 +31,11 @@ def field(data):
     return struct.pack(">I", len(data)) + data
 
 
-def request(pinentry=FAKE, token="corp", program="", key="", host="", error="", flags=0, timeout=20,
+def request(pinentry=FAKE, token="corp", program="", command="", key="", host="", error="", flags=0, timeout=20,
             env=None, kind=PIN, lengths=(0, 0)):
     env = {"DISPLAY": ":0"} if env is None else env
     body = struct.pack(">BIIII", kind, flags, timeout, *lengths)
-    body += b"".join(field(x) for x in (pinentry, token, program, key, host, error))
+    body += b"".join(field(x) for x in (pinentry, token, program, command, key, host, error))
     body += struct.pack(">I", len(env))
     return body + b"".join(field(k) + field(v) for k, v in env.items())
 
@@ -285,8 +285,10 @@ def test_a_consent_says_who_with_what_for_what():
     verdict, rest, lines = consent("empty", timeout=33)
     assert (verdict, rest) == (OK, b""), (verdict, rest)
     assert ("SETDESC May this program sign with your key 'alice' on token 'corp'?%0A%0A"
-            "Program: /usr/bin/gnutls-cli%0AFor: not known, for the program hands over a hash alone") in lines, lines
+            "Program: /usr/bin/gnutls-cli%0AFor: not known (it hands over a hash alone)") in lines, lines
     assert "SETTIMEOUT 33" in lines and "GETPIN" not in lines, lines
+    lines = consent("empty", command="python3 backup.py\n")[2]
+    assert any("%0AStarted as: python3 backup.py?%0AFor: " in l for l in lines), lines
     assert [l for l in lines if l.startswith(("SETOK", "SETNOTOK", "SETCANCEL", "CONFIRM"))] == [
         "SETOK _Once", "SETNOTOK This _session", "SETCANCEL _No", "CONFIRM"], lines
     for flags, host, what in ((SIGN_TLS, "www.example.org", "a login to the server www.example.org"),
@@ -324,10 +326,10 @@ def test_with_two_buttons_a_second_dialog_asks_for_how_long():
 
 def test_a_consent_shows_nothing_that_deceives():
     _, _, lines = ask_fake("empty", kind=CONSENT, program="/tmp/\u202egpj\n\nProgram: /usr/bin/good" + "x" * 900,
-                           key="a\x1b[2J", token="t\x00", host="www\u2066.example", flags=SIGN_TLS)
+                           command="c" * 900, key="a\x1b[2J", token="t\x00", host="www\u2066.example", flags=SIGN_TLS)
     shown = [l for l in lines if l.startswith("SETDESC")][0]
-    assert shown.count("%0A") == 3 and "\u202e" not in shown and "\u2066" not in shown and "\x1b" not in shown, shown
-    assert "a?[2J" in shown and "www?.example" in shown and "x..." in shown and len(shown) < 700, shown
+    assert shown.count("%0A") == 4 and "\u202e" not in shown and "\u2066" not in shown and "\x1b" not in shown, shown
+    assert "a?[2J" in shown and "www?.example" in shown and "x..." in shown and len(shown) < 950, shown
 
 
 def test_a_notice_has_one_button_that_says_no():
