@@ -161,6 +161,13 @@ def locks(tap, client, keys):
         assert status.signatures > 0 and status.clients >= 1 and status.pid > 1, status
         assert [(one.name, one.state) for one in status.modules] == [("softhsm", "running")], status
         os.kill(status.modules[0].pid, 0)
+    with tap.case("USES counts by program; RECORD says where; CONSENTS are none, and cannot be revoked"):
+        (program, (signatures, proven, denied)), = client.uses().items()
+        assert "python" in program and 0 <= proven < signatures == status.signatures and denied == 0
+        on, path, trouble, lost = client.record()
+        assert (on, trouble, lost) == (1, "", 0) and path.endswith("/countersign/audit.jsonl"), path
+        assert client.consents() == [] and client.revoke() == 0
+        refused("NOT_FOUND", client.revoke, 7)
     with tap.case("LOCK answers with labels, and marks the token as held"):
         assert client.lock("corp") == ["corp"]
         assert not corp().has("unlocked") and corp().has("held"), corp()

@@ -11,6 +11,7 @@ import struct
 
 HELLO, TOKENS, IDENTITIES, CERTIFICATES, RESOLVE, SIGN, UNLOCK, LOCK, STATUS = range(1, 10)
 PIN_CHANGE = 0x000D
+CONSENTS, CONSENT_REVOKE, USES, RECORD = range(0x14, 0x18)
 REPLY, ERROR = 0x8000, 0xFFFF
 BODY_MAX = 1048576
 
@@ -351,6 +352,33 @@ class Client(Connection):
         status = Status.read(reply)
         reply.end()
         return status
+
+    def consents(self):
+        reply = self.ask(CONSENTS)
+        found = reply.list(lambda: (reply.u32(), reply.string(), reply.bytes(), reply.string(), reply.string(),
+                                    reply.string(), reply.string(), reply.u64(), reply.u64()))
+        reply.end()
+        return found
+
+    def revoke(self, number=0):
+        reply = self.ask(CONSENT_REVOKE, u32(number))
+        count = reply.u32()
+        reply.end()
+        return count
+
+    def uses(self):
+        """program: (signatures, proven, denied)"""
+        reply = self.ask(USES)
+        found = dict(reply.list(lambda: (reply.string(), (reply.u64(), reply.u64(), reply.u64()))))
+        reply.end()
+        return found
+
+    def record(self):
+        """(on, path, trouble, lost)"""
+        reply = self.ask(RECORD)
+        found = reply.u8(), reply.string(), reply.string(), reply.u64()
+        reply.end()
+        return found
 
     def _labels(self, kind, body, fds=()):
         reply = self.ask(kind, body, fds)

@@ -5,6 +5,7 @@
  */
 #include "fuzz.h"
 
+#include "base/consent-message.h"
 #include "base/message.h"
 #include "prompt/prompt.h"
 #include "token-host/host-message.h"
@@ -77,6 +78,29 @@ ROUND_TRIP(cs_msg_event, cs_msg_event)
 ROUND_TRIP(cs_msg_policy_check, cs_msg_policy_check)
 ROUND_TRIP(cs_msg_decision, cs_msg_decision)
 
+ROUND_TRIP(cs_msg_record, cs_msg_record)
+
+/* Of CONSENTS and USES, an entry. */
+static int cs_msg_consent(struct cs_bytes body, struct cs_buf *out)
+{
+    struct cs_reader reader = cs_reader_of(body);
+    struct cs_msg_consent m = {0};
+
+    cs_msg_consent_read(&reader, &m);
+    cs_msg_consent_put(out, &m);
+    return cs_reader_end(&reader);
+}
+
+static int cs_msg_use(struct cs_bytes body, struct cs_buf *out)
+{
+    struct cs_reader reader = cs_reader_of(body);
+    struct cs_msg_use m = {0};
+
+    cs_msg_use_read(&reader, &m);
+    cs_msg_use_put(out, &m);
+    return cs_reader_end(&reader);
+}
+
 /* STATUS: its head, then its modules. */
 static int cs_msg_status(struct cs_bytes body, struct cs_buf *out)
 {
@@ -146,6 +170,9 @@ static int (*const messages[])(struct cs_bytes body, struct cs_buf *out) = {
     cs_msg_policy,
     cs_msg_policy_check,
     cs_msg_decision,
+    cs_msg_record,
+    cs_msg_consent,
+    cs_msg_use,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* base/message: the bodies of PROTOCOL.md, to the byte, and nothing but them. */
+#include "base/consent-message.h"
 #include "base/message.h"
 #include "base/error.h"
 #include "base/wire.h"
@@ -159,6 +160,34 @@ static void sample_msg_token_names(struct cs_buf *buf)
     cs_msg_token_names_put(buf, &(struct cs_msg_token_names){.n = 2, .labels = TWO_ENTRIES});
 }
 
+static void sample_msg_consent(struct cs_buf *buf)
+{
+    cs_msg_consent_put(buf, &(struct cs_msg_consent){.number = 7,
+                                .program = TEXT("/usr/bin/gnutls-cli"),
+                                .id = TEXT(ID_TEXT),
+                                .label = TEXT("alice"),
+                                .token = TEXT("corp"),
+                                .what = TEXT("digest"),
+                                .server = TEXT("www.example.org"),
+                                .since = 1700000000,
+                                .uses = 3});
+}
+
+static void sample_msg_use(struct cs_buf *buf)
+{
+    cs_msg_use_put(buf,
+        &(struct cs_msg_use){
+            .program = TEXT("/usr/bin/curl"), .signatures = UINT64_MAX, .proven = 6, .denied = 2});
+}
+
+static void sample_msg_record(struct cs_buf *buf)
+{
+    cs_msg_record_put(buf, &(struct cs_msg_record){.on = true,
+                               .path = TEXT("/home/a/audit.jsonl"),
+                               .trouble = TEXT("no space"),
+                               .lost = 4});
+}
+
 static void sample_msg_status(struct cs_buf *buf)
 {
     const struct cs_msg_status m = {.version = TEXT("0.1.0"),
@@ -247,6 +276,9 @@ CODEC_ENTRY(msg_policy, cs_msg_policy);
 CODEC_ENTRY(msg_rule, cs_msg_rule);
 CODEC_BODY(msg_policy_check, cs_msg_policy_check);
 CODEC_BODY(msg_decision, cs_msg_decision);
+CODEC_ENTRY(msg_consent, cs_msg_consent);
+CODEC_ENTRY(msg_use, cs_msg_use);
+CODEC_BODY(msg_record, cs_msg_record);
 
 static void test_every_body_comes_back_and_nothing_else_does(void **state)
 {
@@ -256,7 +288,7 @@ static void test_every_body_comes_back_and_nothing_else_does(void **state)
         CODEC(msg_watching), CODEC(msg_event), CODEC(msg_sign), CODEC(msg_signed),
         CODEC(msg_unlock), CODEC(msg_lock), CODEC(msg_token_names), CODEC(msg_status),
         CODEC(msg_module), CODEC(msg_policy), CODEC(msg_rule), CODEC(msg_policy_check),
-        CODEC(msg_decision)};
+        CODEC(msg_decision), CODEC(msg_consent), CODEC(msg_use), CODEC(msg_record)};
 
     (void)state;
     for (size_t i = 0; i < sizeof(codecs) / sizeof(codecs[0]); i++)
