@@ -151,6 +151,7 @@ static int init_service(struct agent *agent, const struct cs_agent_options *opti
     service->started = (uint64_t)time(NULL);
     cs_audit_init(&service->audit);
     cs_audit_set(&service->audit, config->audit, config->audit_strict);
+    service->rulebook.audit = &service->audit;
     cs_rates_init(&service->rates);
     TAILQ_INIT(&service->requests);
     TAILQ_INIT(&service->logins);

@@ -4,6 +4,7 @@
  * over, but the rules alone are taken from it: the rest is what hosts and timers were started with.
  */
 #include "config/rulebook.h"
+#include "audit/audit.h"
 #include "base/log.h"
 
 #include <stdio.h>
@@ -25,12 +26,14 @@ void cs_rulebook_reload(struct cs_rulebook *rulebook)
     if (r < 0) {
         snprintf(rulebook->error, sizeof(rulebook->error), "%s", cs_fault_text(&fault, r));
         cs_error("%s; the rules stay what they were", rulebook->error);
+        cs_audit_note(rulebook->audit, "rules-refused", NULL, rulebook->error);
         return;
     }
     cs_config_take_rules(rulebook->config, newer);
     rulebook->loaded = (uint64_t)time(NULL);
     rulebook->error[0] = '\0';
     cs_info("has read the rules again");
+    cs_audit_note(rulebook->audit, "rules", NULL, "the rules were read again");
 }
 
 static void on_changed(void *user)

@@ -10,8 +10,9 @@ struct cs_rulebook {
     struct cs_config *config; /* borrowed; its rules are replaced */
     struct cs_places places;
     struct cs_watch watch;
-    uint64_t loaded;  /* when the rules in force were read, seconds of Unix time */
-    char error[1024]; /* what is wrong in the files since then, or "" */
+    struct cs_audit *audit; /* where it is recorded that they changed; set after init */
+    uint64_t loaded;        /* when the rules in force were read, seconds of Unix time */
+    char error[1024];       /* what is wrong in the files since then, or "" */
 };
 
 /* Takes over a configuration that has just been loaded. */

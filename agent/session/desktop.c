@@ -38,6 +38,9 @@ static void notice(struct cs_desktop *desktop)
             inventory->tokens[i]->name);
         cs_notices_keep(&desktop->notices, "Token blocked", text);
     }
+    if (desktop->service->audit.trouble[0])
+        cs_notices_keep(
+            &desktop->notices, "Uses of keys are not recorded", desktop->service->audit.trouble);
     cs_notices_end(&desktop->notices);
 }
 
@@ -100,10 +103,12 @@ void cs_desktop_look(struct cs_desktop *desktop)
     const struct cs_service *service = desktop->service;
     bool changed = desktop->generation != service->inventory.generation;
 
-    if (!changed && desktop->waits == service->absent.changes)
+    if (!changed && desktop->waits == service->absent.changes &&
+        desktop->troubles == service->audit.changes)
         return;
     desktop->generation = service->inventory.generation;
     desktop->waits = service->absent.changes;
+    desktop->troubles = service->audit.changes;
     notice(desktop);
     if (!changed)
         return;

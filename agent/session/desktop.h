@@ -18,7 +18,8 @@ struct cs_desktop {
     struct cs_dbus_listener listener;
     struct cs_notices notices;
     struct cs_expiry expiry;
-    uint64_t waits; /* who waits for tokens, when that was last looked at */
+    uint64_t waits;    /* who waits for tokens, when that was last looked at */
+    uint64_t troubles; /* of the record, likewise */
 };
 
 /* CS_ERR_SYSTEM; then there is nothing to stop. */

@@ -114,6 +114,17 @@ def token_cases(tap, desk):
             thread.join(20)
         assert signed
         wait(lambda: desk.daemon.calls("CloseNotification"), "the notice is taken away")
+    with tap.case("a record that cannot be kept, as long as that is so"):
+        desk.start()
+        record = desk.f.home / ".local/state/countersign/audit.jsonl"
+        record.unlink()
+        record.mkdir()
+        assert desk.sign()
+        [body] = wait(lambda: desk.shown("Uses of keys are not recorded"), "the notice")
+        assert str(record) in body, body
+        record.rmdir()
+        assert desk.sign()
+        wait(lambda: desk.daemon.calls("CloseNotification"), "the notice is taken away")
     with tap.case("a token whose PIN is blocked"):
         desk.start()
         desk.fault.script(CORP + " flags=+CKF_USER_PIN_LOCKED")

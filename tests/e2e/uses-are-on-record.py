@@ -5,10 +5,11 @@ import hashlib
 import json
 import stat
 import subprocess
+import time
 
 import programs
 import protocol_client as protocol
-from fixture import Fixture
+from fixture import ANYTHING, Fixture
 from tap import Tap, skip_all
 
 PIN = "Pin-7351"  # as nothing else in a log looks
@@ -30,7 +31,7 @@ class Scene:
     def start(self, **options):
         if self.agent:
             self.agent.stop()
-        self.agent = self.f.agent(**options)
+        self.agent = self.f.agent(**{"rules": ANYTHING, **options})
 
     def lines(self, event=None):
         lines = [json.loads(line) for line in self.path.read_text("ascii").splitlines()]
@@ -74,7 +75,7 @@ def recorded(tap, s):
         client.sign(rsa.id, RSA_SHA512, b"to be signed")
         seen = s.last("sign")
         assert seen["sha256"] == hashlib.sha256(b"to be signed").hexdigest(), seen
-        assert seen["proof"] == "data" and "to be signed" not in s.path.read_text(), seen
+        assert seen["proof"] == "data" and seen["rule"] == "tests" and "to be signed" not in s.path.read_text(), seen
     with tap.case("a digest as it came"):
         alice, _ = client.resolve("alice", 1)
         digest = hashlib.sha256(b"x").digest()
@@ -97,6 +98,22 @@ def recorded(tap, s):
         assert PIN not in s.path.read_text() and "wrong-1" not in s.path.read_text()
         assert stat.S_IMODE(s.path.stat().st_mode) == 0o600
         assert stat.S_IMODE(s.path.parent.stat().st_mode) == 0o700
+
+
+def reread(tap, s):
+    def wait_for(event):
+        deadline = time.monotonic() + 20
+        while not s.lines(event):
+            assert time.monotonic() < deadline, s.lines()
+            time.sleep(0.01)
+        return s.last(event)["why"]
+
+    with tap.case("rules that were read again, and those that were not"):
+        good = s.agent.conf.read_text()
+        s.agent.conf.write_text(good + "[rule \"more\"]\nprogram = /bin/x\nsign = tls\n")
+        assert "again" in wait_for("rules")
+        s.agent.conf.write_text(good + "[rule \"more\"]\nsign = nonsense\n")
+        assert "nonsense" in wait_for("rules-refused")
 
 
 def shown(tap, s):
@@ -154,9 +171,20 @@ def full(tap, s):
             raise AssertionError("it was signed")
         except protocol.AgentError as why:
             assert why.name == "DENIED" and str(s.path) in why.text and "audit-failure" in why.text, why
+    with tap.case("what a rule refuses, by which rule and why"):
+        s.path.rmdir()
+        s.start(rules='[rule "strict"]\nsign = tls')
+        s.agent.unlock(s.token)
+        client = protocol.Client(s.agent.socket)
+        try:
+            client.sign(alice.id, ECDSA, b"a letter")
+        except protocol.AgentError as why:
+            seen = s.last("sign")
+            assert why.text == seen["why"] and "strict" in why.text, (why, seen)
+        assert (seen["allowed"], seen["outcome"], seen["rule"]) == (False, "Denied", "strict"), seen
     with tap.case("with audit = off there is none"):
         s.start(settings="audit = off")
-        s.path.rmdir()
+        s.path.unlink()
         s.path.with_name("audit.jsonl.1").unlink()
         s.agent.unlock(s.token)
         client = protocol.Client(s.agent.socket)
@@ -176,6 +204,7 @@ def main():
         s = Scene(f)
         s.start()
         recorded(tap, s)
+        reread(tap, s)
         shown(tap, s)
         full(tap, s)
     tap.done()
