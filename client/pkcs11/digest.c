@@ -4,6 +4,8 @@
 #include "pkcs11/mechanism.h"
 #include "pkcs11/module.h"
 
+#include <string.h>
+
 CK_RV cs_digest_init(CK_SESSION_HANDLE handle, CK_MECHANISM *given)
 {
     CS_AUTO(cs_module_leavep) struct cs_module *module = NULL;
@@ -101,4 +103,60 @@ CK_RV cs_digest_final(CK_SESSION_HANDLE handle, CK_BYTE *digest, CK_ULONG *diges
     if (!session->digesting.active)
         return CKR_OPERATION_NOT_INITIALIZED;
     return finish(&session->digesting, NULL, 0, digest, digest_len);
+}
+
+CK_RV cs_get_operation_state(CK_SESSION_HANDLE handle, CK_BYTE *state, CK_ULONG *state_len)
+{
+    CS_AUTO(cs_module_leavep) struct cs_module *module = NULL;
+    struct cs_session *session;
+    CK_RV rv = cs_module_enter_session(handle, false, &module, &session);
+    CK_ULONG room;
+
+    if (rv != CKR_OK)
+        return rv;
+    if (!state_len)
+        return CKR_ARGUMENTS_BAD;
+    if (session->signing)
+        return CKR_STATE_UNSAVEABLE;
+    if (!session->digesting.active)
+        return CKR_OPERATION_NOT_INITIALIZED;
+    room = *state_len;
+    *state_len = sizeof(session->digesting.sha2);
+    if (!state)
+        return CKR_OK;
+    if (room < *state_len)
+        return CKR_BUFFER_TOO_SMALL;
+    memcpy(state, &session->digesting.sha2, *state_len);
+    return CKR_OK;
+}
+
+static bool is_digest_of_ours(enum cs_hash hash)
+{
+    return hash == CS_HASH_SHA256 || hash == CS_HASH_SHA384 || hash == CS_HASH_SHA512;
+}
+
+CK_RV cs_set_operation_state(CK_SESSION_HANDLE handle, CK_BYTE *state, CK_ULONG state_len,
+    CK_OBJECT_HANDLE encryption_key, CK_OBJECT_HANDLE authentication_key)
+{
+    CS_AUTO(cs_module_leavep) struct cs_module *module = NULL;
+    struct cs_session *session;
+    CK_RV rv = cs_module_enter_session(handle, false, &module, &session);
+    struct cs_sha2 sha2;
+
+    if (rv != CKR_OK)
+        return rv;
+    if (!state)
+        return CKR_ARGUMENTS_BAD;
+    if (state_len != sizeof(sha2))
+        return CKR_SAVED_STATE_INVALID;
+    memcpy(&sha2, state, sizeof(sha2));
+    if (!is_digest_of_ours(sha2.hash))
+        return CKR_SAVED_STATE_INVALID;
+    if (encryption_key || authentication_key)
+        return CKR_KEY_NOT_NEEDED;
+    if (session->signing)
+        return CKR_OPERATION_ACTIVE;
+    session->digesting = (struct cs_digesting){.active = true, .updated = sha2.len > 0};
+    session->digesting.sha2 = sha2;
+    return CKR_OK;
 }

@@ -10,5 +10,9 @@ CK_RV cs_digest(CK_SESSION_HANDLE handle, CK_BYTE *data, CK_ULONG data_len, CK_B
     CK_ULONG *digest_len);
 CK_RV cs_digest_update(CK_SESSION_HANDLE handle, CK_BYTE *part, CK_ULONG part_len);
 CK_RV cs_digest_final(CK_SESSION_HANDLE handle, CK_BYTE *digest, CK_ULONG *digest_len);
+/* Java copies a digest by its state. Any other operation is CKR_STATE_UNSAVEABLE. */
+CK_RV cs_get_operation_state(CK_SESSION_HANDLE handle, CK_BYTE *state, CK_ULONG *state_len);
+CK_RV cs_set_operation_state(CK_SESSION_HANDLE handle, CK_BYTE *state, CK_ULONG state_len,
+    CK_OBJECT_HANDLE encryption_key, CK_OBJECT_HANDLE authentication_key);
 
 #endif

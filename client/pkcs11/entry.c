@@ -27,31 +27,31 @@
         .C_InitPIN = cs_absent_part, .C_SetPIN = cs_absent_set_pin,                                \
         .C_OpenSession = cs_open_session, .C_CloseSession = cs_close_session,                      \
         .C_CloseAllSessions = cs_close_all_sessions, .C_GetSessionInfo = cs_get_session_info,      \
-        .C_GetOperationState = cs_absent_last, .C_SetOperationState = cs_absent_set_state,         \
-        .C_Login = cs_login, .C_Logout = cs_logout, .C_CreateObject = cs_absent_create,            \
-        .C_CopyObject = cs_absent_copy, .C_DestroyObject = cs_absent_object,                       \
-        .C_GetObjectSize = cs_absent_size, .C_GetAttributeValue = cs_get_attribute_value,          \
-        .C_SetAttributeValue = cs_absent_change, .C_FindObjectsInit = cs_find_objects_init,        \
-        .C_FindObjects = cs_find_objects, .C_FindObjectsFinal = cs_find_objects_final,             \
-        .C_EncryptInit = cs_absent_init, .C_Encrypt = cs_absent_convert,                           \
-        .C_EncryptUpdate = cs_absent_convert, .C_EncryptFinal = cs_absent_last,                    \
-        .C_DecryptInit = cs_absent_init, .C_Decrypt = cs_absent_convert,                           \
-        .C_DecryptUpdate = cs_absent_convert, .C_DecryptFinal = cs_absent_last,                    \
-        .C_DigestInit = cs_digest_init, .C_Digest = cs_digest, .C_DigestUpdate = cs_digest_update, \
-        .C_DigestKey = cs_absent_object, .C_DigestFinal = cs_digest_final,                         \
-        .C_SignInit = cs_sign_init, .C_Sign = cs_sign, .C_SignUpdate = cs_sign_update,             \
-        .C_SignFinal = cs_sign_final, .C_SignRecoverInit = cs_absent_init,                         \
-        .C_SignRecover = cs_absent_convert, .C_VerifyInit = cs_absent_init,                        \
-        .C_Verify = cs_absent_verify, .C_VerifyUpdate = cs_absent_part,                            \
-        .C_VerifyFinal = cs_absent_part, .C_VerifyRecoverInit = cs_absent_init,                    \
-        .C_VerifyRecover = cs_absent_convert, .C_DigestEncryptUpdate = cs_absent_convert,          \
-        .C_DecryptDigestUpdate = cs_absent_convert, .C_SignEncryptUpdate = cs_absent_convert,      \
-        .C_DecryptVerifyUpdate = cs_absent_convert, .C_GenerateKey = cs_absent_generate,           \
-        .C_GenerateKeyPair = cs_absent_generate_pair, .C_WrapKey = cs_absent_wrap,                 \
-        .C_UnwrapKey = cs_absent_unwrap, .C_DeriveKey = cs_absent_derive,                          \
-        .C_SeedRandom = cs_absent_random, .C_GenerateRandom = cs_absent_random,                    \
-        .C_GetFunctionStatus = cs_absent_parallel, .C_CancelFunction = cs_absent_parallel,         \
-        .C_WaitForSlotEvent = cs_wait_for_slot_event,                                              \
+        .C_GetOperationState = cs_get_operation_state,                                             \
+        .C_SetOperationState = cs_set_operation_state, .C_Login = cs_login, .C_Logout = cs_logout, \
+        .C_CreateObject = cs_absent_create, .C_CopyObject = cs_absent_copy,                        \
+        .C_DestroyObject = cs_absent_object, .C_GetObjectSize = cs_absent_size,                    \
+        .C_GetAttributeValue = cs_get_attribute_value, .C_SetAttributeValue = cs_absent_change,    \
+        .C_FindObjectsInit = cs_find_objects_init, .C_FindObjects = cs_find_objects,               \
+        .C_FindObjectsFinal = cs_find_objects_final, .C_EncryptInit = cs_absent_init,              \
+        .C_Encrypt = cs_absent_convert, .C_EncryptUpdate = cs_absent_convert,                      \
+        .C_EncryptFinal = cs_absent_last, .C_DecryptInit = cs_absent_init,                         \
+        .C_Decrypt = cs_absent_convert, .C_DecryptUpdate = cs_absent_convert,                      \
+        .C_DecryptFinal = cs_absent_last, .C_DigestInit = cs_digest_init, .C_Digest = cs_digest,   \
+        .C_DigestUpdate = cs_digest_update, .C_DigestKey = cs_absent_object,                       \
+        .C_DigestFinal = cs_digest_final, .C_SignInit = cs_sign_init, .C_Sign = cs_sign,           \
+        .C_SignUpdate = cs_sign_update, .C_SignFinal = cs_sign_final,                              \
+        .C_SignRecoverInit = cs_absent_init, .C_SignRecover = cs_absent_convert,                   \
+        .C_VerifyInit = cs_absent_init, .C_Verify = cs_absent_verify,                              \
+        .C_VerifyUpdate = cs_absent_part, .C_VerifyFinal = cs_absent_part,                         \
+        .C_VerifyRecoverInit = cs_absent_init, .C_VerifyRecover = cs_absent_convert,               \
+        .C_DigestEncryptUpdate = cs_absent_convert, .C_DecryptDigestUpdate = cs_absent_convert,    \
+        .C_SignEncryptUpdate = cs_absent_convert, .C_DecryptVerifyUpdate = cs_absent_convert,      \
+        .C_GenerateKey = cs_absent_generate, .C_GenerateKeyPair = cs_absent_generate_pair,         \
+        .C_WrapKey = cs_absent_wrap, .C_UnwrapKey = cs_absent_unwrap,                              \
+        .C_DeriveKey = cs_absent_derive, .C_SeedRandom = cs_absent_random,                         \
+        .C_GenerateRandom = cs_absent_random, .C_GetFunctionStatus = cs_absent_parallel,           \
+        .C_CancelFunction = cs_absent_parallel, .C_WaitForSlotEvent = cs_wait_for_slot_event,      \
     }
 
 static CK_FUNCTION_LIST functions = FUNCTIONS(2, 40, cs_get_info);
