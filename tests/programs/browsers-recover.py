@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""PIN cancelled, token pulled, agent gone: an error page at once, and no restart of the browser."""
+"""Forbidden by a rule, PIN cancelled, token pulled, agent gone: an error page at once, and no restart of the browser."""
 import time
 
 import chromium
@@ -9,7 +9,7 @@ import programs
 from chromium import Chromium
 from firefox import Firefox
 from fixture import Fixture
-from station import Station
+from station import ALLOWED, Station
 from tap import Tap, skip_all
 
 # What nginx writes for who comes without a certificate.
@@ -50,6 +50,7 @@ def troubles(station, pinentry):
         pinentry.answer("cancel")
 
     return {
+        "a rule forbids it": (lambda: station.rule("none"), lambda: station.rule(ALLOWED)),
         "the PIN is cancelled": (cancel, lambda: pinentry.answer("pin:1234")),
         "the token is pulled": (station.pull, station.put_back),
         "the agent has ended": (station.agent.stop, station.agent.start),

@@ -11,7 +11,7 @@ def words(f, module):
     folder = f.path("p11-kit-modules")
     if not folder.exists():
         folder.mkdir()
-        shipped = (programs.SOURCE / "client/pkcs11/countersign.module").read_text()
+        shipped = (programs.BUILD / "contrib/countersign.module").read_text()
         lines = [f"module: {module}" if line.startswith("module:") else line
                  for line in shipped.splitlines()]
         (folder / "countersign.module").write_text("\n".join(lines) + "\n")

@@ -109,6 +109,15 @@ def main():
         for key in (station.alice, station.bob):
             with table.row("ssh-add -s", "module", key, "ssh") as row:
                 row.dn = server.visit(key, environment=environment)
+        with table.tap.case("ssh is refused where no rule allows a digest"):
+            station.rule("tls")
+            for way in (["-I", station.module], []):
+                try:
+                    server.visit(station.alice, *way, environment=environment)
+                except RuntimeError as error:
+                    assert "Permission denied" in str(error), error
+                else:
+                    raise AssertionError("it was let in")
     table.done()
 
 
