@@ -33,16 +33,28 @@ CK_RV cs_digest_init(CK_SESSION_HANDLE handle, CK_MECHANISM *given)
     return CKR_OK;
 }
 
-/* Without room it tells how much is needed, and the operation goes on. */
-static CK_RV finish(struct cs_digesting *digesting, const void *data, CK_ULONG data_len,
+/* The end of both ways: without room it tells how much is needed, and the operation goes on. */
+static CK_RV finish(CK_SESSION_HANDLE handle, bool multipart, const void *data, CK_ULONG data_len,
     CK_BYTE *digest, CK_ULONG *digest_len)
 {
-    CK_ULONG room, size = cs_hash_size(digesting->sha2.hash);
+    CS_AUTO(cs_module_leavep) struct cs_module *module = NULL;
+    struct cs_session *session;
+    CK_RV rv = cs_module_enter_session(handle, false, &module, &session);
+    struct cs_digesting *digesting;
+    CK_ULONG room, size;
 
+    if (rv != CKR_OK)
+        return rv;
+    digesting = &session->digesting;
+    if (!digesting->active)
+        return CKR_OPERATION_NOT_INITIALIZED;
+    if (digesting->updated && !multipart)
+        return CKR_OPERATION_ACTIVE;
     if (!digest_len || (!data && data_len)) {
         digesting->active = false;
         return CKR_ARGUMENTS_BAD;
     }
+    size = cs_hash_size(digesting->sha2.hash);
     room = *digest_len;
     *digest_len = size;
     if (!digest)
@@ -59,17 +71,7 @@ static CK_RV finish(struct cs_digesting *digesting, const void *data, CK_ULONG d
 CK_RV cs_digest(CK_SESSION_HANDLE handle, CK_BYTE *data, CK_ULONG data_len, CK_BYTE *digest,
     CK_ULONG *digest_len)
 {
-    CS_AUTO(cs_module_leavep) struct cs_module *module = NULL;
-    struct cs_session *session;
-    CK_RV rv = cs_module_enter_session(handle, false, &module, &session);
-
-    if (rv != CKR_OK)
-        return rv;
-    if (!session->digesting.active)
-        return CKR_OPERATION_NOT_INITIALIZED;
-    if (session->digesting.updated)
-        return CKR_OPERATION_ACTIVE;
-    return finish(&session->digesting, data, data_len, digest, digest_len);
+    return finish(handle, false, data, data_len, digest, digest_len);
 }
 
 CK_RV cs_digest_update(CK_SESSION_HANDLE handle, CK_BYTE *part, CK_ULONG part_len)
@@ -94,15 +96,7 @@ CK_RV cs_digest_update(CK_SESSION_HANDLE handle, CK_BYTE *part, CK_ULONG part_le
 
 CK_RV cs_digest_final(CK_SESSION_HANDLE handle, CK_BYTE *digest, CK_ULONG *digest_len)
 {
-    CS_AUTO(cs_module_leavep) struct cs_module *module = NULL;
-    struct cs_session *session;
-    CK_RV rv = cs_module_enter_session(handle, false, &module, &session);
-
-    if (rv != CKR_OK)
-        return rv;
-    if (!session->digesting.active)
-        return CKR_OPERATION_NOT_INITIALIZED;
-    return finish(&session->digesting, NULL, 0, digest, digest_len);
+    return finish(handle, true, NULL, 0, digest, digest_len);
 }
 
 CK_RV cs_get_operation_state(CK_SESSION_HANDLE handle, CK_BYTE *state, CK_ULONG *state_len)

@@ -50,6 +50,14 @@ CK_RV cs_module_enter(struct cs_module **modulep)
     return CKR_OK;
 }
 
+/* Not below 3, where the host program would print into it. */
+static int eventfd_new(void)
+{
+    CS_AUTO(cs_closep) int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    return fd < 0 || fd > 2 ? cs_steal_fd(&fd) : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+}
+
 /* Whoever waits has a duplicate, which stays readable; who waits next makes a new one. */
 static void wake_all(struct cs_module *module)
 {
@@ -100,7 +108,7 @@ CK_RV cs_module_wait(struct cs_module *module, int milliseconds)
     int saved = errno;
 
     if (module->wake < 0)
-        module->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        module->wake = eventfd_new();
     fds[0].fd = cs_link_dup(&module->link);
     fds[1].fd = fcntl(module->wake, F_DUPFD_CLOEXEC, 3);
     pthread_mutex_unlock(&module->mutex);
