@@ -6,7 +6,7 @@ import socket
 import struct
 import time
 
-import programs
+import bus
 from fixture import Fixture
 from tap import Skip, Tap, skip_all
 
@@ -61,16 +61,11 @@ def call_as_nobody(f, address):
 
 
 def main():
-    absent = programs.missing("softhsm", "softhsm2-util", "pkcs11-tool", "openssl", "dbus-daemon",
-                              "busctl")
-    try:
-        import dbus  # pylint: disable=import-outside-toplevel
-        import bus
-        import client as bus_client
-    except ImportError:
-        absent = absent or "python3-dbus"
+    absent = bus.missing()
     if absent:
         skip_all(f"{absent} is not installed")
+    import dbus  # pylint: disable=import-outside-toplevel
+    import client as bus_client  # pylint: disable=import-outside-toplevel
     tap = Tap()
     with Fixture() as f:
         tap.diagnose = f.diagnose

@@ -7,7 +7,7 @@ import pathlib
 import re
 import xml.etree.ElementTree as ET
 
-import programs
+import bus
 from fixture import ANYTHING, Fixture
 from tap import Tap, skip_all
 
@@ -43,16 +43,11 @@ def verifies(f, key, message, signature):
 
 
 def main():
-    absent = programs.missing("softhsm", "softhsm2-util", "pkcs11-tool", "openssl", "dbus-daemon",
-                              "gdbus")
-    try:
-        import dbus  # pylint: disable=import-outside-toplevel
-        import bus
-        import client as bus_client
-    except ImportError:
-        absent = absent or "python3-dbus"
+    absent = bus.missing()
     if absent:
         skip_all(f"{absent} is not installed")
+    import dbus  # pylint: disable=import-outside-toplevel
+    import client as bus_client  # pylint: disable=import-outside-toplevel
     tap = Tap()
     with Fixture() as f:
         tap.diagnose = f.diagnose

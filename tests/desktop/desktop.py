@@ -6,13 +6,12 @@
     agent = f.agent(environment={**system.environment, **session.environment})
     logind.signal(MANAGER, "PrepareForSleep", "b", [True])
 """
-import os
 import sys
-import time
 
-import programs
+import bus
+from wait import wait
 
-PATIENCE = 20  # seconds
+SERVICES = "/usr/share/dbus-1/services"  # what a desktop has installed
 MANAGER = "org.freedesktop.login1.Manager"
 SESSION = "org.freedesktop.login1.Session"
 _MOCK = "org.freedesktop.DBus.Mock"
@@ -20,45 +19,16 @@ _MOCK = "org.freedesktop.DBus.Mock"
 
 def missing():
     """What is not there that these tests need, or None."""
-    absent = programs.missing("softhsm", "softhsm2-util", "pkcs11-tool", "openssl", "dbus-daemon")
-    for module in ("dbus", "dbusmock"):
-        try:
-            __import__(module)
-        except ImportError:
-            absent = absent or f"Python's {module}"
-    return absent
+    return bus.missing("dbusmock")
 
 
-def wait(condition, what):
-    """Waits until it gives something true, and gives that."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        seen = condition()
-        if seen:
-            return seen
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"never came: {what}")
-        time.sleep(0.01)
-
-
-class Bus:
-    """A dbus-daemon of the test's own. kind: "system" or "session", for the agent's environment."""
+class Bus(bus.Bus):
+    """A bus that is told to the agent alone. kind: "system" or "session", for its environment."""
 
     def __init__(self, f, kind):
         self.f, self.kind = f, kind
-        self.address = f"unix:path={f.path(kind + '-bus')}"
+        super().__init__(f, f"{kind}-bus", variable=None, services=SERVICES)
         self.environment = {f"DBUS_{kind.upper()}_BUS_ADDRESS": self.address}
-        self.process = None
-        self.start()
-
-    def start(self):
-        self.process = self.f.start(
-            ["dbus-daemon", "--session", "--nofork", "--nopidfile", "--nosyslog",
-             f"--address={self.address}"], log=self.f.path(f"{self.kind}-bus.log"))
-        wait(self._answers, f"the {self.kind} bus")
-
-    def stop(self):
-        self.f.stop(self.process)
 
     def connect(self):
         import dbus.bus
@@ -66,14 +36,6 @@ class Bus:
 
     def mock(self, template, path=None):
         return Mock(self, template, path)
-
-    def _answers(self):
-        import dbus
-        try:
-            self.connect().close()
-        except dbus.exceptions.DBusException:
-            return False
-        return True
 
 
 class Mock:

@@ -1,62 +1,23 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A reader with a keypad: no dialog for a PIN, but a notice as long as the reader waits."""
-import threading
-
 import desktop
-import protocol_client as protocol
 from desktop import wait
 from fault import Fault
-from fixture import ANYTHING, Fixture
+from fixture import Fixture
+from scene import Scene, results
 from tap import Tap, skip_all
 
-SCHEME = 0x0403  # ecdsa_secp256r1_sha256
 NOTIFICATIONS = "org.freedesktop.Notifications"
 KEYPAD = "slot 0 token=corp tries=3 keypad"
 ALWAYS = KEYPAD + " always-authenticate"
 
 
-class Signer(threading.Thread):
-    def __init__(self, agent, environment):
-        super().__init__(daemon=True)
-        self.client = protocol.Client(agent.socket, environment=list(environment.items()))
-        self.client.socket.settimeout(60)
-        self.alice, _ = self.client.resolve("alice", 1)
-        self.result = None
-        self.start()
+class Reader(Scene):
+    """Programs before a reader with a keypad; a pinentry that is asked for the PIN would cancel."""
 
-    def run(self):
-        try:
-            self.client.sign(self.alice.id, SCHEME, b"x")
-            self.result = "signed"
-        except protocol.AgentError as why:
-            self.result = why.name
-
-    def end(self):
-        self.join(60)
-        assert not self.is_alive(), "nobody answered"
-        return self.result
-
-
-class Scene:
     def __init__(self, f, fault, environment, script=KEYPAD, answers=("cancel",), settings=""):
-        fault.forgive()
-        fault.clear()
-        fault.script(script)
-        self.fault, self.environment = fault, environment
-        self.pinentry = f.pinentry(*answers)
-        self.agent = f.agent(modules={"fault": fault.module}, environment=fault.environment,
-                             pinentry=self.pinentry, settings=settings, rules=ANYTHING)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.agent.stop()
-        self.fault.check()
-
-    def sign(self, n=1):
-        return [Signer(self.agent, self.environment) for _ in range(n)]
+        super().__init__(f, fault, script, *answers, settings=settings, environment=environment)
 
     def waits(self, n=1):
         self.fault.wait("@keypad", n)
@@ -95,47 +56,47 @@ class Desktop:
 def notified(tap, f, fault, d):
     environment = {**d.bus.environment, "DISPLAY": ":99"}
     with tap.case("a notice names token, key and program, and goes when the PIN was typed"), \
-            Scene(f, fault, environment) as s:
-        signers = s.sign(5)
+            Reader(f, fault, environment) as s:
+        signers = s.signers(5)
         s.waits()
         text, actions = d.notice()
         assert "on the reader" in text and "token 'corp'" in text and "Key: alice" in text, text
         assert "python" in text and "cancel" in actions, (text, actions)
         fault.type(0, "1234")
-        assert {signer.end() for signer in signers} == {"signed"}
+        assert results(signers) == {"signed"}
         d.wait_closed()
         assert fault.count("C_Login", pin="null") == 1 and fault.count("C_Login") == 1, fault.tail()
         assert s.pinentry.asked() == "", "a pinentry was started"
     with tap.case("its button cancels for all who wait, though the reader still does"), \
-            Scene(f, fault, environment) as s:
-        signers = s.sign(5)
+            Reader(f, fault, environment) as s:
+        signers = s.signers(5)
         s.waits()
         d.notice()
         d.press("cancel")
-        assert {signer.end() for signer in signers} == {"CANCELLED"}
+        assert results(signers) == {"CANCELLED"}
         d.wait_closed()
         fault.cancel(0)
         wait(lambda: fault.count("C_Login", rv="CKR_FUNCTION_CANCELED"), "the reader's end")
-    with tap.case("it goes with the last who waits"), Scene(f, fault, environment) as s:
-        signer, = s.sign()
+    with tap.case("it goes with the last who waits"), Reader(f, fault, environment) as s:
+        signer, = s.signers()
         s.waits()
         d.notice()
         signer.client.socket.shutdown(2)
         d.wait_closed()
         fault.cancel(0)
         wait(lambda: fault.count("C_Login", rv="CKR_FUNCTION_CANCELED"), "the reader's end")
-    with tap.case("the reader's cancel key, and a wrong PIN"), Scene(f, fault, environment) as s:
-        signer, = s.sign()
+    with tap.case("the reader's cancel key, and a wrong PIN"), Reader(f, fault, environment) as s:
+        signer, = s.signers()
         s.waits()
         d.notice()
         fault.cancel(0)
-        assert signer.end() == "CANCELLED"
+        assert signer.result() == "CANCELLED"
         d.wait_closed()
-        signer, = s.sign()
+        signer, = s.signers()
         s.waits(2)
         d.notice()
         fault.type(0, "0000")
-        assert signer.end() == "PIN_INCORRECT"
+        assert signer.result() == "PIN_INCORRECT"
         d.wait_closed()
 
 
@@ -143,22 +104,22 @@ def given_up(tap, f, fault, d):
     """A call that waits for the reader cannot be broken off; what comes of it then?"""
     environment = {**d.bus.environment, "DISPLAY": ":99"}
     with tap.case("who asks after a cancel is served by what is typed: the reader waited for it"), \
-            Scene(f, fault, environment) as s:
-        first, = s.sign()
+            Reader(f, fault, environment) as s:
+        first, = s.signers()
         s.waits()
         d.notice()
         d.press("cancel")
-        assert first.end() == "CANCELLED"
+        assert first.result() == "CANCELLED"
         d.wait_closed()
-        second, = s.sign()
+        second, = s.signers()
         d.notice()
         fault.type(0, "1234")
-        assert second.end() == "signed"
+        assert second.result() == "signed"
         d.wait_closed()
         assert fault.count("C_Login") == 1, fault.tail()
     with tap.case("what is typed when nobody waits any more opens nothing"), \
-            Scene(f, fault, environment) as s:
-        signer, = s.sign()
+            Reader(f, fault, environment) as s:
+        signer, = s.signers()
         s.waits()
         d.notice()
         signer.client.socket.shutdown(2)
@@ -168,25 +129,25 @@ def given_up(tap, f, fault, d):
         fault.wait("C_Logout", rv="CKR_OK")
         wait(lambda: "the login was given up" in s.agent.cli("status", check=True).stdout, "why it is locked")
     with tap.case("nobody types: who waits is told so in time; a reader that hangs on is replaced"), \
-            Scene(f, fault, environment, settings="prompt-timeout = 1") as s:
-        signers = s.sign(3)
+            Reader(f, fault, environment, settings="prompt-timeout = 1") as s:
+        signers = s.signers(3)
         s.waits()
         d.notice()
-        assert {signer.end() for signer in signers} == {"TIMEOUT"}
+        assert results(signers) == {"TIMEOUT"}
         d.wait_closed()
         wait(lambda: "the reader of token 'corp' hangs" in s.agent.log(), "the end of the token host")
-        signer, = s.sign()
+        signer, = s.signers()
         s.waits(2)
         d.notice()
         fault.type(0, "1234")
-        assert signer.end() == "signed"
+        assert signer.result() == "signed"
         d.wait_closed()
 
 
 def each_time(tap, f, fault, d):
     with tap.case("a key that asks each time: a notice for each signature"), \
-            Scene(f, fault, {**d.bus.environment}, script=ALWAYS) as s:
-        signer, = s.sign()
+            Reader(f, fault, {**d.bus.environment}, script=ALWAYS) as s:
+        signer, = s.signers()
         s.waits()
         d.notice()
         fault.type(0, "1234")
@@ -195,12 +156,12 @@ def each_time(tap, f, fault, d):
         text, _ = d.notice()
         assert "token 'corp'" in text and "Key: alice" in text, text
         fault.type(0, "1234")
-        assert signer.end() == "signed"
+        assert signer.result() == "signed"
         d.wait_closed()
         assert fault.count("C_Login", user="CONTEXT_SPECIFIC", pin="null") == 1, fault.tail()
     with tap.case("its button gives that signature up"), \
-            Scene(f, fault, {**d.bus.environment}, script=ALWAYS) as s:
-        signer, = s.sign()
+            Reader(f, fault, {**d.bus.environment}, script=ALWAYS) as s:
+        signer, = s.signers()
         s.waits()
         d.notice()
         fault.type(0, "1234")
@@ -208,14 +169,14 @@ def each_time(tap, f, fault, d):
         d.wait_closed()
         d.notice()
         d.press("cancel")
-        assert signer.end() == "CANCELLED"
+        assert signer.result() == "CANCELLED"
         d.wait_closed()
         fault.cancel(0)
-        signer, = s.sign()
+        signer, = s.signers()
         s.waits(3)
         d.notice()
         fault.type(0, "1234")
-        assert signer.end() == "signed"
+        assert signer.result() == "signed"
         d.wait_closed()
 
 
@@ -228,12 +189,12 @@ def slow_daemon(tap, f, fault):
     daemon.mock("AddMethod", NOTIFICATIONS, "Notify", "susssasa{sv}i", "u", code)
     daemon.mock("AddMethod", NOTIFICATIONS, "CloseNotification", "u", "", "")
     with tap.case("a daemon that is slow to answer holds nobody up, and its notice goes all the same"), \
-            Scene(f, fault, {**bus.environment, "DISPLAY": ":99"}) as s:
-        signer, = s.sign()
+            Reader(f, fault, {**bus.environment, "DISPLAY": ":99"}) as s:
+        signer, = s.signers()
         s.waits()
         wait(lambda: "Notify" in daemon.log_path.read_text(), "the notice")
         fault.type(0, "1234")
-        assert signer.end() == "signed"
+        assert signer.result() == "signed"
         assert s.pinentry.asked() == "", "a pinentry was started"
         release.write_text("")
         wait(lambda: daemon.calls("CloseNotification"), "its end")
@@ -243,30 +204,30 @@ def slow_daemon(tap, f, fault):
 
 def without(tap, f, fault):
     with tap.case("no bus: the pinentry shows it"), \
-            Scene(f, fault, {"DISPLAY": ":99"}, answers=("hang",)) as s:
-        signer, = s.sign()
+            Reader(f, fault, {"DISPLAY": ":99"}, answers=("hang",)) as s:
+        signer, = s.signers()
         s.waits()
         wait(lambda: "CONFIRM --one-button" in s.pinentry.asked(), "the notice")
         assert "keypad of its reader" in s.pinentry.asked()
         fault.type(0, "1234")
-        assert signer.end() == "signed" and "GETPIN" not in s.pinentry.asked()
-    with tap.case("its button cancels"), Scene(f, fault, {"DISPLAY": ":99"}, answers=("ok",)) as s:
-        signer, = s.sign()
-        assert signer.end() == "CANCELLED"
+        assert signer.result() == "signed" and "GETPIN" not in s.pinentry.asked()
+    with tap.case("its button cancels"), Reader(f, fault, {"DISPLAY": ":99"}, answers=("ok",)) as s:
+        signer, = s.signers()
+        assert signer.result() == "CANCELLED"
         fault.cancel(0)
     with tap.case("no notification daemon: the pinentry shows it"), \
-            Scene(f, fault, {**desktop.Bus(f, "session").environment, "DISPLAY": ":99"},
+            Reader(f, fault, {**desktop.Bus(f, "session").environment, "DISPLAY": ":99"},
                   answers=("hang",)) as s:
-        signer, = s.sign()
+        signer, = s.signers()
         wait(lambda: "CONFIRM --one-button" in s.pinentry.asked(), "the notice")
         fault.type(0, "1234")
-        assert signer.end() == "signed"
+        assert signer.result() == "signed"
     with tap.case("nowhere to show it: the log has it, and the reader is enough"), \
-            Scene(f, fault, {}) as s:
-        signer, = s.sign()
+            Reader(f, fault, {}) as s:
+        signer, = s.signers()
         s.waits()
         fault.type(0, "1234")
-        assert signer.end() == "signed" and "entered on the reader" in s.agent.log()
+        assert signer.result() == "signed" and "entered on the reader" in s.agent.log()
 
 
 def main():

@@ -5,42 +5,18 @@
 Pictures of them are left in the build folder: tests/desktop/dialog-*.png.
 """
 import pathlib
-import threading
 import types
 
 import desktop
 import programs
-import protocol_client as protocol
 from display import PROGRAMS, Display
 from fault import Fault
 from fixture import ANYTHING, Fixture
+from scene import Signer
 from tap import Skip, Tap, skip_all
 
-SCHEME = 0x0403  # ecdsa_secp256r1_sha256
 KINDS = ("gtk-2", "qt", "gnome3")
 PICTURES = programs.BUILD / "tests/desktop"
-
-
-class Signer(threading.Thread):
-    def __init__(self, agent, environment):
-        super().__init__(daemon=True)
-        self.client = protocol.Client(agent.socket, environment=list(environment.items()))
-        self.client.socket.settimeout(90)
-        self.result = None
-        self.start()
-
-    def run(self):
-        try:
-            alice, _ = self.client.resolve("alice", 1)
-            self.client.sign(alice.id, SCHEME, b"x")
-            self.result = "signed"
-        except protocol.AgentError as why:
-            self.result = why.name
-
-    def end(self):
-        self.join(90)
-        assert not self.is_alive(), "nobody answered"
-        return self.result
 
 
 class Desk:
@@ -86,18 +62,18 @@ def dialog_cases(tap, f, fault, screen, bus, kind):
         d.picture("again")
         screen.type(second, "1234")
         screen.press(second)
-        assert signer.end() == "signed"
+        assert signer.result() == "signed"
         assert fault.count("C_Login") == 2, fault.tail()
     with tap.case(f"{kind}: a cancel is a cancel"), Desk(f, fault, screen, bus, kind) as d:
         signer = d.sign()
         screen.press(screen.window(), "Escape")
-        assert signer.end() == "CANCELLED", signer.result
+        assert signer.result() == "CANCELLED", signer.error
         assert fault.count("C_Login") == 0, fault.tail()
     with tap.case(f"{kind}: it goes when somebody else unlocks"), Desk(f, fault, screen, bus, kind) as d:
         signer = d.sign()
         screen.window()
         d.agent.unlock_with("corp", "1234")
-        assert signer.end() == "signed"
+        assert signer.result() == "signed"
         screen.wait_gone()
 
 

@@ -4,41 +4,13 @@ import json
 import os
 import pathlib
 import socket
-import time
 
+import bus
 import programs
+from wait import wait
 
-PATIENCE = 30
 LISTENS = "00010000"  # the flag of /proc/net/unix
 UNITS = programs.BUILD / "contrib"
-_BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>session</type>
-  <listen>unix:path={path}</listen>
-  <servicedir>{services}</servicedir>
-  <auth>EXTERNAL</auth>
-  <policy context="default">
-    <allow user="*"/>
-    <allow own="*"/>
-    <allow send_destination="*" eavesdrop="true"/>
-    <allow eavesdrop="true"/>
-  </policy>
-  <limit name="service_start_timeout">20000</limit>
-</busconfig>
-"""
-
-
-def wait(condition, what):
-    """Waits until it gives something true, and gives that."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        seen = condition()
-        if seen:
-            return seen
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"never came: {what}")
-        time.sleep(0.01)
 
 
 class Place:
@@ -79,14 +51,7 @@ class Place:
         words = [*self.words, *given[0].split()[1:]]
         lines = [f"Exec={' '.join(words)}" if line in given else line for line in lines]
         (services / name).write_text("\n".join(lines) + "\n")
-        path = self.f.runtime / "bus"
-        conf = self.f.path("bus.conf")
-        conf.write_text(_BUS.format(path=path, services=services))
-        process = self.f.start(["dbus-daemon", f"--config-file={conf}", "--nofork", "--nopidfile"],
-                               log=self.log)
-        wait(path.exists, "the bus")
-        self.f.environment["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={path}"
-        return process
+        return bus.Bus(self.f, services=services).process
 
     def call(self, *words):
         """A call on the bus, started and not waited for."""

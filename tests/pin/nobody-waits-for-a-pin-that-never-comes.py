@@ -7,38 +7,27 @@ import time
 import programs
 import protocol_client as protocol
 from fault import Fault
-from fixture import ANYTHING, Fixture
+from fixture import Fixture
+from scene import DISPLAY, SCHEME, Scene
 from tap import Tap, skip_all
 
-SCHEME = 0x0403  # ecdsa_secp256r1_sha256
-DISPLAY = [("DISPLAY", ":99")]
 SOON = 10  # seconds: far less than the 30 that a descriptor has
 
 
-class Scene:
-    def __init__(self, f, fault, *answers, script="slot 0 token=corp tries=5"):
-        fault.forgive()
-        fault.clear()
-        fault.script(script)
+class PipeScene(Scene):
+    def __init__(self, f, fault, *answers):
         self.pipes, self.clients = [], []
-        self.fault = fault
-        self.pinentry = f.pinentry(*answers) if answers else None
-        self.agent = f.agent(modules={"fault": fault.module}, environment=fault.environment,
-                             pinentry=self.pinentry, rules=ANYTHING)
+        super().__init__(f, fault, "slot 0 token=corp tries=5", *answers)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
+    def __exit__(self, *failure):
         for fd in self.pipes:
             os.close(fd)
         for client in self.clients:
             client.close()
-        self.agent.stop()
-        self.fault.check()
+        super().__exit__(*failure)
 
     def client(self):
-        self.clients.append(protocol.Client(self.agent.socket, environment=DISPLAY))
+        self.clients.append(protocol.Client(self.agent.socket, environment=list(DISPLAY.items())))
         return self.clients[-1]
 
     def silence(self):
@@ -87,31 +76,31 @@ def main():
         fault = Fault(f.path("control"))
         tap.diagnose = lambda: f.diagnose() + fault.tail()
         f.token("corp").identity(f.authority("Office"), "p256", "alice")
-        with tap.case("another PIN by a descriptor"), Scene(f, fault) as s:
+        with tap.case("another PIN by a descriptor"), PipeScene(f, fault) as s:
             stuck = s.hang_unlock()
             soon(s.client().unlock_with, "corp", "1234")
             # The first has what it wanted, too.
             stuck.socket.settimeout(SOON)
             assert stuck.receive()[0] == protocol.UNLOCK + protocol.REPLY
-        with tap.case("a dialog"), Scene(f, fault, "pin:1234") as s:
+        with tap.case("a dialog"), PipeScene(f, fault, "pin:1234") as s:
             s.hang_unlock()
             client = s.client()
             alice, _ = client.resolve("alice", 1)
             soon(client.sign, alice.id, SCHEME, b"x")
-        with tap.case("who asks with nobody to ask is told at once"), Scene(f, fault) as s:
+        with tap.case("who asks with nobody to ask is told at once"), PipeScene(f, fault) as s:
             s.hang_unlock()
             client = s.client()
             alice, _ = client.resolve("alice", 1)
             assert soon(error_of, client.sign, alice.id, SCHEME, b"x") == "LOCKED"
-        with tap.case("a lock"), Scene(f, fault) as s:
+        with tap.case("a lock"), PipeScene(f, fault) as s:
             stuck = s.hang_unlock()
             assert soon(s.client().lock, "corp") == ["corp"]
-        with tap.case("a change of the PIN"), Scene(f, fault) as s:
+        with tap.case("a change of the PIN"), PipeScene(f, fault) as s:
             stuck = s.client()
             stuck.post(protocol.PIN_CHANGE, protocol.string("corp") + protocol.u8(1),
                        [s.silence(), s.silence()])
             soon(s.client().unlock_with, "corp", "1234")
-        with tap.case("there are not any number of them"), Scene(f, fault) as s:
+        with tap.case("there are not any number of them"), PipeScene(f, fault) as s:
             stuck = [s.hang_unlock() for _ in range(8)]
             reader, writer = os.pipe()
             s.pipes += [reader, writer]
@@ -121,7 +110,7 @@ def main():
             deadline = time.monotonic() + SOON
             while error_of_or_none(s.client().unlock_with, "corp", "1234") == "BUSY":
                 assert time.monotonic() < deadline, "who went still counts"
-        with tap.case("it ends by itself, with a sentence"), Scene(f, fault) as s:
+        with tap.case("it ends by itself, with a sentence"), PipeScene(f, fault) as s:
             client = s.hang_unlock()
             client.socket.settimeout(60)
             kind, _, body = client.receive()
@@ -130,7 +119,7 @@ def main():
                 raise AssertionError("it was done")
             except protocol.AgentError as error:
                 assert error.name == "TIMEOUT" and "corp" in error.text, error
-        with tap.case("what is no PIN: a folder, nothing, too much"), Scene(f, fault) as s:
+        with tap.case("what is no PIN: a folder, nothing, too much"), PipeScene(f, fault) as s:
             for path, name in ((f.folder, "SYSTEM"), ("/dev/null", "LOCKED"), ("/dev/zero", "PIN_INCORRECT")):
                 fd = os.open(path, os.O_RDONLY)
                 assert soon(error_of, s.client().unlock, "corp", 1, [fd]) == name, path

@@ -1,95 +1,31 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """However many programs wait for a token, a person is asked once, and told what was wrong."""
-import threading
-
 import programs
-import protocol_client as protocol
 from fault import Fault
-from fixture import ANYTHING, Fixture
+from fixture import Fixture
+from scene import DISPLAY, Scene, results
 from tap import Tap, skip_all
 
-SCHEME = 0x0403  # ecdsa_secp256r1_sha256
-DISPLAY = [("DISPLAY", ":99")]
 CLIENTS = 24
-
-
-class Signer(threading.Thread):
-    """A program with a connection of its own that signs once; `error` is why not."""
-
-    def __init__(self, agent):
-        super().__init__(daemon=True)
-        self.client = protocol.Client(agent.socket, environment=DISPLAY)
-        self.client.socket.settimeout(90)
-        self.alice, _ = self.client.resolve("alice", 1)
-        self.error = self.signature = None
-
-    def run(self):
-        try:
-            self.signature = self.client.sign(self.alice.id, SCHEME, b"x")
-        except (protocol.AgentError, protocol.Closed) as why:
-            self.error = why
-
-    def result(self):
-        self.join(90)
-        assert not self.is_alive(), "nobody answered"
-        return "signed" if self.signature else getattr(self.error, "name", repr(self.error))
-
-
-def results(signers):
-    return {signer.result() for signer in signers}
-
-
-def told(pinentry, command):
-    return [line[len(command) + 1:] for line in pinentry.asked().splitlines()
-            if line.startswith(command + " ")]
-
-
-class Scene:
-    """An agent with a scripted pinentry and a module that counts PINs."""
-
-    def __init__(self, f, fault, script, *answers, settings=""):
-        fault.forgive()
-        fault.clear()
-        fault.script(*script)
-        self.fault = fault
-        self.pinentry = f.pinentry(*answers)
-        self.agent = f.agent(modules={"fault": fault.module}, environment=fault.environment,
-                             pinentry=self.pinentry, settings=settings, rules=ANYTHING)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.agent.stop()
-        self.fault.check()
-
-    def signers(self, n):
-        signers = [Signer(self.agent) for _ in range(n)]
-        for signer in signers:
-            signer.start()
-        return signers
-
-    def logins(self, **words):
-        return self.fault.count("C_Login", **words)
 
 
 def many(tap, f, fault):
     with tap.case("many programs, one question, one login"), \
-            Scene(f, fault, ["slot 0 token=corp tries=3"], "after:1.0:pin:1234") as s:
+            Scene(f, fault, "slot 0 token=corp tries=3", "after:1.0:pin:1234") as s:
         assert results(s.signers(CLIENTS)) == {"signed"}
         assert s.pinentry.questions() == 1 and s.logins() == 1, s.pinentry.asked()
     with tap.case("a cancel is everybody's, and the next one is asked anew"), \
-            Scene(f, fault, ["slot 0 token=corp"], "after:1.0:cancel", "pin:1234") as s:
+            Scene(f, fault, "slot 0 token=corp", "after:1.0:cancel", "pin:1234") as s:
         assert results(s.signers(CLIENTS)) == {"CANCELLED"}
         assert s.pinentry.questions() == 1 and s.logins() == 0
         assert results(s.signers(1)) == {"signed"}
     with tap.case("nobody answers: all are told in time"), \
-            Scene(f, fault, ["slot 0 token=corp"], "hang", settings="prompt-timeout = 1") as s:
+            Scene(f, fault, "slot 0 token=corp", "hang", settings="prompt-timeout = 1") as s:
         assert results(s.signers(CLIENTS)) == {"TIMEOUT"}
         assert s.pinentry.questions() == 1
     with tap.case("who gives up does not spoil it for the others"), \
-            Scene(f, fault, ["slot 0 token=corp"], "after:1.0:pin:1234") as s:
+            Scene(f, fault, "slot 0 token=corp", "after:1.0:pin:1234") as s:
         first, *others = s.signers(4)
         s.pinentry.wait()
         first.client.close()
@@ -99,62 +35,62 @@ def many(tap, f, fault):
 
 def wrong(tap, f, fault):
     with tap.case("a wrong PIN is told in the dialog and asked for again"), \
-            Scene(f, fault, ["slot 0 token=corp tries=5"], "pin:0000", "pin:1234") as s:
+            Scene(f, fault, "slot 0 token=corp tries=5", "pin:0000", "pin:1234") as s:
         assert results(s.signers(8)) == {"signed"}
         assert s.pinentry.questions() == 2 and s.logins() == 2
-        assert any("The PIN was wrong" in error for error in told(s.pinentry, "SETERROR"))
-        first, second = told(s.pinentry, "SETDESC")
+        assert any("The PIN was wrong" in error for error in s.told("SETERROR"))
+        first, second = s.told("SETDESC")
         assert "wrong PIN was entered before" not in first and "wrong PIN" in second, second
     with tap.case("the same wrong PIN is not sent twice"), \
-            Scene(f, fault, ["slot 0 token=corp tries=5"], "pin:0000", "pin:0000", "pin:1234") as s:
+            Scene(f, fault, "slot 0 token=corp tries=5", "pin:0000", "pin:0000", "pin:1234") as s:
         assert results(s.signers(8)) == {"signed"}
         assert s.pinentry.questions() == 3 and s.logins() == 2
-        assert any("refused before" in error for error in told(s.pinentry, "SETERROR"))
+        assert any("refused before" in error for error in s.told("SETERROR"))
     with tap.case("it is asked three times and no more"), \
-            Scene(f, fault, ["slot 0 token=corp"], "pin:1111", "pin:2222", "pin:3333", "pin:1234") as s:
+            Scene(f, fault, "slot 0 token=corp", "pin:1111", "pin:2222", "pin:3333", "pin:1234") as s:
         assert results(s.signers(8)) == {"PIN_INCORRECT"}
         assert s.pinentry.questions() == 3 and s.logins() == 3
     with tap.case("the dialog names the token, the program and the key"), \
-            Scene(f, fault, ["slot 0 token=corp"], "pin:1234") as s:
+            Scene(f, fault, "slot 0 token=corp", "pin:1234") as s:
         assert results(s.signers(1)) == {"signed"}
-        desc, = told(s.pinentry, "SETDESC")
+        desc, = s.told("SETDESC")
         assert "token 'corp'" in desc and "Key: alice" in desc and "python" in desc, desc
 
 
 def counted(tap, f, fault):
     with tap.case("the last try is left alone"), \
-            Scene(f, fault, ["slot 0 token=corp tries=3"], "pin:1111", "pin:2222", "pin:1234") as s:
+            Scene(f, fault, "slot 0 token=corp tries=3", "pin:1111", "pin:2222", "pin:1234") as s:
         assert results(s.signers(4)) == {"PIN_INCORRECT"}
         assert s.pinentry.questions() == 2 and s.logins() == 2
         late = s.signers(1)[0]
         assert late.result() == "PIN_FINAL_TRY", late.error
         assert "countersign unlock corp --force" in late.error.text, late.error
         assert s.pinentry.questions() == 2 and s.logins() == 2
-        refused = s.agent.cli("unlock", "corp", environment=dict(DISPLAY))
+        refused = s.agent.cli("unlock", "corp", environment=DISPLAY)
         assert refused.returncode == 5 and "--force" in refused.stderr, refused
         assert s.pinentry.questions() == 2
-        s.agent.cli("unlock", "corp", "--force", environment=dict(DISPLAY), check=True)
-        assert "This is the last try" in told(s.pinentry, "SETDESC")[-1]
+        s.agent.cli("unlock", "corp", "--force", environment=DISPLAY, check=True)
+        assert "This is the last try" in s.told("SETDESC")[-1]
         assert results(s.signers(4)) == {"signed"}
     with tap.case("a blocked PIN is said, and not asked for"), \
-            Scene(f, fault, ["slot 0 token=corp tries=1"], "pin:1111", "pin:1234") as s:
-        wrong_one = s.agent.cli("unlock", "corp", "--force", environment=dict(DISPLAY))
+            Scene(f, fault, "slot 0 token=corp tries=1", "pin:1111", "pin:1234") as s:
+        wrong_one = s.agent.cli("unlock", "corp", "--force", environment=DISPLAY)
         assert "the PIN is now blocked" in wrong_one.stderr, wrong_one
         blocked = s.signers(1)[0]
         assert blocked.result() == "PIN_BLOCKED" and "PUK" in blocked.error.text, blocked.error
-        forced = s.agent.cli("unlock", "corp", "--force", environment=dict(DISPLAY))
+        forced = s.agent.cli("unlock", "corp", "--force", environment=DISPLAY)
         assert forced.returncode == 5 and "PUK" in forced.stderr, forced
         assert s.pinentry.questions() == 1 and s.logins() == 1
 
 
 def every_time(tap, f, fault):
-    always = ["slot 0 token=corp tries=5 always-authenticate"]
+    always = "slot 0 token=corp tries=5 always-authenticate"
     with tap.case("a key that asks each time: each signature one unbroken job"), \
             Scene(f, fault, always, "pin:1234") as s:
         assert results(s.signers(6)) == {"signed"}
         assert s.logins(user="USER") == 1 and s.logins(user="CONTEXT_SPECIFIC") == 6
         assert s.pinentry.questions() == 7
-        descriptions = told(s.pinentry, "SETDESC")
+        descriptions = s.told("SETDESC")
         assert sum("to sign once" in desc and "Key: alice" in desc for desc in descriptions) == 6
     with tap.case("its dialogs come one after the other"), \
             Scene(f, fault, always, "pin:1234", "after:0.3:pin:1234") as s:
@@ -165,13 +101,13 @@ def every_time(tap, f, fault):
         assert results(s.signers(1)) == {"signed"}
         assert s.logins(user="CONTEXT_SPECIFIC") == 2 and s.pinentry.questions() == 4
     with tap.case("the last try is left alone there, too"), \
-            Scene(f, fault, ["slot 0 token=corp tries=3 always-authenticate"], "pin:1234", "pin:1",
+            Scene(f, fault, "slot 0 token=corp tries=3 always-authenticate", "pin:1234", "pin:1",
                   "pin:2", "pin:1234") as s:
         assert results(s.signers(1)) == {"PIN_INCORRECT"}
         late = s.signers(1)[0]
         assert late.result() == "PIN_FINAL_TRY" and "countersign lock" in late.error.text, late.error
         s.agent.cli("lock", "corp", check=True)
-        s.agent.cli("unlock", "corp", "--force", environment=dict(DISPLAY), check=True)
+        s.agent.cli("unlock", "corp", "--force", environment=DISPLAY, check=True)
         assert results(s.signers(1)) == {"signed"}
 
 

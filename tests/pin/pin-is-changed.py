@@ -8,28 +8,11 @@ import programs
 import protocol_client as protocol
 from fault import Fault
 from fixture import Fixture
+from scene import DISPLAY, Scene
 from tap import Tap, skip_all
 
-DISPLAY = {"DISPLAY": ":99"}
 
-
-class Scene:
-    def __init__(self, f, fault, script, *answers, settings=""):
-        fault.forgive()
-        fault.clear()
-        fault.script(script)
-        self.fault = fault
-        self.pinentry = f.pinentry(*answers) if answers else None
-        self.agent = f.agent(modules={"fault": fault.module}, environment=fault.environment,
-                             pinentry=self.pinentry, settings=settings)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.agent.stop()
-        self.fault.check()
-
+class PinScene(Scene):
     def change(self, *arguments, **options):
         return self.agent.cli("pin", "change", *arguments, environment=DISPLAY, **options)
 
@@ -50,10 +33,6 @@ class Scene:
                 if pin is None:
                     os.close(writer)
 
-    def told(self, command):
-        return [line[len(command) + 1:] for line in self.pinentry.asked().splitlines()
-                if line.startswith(command + " ")]
-
     def opens_with(self, pin):
         self.agent.cli("lock", "corp", check=True)
         return self.agent.unlock_with("corp", pin, check=False).returncode == 0
@@ -64,7 +43,7 @@ CORP = "slot 0 token=corp tries=4"
 
 def by_dialogs(tap, f, fault):
     with tap.case("by dialogs: the present PIN, and the new one twice"), \
-            Scene(f, fault, CORP, "pin:1234", "pin:567890", "pin:567890") as s:
+            PinScene(f, fault, CORP, "pin:1234", "pin:567890", "pin:567890") as s:
         changed = s.change("corp", check=True)
         assert changed.stdout == "corp has a new PIN\n", changed
         descriptions = s.told("SETDESC")
@@ -74,22 +53,22 @@ def by_dialogs(tap, f, fault):
         assert s.opens_with("567890") and not s.opens_with("1234")
         assert "567890" not in s.agent.log() and fault.count("C_SetPIN", rv="CKR_OK") == 1
     with tap.case("a wrong present PIN is told; it costs one try"), \
-            Scene(f, fault, CORP, "pin:0000", "pin:1234", "pin:1234", "pin:567890") as s:
+            PinScene(f, fault, CORP, "pin:0000", "pin:1234", "pin:1234", "pin:567890") as s:
         s.change(check=True)
         assert fault.count("C_SetPIN") == 2 and s.opens_with("1234"), fault.tail()
         assert any("The PIN was wrong" in error for error in s.told("SETERROR"))
     with tap.case("a new PIN that is too short, and two that differ"), \
-            Scene(f, fault, CORP, "pin:1234", "pin:12", "pin:12", "pin:4321", "pin:43210", "pin:4321",
+            PinScene(f, fault, CORP, "pin:1234", "pin:12", "pin:12", "pin:4321", "pin:43210", "pin:4321",
                   "pin:4321") as s:
         s.change("corp", check=True)
         errors = s.told("SETERROR")
         assert any("4 to 255" in e for e in errors) and any("not the same" in e for e in errors), errors
         assert s.opens_with("4321")
-    with tap.case("a cancel changes nothing"), Scene(f, fault, CORP, "pin:4321", "cancel") as s:
+    with tap.case("a cancel changes nothing"), PinScene(f, fault, CORP, "pin:4321", "cancel") as s:
         assert s.change("corp").returncode == 6
         assert fault.count("C_SetPIN") == 0 and s.opens_with("4321")
     with tap.case("a token stays unlocked, or locked"), \
-            Scene(f, fault, CORP, "pin:4321", "pin:1234", "pin:1234", "pin:1234", "pin:4321") as s:
+            PinScene(f, fault, CORP, "pin:4321", "pin:1234", "pin:1234", "pin:1234", "pin:4321") as s:
         s.agent.unlock_with("corp", "4321")
         s.change("corp", check=True)
         client = protocol.Client(s.agent.socket)
@@ -98,7 +77,7 @@ def by_dialogs(tap, f, fault):
         s.change("corp", check=True)
         assert not client.tokens()[0].has("unlocked")
     with tap.case("the last try is for who insists"), \
-            Scene(f, fault, CORP, "pin:4321", "pin:1234", "pin:1234") as s:
+            PinScene(f, fault, CORP, "pin:4321", "pin:1234", "pin:1234") as s:
         for pin in ("1", "2", "3"):
             s.agent.unlock_with("corp", pin, check=False)
         refused = s.change("corp")
@@ -108,30 +87,30 @@ def by_dialogs(tap, f, fault):
 
 
 def by_descriptors(tap, f, fault):
-    with tap.case("by descriptors"), Scene(f, fault, CORP) as s:
+    with tap.case("by descriptors"), PinScene(f, fault, CORP) as s:
         changed = s.change_by_fd("1234\n", "999999\n", "corp")
         assert changed.returncode == 0, changed
         assert s.opens_with("999999")
-    with tap.case("a wrong one is refused once, and not sent again"), Scene(f, fault, CORP) as s:
+    with tap.case("a wrong one is refused once, and not sent again"), PinScene(f, fault, CORP) as s:
         for _ in range(3):
             wrong = s.change_by_fd("0000", "1234", "corp")
             assert wrong.returncode == 5, wrong
         assert fault.count("C_SetPIN") == 1, fault.tail()
     with tap.case("a new one of a wrong length is not sent, and the limits are told"), \
-            Scene(f, fault, CORP) as s:
+            PinScene(f, fault, CORP) as s:
         for new in ("12", "", "7" * 300):
             short = s.change_by_fd("999999", new, "corp")
             assert short.returncode == 2 and "4 to 255" in short.stderr, short
         assert fault.count("C_SetPIN") == 0
     with tap.case("what the token says of the new one"), \
-            Scene(f, fault, CORP + "\nfail C_SetPIN CKR_PIN_TOO_WEAK once") as s:
+            PinScene(f, fault, CORP + "\nfail C_SetPIN CKR_PIN_TOO_WEAK once") as s:
         weak = s.change_by_fd("999999", "1111", "corp")
         assert weak.returncode == 2 and "does not take the new PIN" in weak.stderr, weak
         assert s.change_by_fd("999999", "1234", "corp").returncode == 0
-    with tap.case("nobody can be asked: it says what to do"), Scene(f, fault, CORP) as s:
+    with tap.case("nobody can be asked: it says what to do"), PinScene(f, fault, CORP) as s:
         alone = s.change("corp")
         assert alone.returncode == 5 and "--new-pin-fd" in alone.stderr, alone
-    with tap.case("usage"), Scene(f, fault, CORP) as s:
+    with tap.case("usage"), PinScene(f, fault, CORP) as s:
         for words in (["--pin-fd", "0"], ["--pin-fd", "0", "--new-pin-fd", "0"], ["a", "b"]):
             assert s.change(*words).returncode == 2, words
         assert s.agent.cli("pin", "break").returncode == 2
@@ -140,7 +119,7 @@ def by_descriptors(tap, f, fault):
 
 
 def on_the_wire(tap, f, fault):
-    with tap.case("exactly two descriptors"), Scene(f, fault, CORP) as s:
+    with tap.case("exactly two descriptors"), PinScene(f, fault, CORP) as s:
         client = protocol.Client(s.agent.socket)
         for n in (0, 1, 3):
             fds = [os.open("/dev/null", os.O_RDONLY) for _ in range(n)]
@@ -155,7 +134,7 @@ def on_the_wire(tap, f, fault):
 
 
 def at_the_reader(tap, f, fault):
-    with tap.case("on the reader's keypad"), Scene(f, fault, CORP + " keypad", "hang") as s:
+    with tap.case("on the reader's keypad"), PinScene(f, fault, CORP + " keypad", "hang") as s:
         result = []
         thread = threading.Thread(target=lambda: result.append(s.change("corp")))
         thread.start()
@@ -167,7 +146,7 @@ def at_the_reader(tap, f, fault):
         assert "GETPIN" not in s.pinentry.asked()
         by_fd = s.change_by_fd("2345", "1234", "corp")
         assert by_fd.returncode == 2 and "keypad" in by_fd.stderr, by_fd
-    with tap.case("its notice can be cancelled"), Scene(f, fault, CORP + " keypad", "ok") as s:
+    with tap.case("its notice can be cancelled"), PinScene(f, fault, CORP + " keypad", "ok") as s:
         assert s.change("corp").returncode == 6
         fault.cancel(0)
 
