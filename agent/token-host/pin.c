@@ -29,6 +29,12 @@ static int check_pin(
     if (cs_secret_len(pin) == 0)
         return cs_fail(&failure->fault, CS_ERR_LOCKED, "token '%s': %s is empty",
             request->token->name, request->origin);
+    /* A descriptor of something else, most likely; it would cost a try. */
+    if (memchr(cs_secret_data(pin), '\0', cs_secret_len(pin)) ||
+        memchr(cs_secret_data(pin), '\n', cs_secret_len(pin)))
+        return cs_fail(&failure->fault, CS_ERR_PIN_INCORRECT,
+            "token '%s': %s is more than a line of text, and was not sent", request->token->name,
+            request->origin);
     if (request->resend)
         return 0;
     pthread_mutex_lock(&request->token->lock);
@@ -60,7 +66,7 @@ int cs_pin_read(
             "token '%s': the PIN is longer than %d bytes", request->token->name, CS_SECRET_MAX);
     if (r < 0)
         return cs_fail(&failure->fault, r, "token '%s': no PIN came through the descriptor: %s",
-            request->token->name, cs_error_text(r));
+            request->token->name, r == CS_ERR_SYSTEM ? "it cannot be read" : cs_error_text(r));
     return check_pin(request, pin, failure);
 }
 

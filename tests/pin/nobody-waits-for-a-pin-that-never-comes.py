@@ -119,11 +119,18 @@ def main():
                 raise AssertionError("it was done")
             except protocol.AgentError as error:
                 assert error.name == "TIMEOUT" and "corp" in error.text, error
-        with tap.case("what is no PIN: a folder, nothing, too much"), PipeScene(f, fault) as s:
+        with tap.case("what is no PIN: a folder, nothing, too much, a binary file, two lines"), \
+                PipeScene(f, fault) as s:
             for path, name in ((f.folder, "SYSTEM"), ("/dev/null", "LOCKED"), ("/dev/zero", "PIN_INCORRECT")):
                 fd = os.open(path, os.O_RDONLY)
                 assert soon(error_of, s.client().unlock, "corp", 1, [fd]) == name, path
                 os.close(fd)
+            for text in (b"12\x0034", b"1234\n5678\n"):
+                reader, writer = os.pipe()
+                os.write(writer, text)
+                os.close(writer)
+                assert soon(error_of, s.client().unlock, "corp", 1, [reader]) == "PIN_INCORRECT", text
+                os.close(reader)
             assert fault.count("C_Login") == 0
     tap.done()
 
