@@ -6,6 +6,7 @@
 #include "bus/sender.h"
 #include "bus/call.h"
 #include "bus/dictionary.h"
+#include "base/cleanup.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ struct cs_bus_sender *cs_bus_sender_find(const struct cs_bus_senders *senders, c
 struct credentials {
     uid_t uid;
     pid_t pid;
+    int pidfd;
     bool has_uid;
 };
 
@@ -34,6 +36,12 @@ static bool take_credential(void *user, const char *key, DBusMessageIter *value)
     struct credentials *credentials = user;
     uint32_t number;
 
+    /* Newer buses hold on to the process themselves, from the moment it connected. */
+    if (dbus_message_iter_get_arg_type(value) == DBUS_TYPE_UNIX_FD &&
+        strcmp(key, "ProcessFD") == 0) {
+        cs_closep(&credentials->pidfd);
+        dbus_message_iter_get_basic(value, &credentials->pidfd);
+    }
     if (dbus_message_iter_get_arg_type(value) != DBUS_TYPE_UINT32)
         return true;
     dbus_message_iter_get_basic(value, &number);
@@ -56,13 +64,14 @@ static void on_credentials(DBusPendingCall *pending, void *data)
 {
     struct cs_bus_sender *sender = data;
     DBusMessage *reply = dbus_pending_call_steal_reply(pending);
-    struct credentials credentials = {0};
+    struct credentials credentials = {.pidfd = -1};
 
     dbus_pending_call_unref(sender->inquiry);
     sender->inquiry = NULL;
     if (reply && read_credentials(reply, &credentials))
-        sender->known =
-            cs_caller_init_process(&sender->caller, credentials.uid, credentials.pid) == 0;
+        sender->known = cs_caller_init_process(&sender->caller, credentials.uid, credentials.pid,
+                            cs_steal_fd(&credentials.pidfd)) == 0;
+    cs_closep(&credentials.pidfd);
     if (reply)
         dbus_message_unref(reply);
     sender->introduced(sender);

@@ -52,10 +52,12 @@ int cs_caller_init(struct cs_caller *caller, int socket)
     return 0;
 }
 
-int cs_caller_init_process(struct cs_caller *caller, uid_t uid, pid_t pid)
+int cs_caller_init_process(struct cs_caller *caller, uid_t uid, pid_t pid, int pidfd)
 {
     *caller = (struct cs_caller){.uid = uid, .pid = pid, .environment = CS_BUF_INIT(CS_FRAME_MAX)};
-    cs_procfs_init(&caller->procfs, pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1, pid);
+    if (pidfd < 0 && pid > 0)
+        pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    cs_procfs_init(&caller->procfs, pidfd, pid);
     look(caller);
     return 0;
 }

@@ -20,8 +20,9 @@ struct cs_caller {
 
 /* CS_ERR_SYSTEM when the kernel does not tell who it is. */
 int cs_caller_init(struct cs_caller *caller, int socket);
-/* The same of a process that someone else, such as the bus, vouches for; pid 0: not known. */
-int cs_caller_init_process(struct cs_caller *caller, uid_t uid, pid_t pid);
+/* The same of a process that someone else, such as the bus, vouches for; pid 0: not known. Takes
+ * the pidfd, which is -1 where it is not told. */
+int cs_caller_init_process(struct cs_caller *caller, uid_t uid, pid_t pid, int pidfd);
 /* What program it is now, for a decision. Lives as long as the caller, and changes with the next
  * look. */
 const struct cs_program *cs_caller_look(struct cs_caller *caller);
