@@ -51,6 +51,7 @@ struct cs_request {
     char host[CS_TEXT_MAX]; /* the server, if the proof tells; else "" */
     struct cs_traces traces;
     uint16_t scheme;
+    bool examined;                 /* data is what is to be signed; before that, what came */
     bool decided;                  /* the policy has had its say */
     char rule[CS_LIMIT_RULE_NAME]; /* that decided, by its name; "" before that */
     struct cs_consent_waiter consent;

@@ -4,9 +4,10 @@
  * let the token's host sign, answer. The message is hashed at the start, because waiting for a
  * person must not hold a megabyte.
  *
- * What the bytes prove is found out in begin(), where the message is still whole, and is in the
- * log. The policy is asked in decide.c, once for each signature, with all facts at hand, before a
- * PIN is asked for; a person's consent is one more thing to wait for, as a login is.
+ * What the bytes prove is found out in take(), where the message is still whole; that needs the
+ * identity, so they are kept until that is known. The policy is asked in decide.c, once for each
+ * signature, with all facts at hand, before a PIN is asked for; a person's consent is one more
+ * thing to wait for, as a login is.
  */
 #include "request/request-state.h"
 #include "base/cleanup.h"
@@ -45,8 +46,13 @@ static const struct cs_identity *identity_of(const struct cs_request *request)
     return cs_inventory_identity(&request->service->inventory, CS_BYTES(request->id, CS_ID_SIZE));
 }
 
+static int take_kept(
+    struct cs_request *request, const struct cs_identity *identity, struct cs_fault *fault);
+
 static void fail(struct cs_request *request, int code, const struct cs_fault *fault)
 {
+    if (!request->examined)
+        take_kept(request, identity_of(request), NULL); /* the record has its hash, never itself */
     cs_request_record(request, identity_of(request), code, cs_fault_text(fault, code), NULL);
     cs_request_fail(request, code, fault);
 }
@@ -102,6 +108,24 @@ static int take_input(struct cs_request *request, struct cs_bytes input, struct 
     if (!out)
         return request->data.error;
     return cs_digest_make(&request->service->digest, scheme->hash, input, out);
+}
+
+static int take(struct cs_request *request, const struct cs_identity *identity,
+    struct cs_bytes input, struct cs_fault *fault)
+{
+    request->examined = true;
+    examine(request, identity, input);
+    return take_input(request, input, fault);
+}
+
+/* The same of bytes that were kept until the identity was known; NULL: it never was. */
+static int take_kept(
+    struct cs_request *request, const struct cs_identity *identity, struct cs_fault *fault)
+{
+    CS_AUTO(cs_buf_deinit) struct cs_buf kept = request->data;
+
+    request->data = CS_BUF_INIT(CS_FRAME_MAX);
+    return take(request, identity, cs_buf_bytes(&kept), fault);
 }
 
 static int check_scheme(
@@ -177,6 +201,9 @@ static void fail_or_wait(struct cs_request *request, const struct cs_absent_iden
         fail(request, CS_ERR_TOKEN_ABSENT, say_absent(identity->token, &fault));
         return;
     }
+    /* No handshake is as long as that. */
+    if (!request->examined && request->data.len > CS_LIMIT_KEPT)
+        take_kept(request, NULL, NULL);
     memcpy(request->absent.id, request->id, CS_ID_SIZE);
     memcpy(request->absent.token, identity->token, sizeof(request->absent.token));
     request->absent.done = on_returned;
@@ -335,7 +362,9 @@ static void advance(struct cs_request *request)
         fail_without_identity(request);
         return;
     }
-    r = check_scheme(request, identity, &fault);
+    r = request->examined ? 0 : take_kept(request, identity, &fault);
+    if (r == 0)
+        r = check_scheme(request, identity, &fault);
     if (r == 0 && !request->decided)
         r = cs_request_decide(request, identity, &fault);
     if (r == CS_DECIDE_LATER)
@@ -368,42 +397,28 @@ static void on_consent(struct cs_consent_waiter *waiter, int code, const char *t
     fail(request, code, &fault);
 }
 
-static void begin(struct cs_request *request, struct cs_bytes input)
+void cs_request_sign(struct cs_request *request, const struct cs_msg_sign *m)
 {
+    const struct cs_identity *identity;
     struct cs_fault fault = {0};
     int r;
 
-    examine(request, identity_of(request), input);
-    r = take_input(request, input, &fault);
-    if (r < 0)
-        fail(request, r, &fault);
-    else
-        advance(request);
-}
-
-/* With the bytes that were kept until the tokens are known. */
-static void begin_late(struct cs_request *request)
-{
-    CS_AUTO(cs_buf_deinit) struct cs_buf kept = request->data;
-
-    request->data = CS_BUF_INIT(CS_FRAME_MAX);
-    begin(request, cs_buf_bytes(&kept));
-}
-
-void cs_request_sign(struct cs_request *request, const struct cs_msg_sign *m)
-{
     memcpy(request->id, m->id.data, CS_ID_SIZE);
     request->scheme = m->scheme;
     request->how = m->input;
     request->consent.done = on_consent;
     request->consent.user = request;
-    if (identity_of(request)) {
-        begin(request, m->data);
-        return;
+    identity = identity_of(request);
+    if (identity) {
+        r = take(request, identity, m->data, &fault);
+    } else {
+        cs_buf_put(&request->data, m->data.data, m->data.len);
+        r = request->data.error;
     }
-    cs_buf_put(&request->data, m->data.data, m->data.len);
-    if (request->data.error)
-        cs_request_fail(request, request->data.error, NULL);
+    if (r < 0)
+        fail(request, r, &fault);
+    else if (identity)
+        advance(request);
     else
-        cs_request_when_settled(request, begin_late);
+        cs_request_when_settled(request, advance);
 }

@@ -11,7 +11,7 @@ import programs
 import protocol_client as protocol
 from desktop import missing, wait
 from fault import Fault
-from fixture import ANYTHING, Fixture
+from fixture import Fixture
 from tap import Tap, skip_all
 
 CORP, GONE = "slot 0 token=corp", "slot 0 absent"
@@ -52,7 +52,7 @@ class Desk:
         self.fault.clear()
         tokens = {"corp": f"pin-command = /usr/bin/printf {self.token.pin}"} if pin else None
         self.agent = self.f.agent(modules={"fault": self.fault.module}, settings=settings,
-                                  tokens=tokens, environment=self.fault.environment, rules=ANYTHING)
+                                  tokens=tokens, environment=self.fault.environment)
         self.id = self.identities()[0].id
 
     def client(self):
@@ -64,7 +64,7 @@ class Desk:
 
     def sign(self):
         with self.client() as client:
-            return client.sign(self.id, 0x0403, b"x")
+            return client.sign(self.id, 0x0403, protocol.HANDSHAKE)
 
     def refused(self):
         """The error of a signature that must fail."""

@@ -9,6 +9,8 @@ import os
 import socket
 import struct
 
+# What a client signs in TLS 1.3 with SHA-256: nothing else is signed without a rule.
+HANDSHAKE = b" " * 64 + b"TLS 1.3, client CertificateVerify\0" + bytes(32)
 HELLO, TOKENS, IDENTITIES, CERTIFICATES, RESOLVE, SIGN, UNLOCK, LOCK, STATUS = range(1, 10)
 PIN_CHANGE = 0x000D
 CONSENTS, CONSENT_REVOKE, USES, RECORD = range(0x14, 0x18)
