@@ -113,6 +113,8 @@ int cs_policy_take(struct cs_policy *policy, const char *name, const struct cs_s
             drop(policy, rule);
         rule = NULL;
     }
+    if (strlen(name) >= CS_LIMIT_RULE_NAME)
+        return cs_setting_refuse(at, fault, "the rule's name is too long: write a shorter one");
     if (!rule && policy->n_rules >= CS_LIMIT_RULES)
         return cs_setting_refuse(at, fault, "there are too many [rule] sections");
     if (!rule) {

@@ -107,6 +107,14 @@ def main():
             signature = client.call(identity_path, IDENTITY, "SignDigest", "ecdsa_secp256r1_sha256",
                                     dbus.ByteArray(hashlib.sha256(message).digest()))
             assert verifies(f, alice, message, signature)
+        with tap.case("a rule about this program holds on the bus, too"):
+            program = os.path.realpath("/proc/self/exe")
+            agent.write_rules(f'[rule "here"]\nprogram = {program}\nsign = digest\n')
+            name, text = client.error(identity_path, IDENTITY, "Sign", "ecdsa_secp256r1_sha256",
+                                      dbus.ByteArray(message))
+            assert name == "org.countersign.Error.Denied" and "rule 'here'" in text, text
+            assert client.call(identity_path, IDENTITY, "SignDigest", "ecdsa_secp256r1_sha256",
+                               dbus.ByteArray(bytes(32)))
         with tap.case("resolving a label, a URI, an id; and names that stand for nothing"):
             for name in ("alice", alice.uri, str(client.get(identity_path, IDENTITY, "Id"))):
                 assert client.agent("Resolve", name) == identity_path

@@ -22,10 +22,8 @@ class Stage:
         self.alice = self.token.identity(self.ca, "p256", "alice")
         self.bob = self.token.identity(self.ca, "rsa2048", "bob")
         self.system = f.path("etc")
-        self.marks = 0
         self.server = f.server(self.ca)
         self.agent = f.agent(system=self.system)
-        self.plain = self.agent.conf.read_text()
         self.agent.unlock(self.token)
         self.reference = f.reference(self.agent, self.alice)
         self.document = f.scratch("I owe you a thousand.\n")
@@ -33,17 +31,8 @@ class Stage:
     def policy(self):
         return json.loads(self.agent.cli("policy", "--json", check=True).stdout)
 
-    def write(self, text, path=None, wrong=False):
-        """Writes a file of rules and waits until they are in force; or, wrong, until that has failed."""
-        path = path or self.agent.conf
-        self.marks += 1
-        mark = f"mark {self.marks}"
-        text += f'[rule "{mark}"]\nidentity = nobody\nsign = none\n'
-        path.write_text(self.plain + text if path == self.agent.conf else text)
-        if wrong:
-            self.wait(lambda: self.policy()["error"])
-        else:
-            self.wait(lambda: mark in [rule["name"] for rule in self.policy()["rules"]])
+    def write(self, *arguments, **options):
+        return self.agent.write_rules(*arguments, **options)
 
     @staticmethod
     def wait(condition):
@@ -175,7 +164,7 @@ def files(tap, s):
     s.write('[rule "documents"]\nidentity = alice\nsign = tls, data\n')
     with tap.case("a mistake in a file is told with file and line, and changes nothing"):
         s.write('[rule "documents"]\nidentity = alice\nsign = everything\n', wrong=True)
-        line = (s.plain + "\n\n").count("\n") + 1
+        line = s.agent.conf.read_text().split("sign = everything")[0].count("\n") + 1
         wrong = f"{s.agent.conf}:{line}: sign = everything: write tls, csr, digest, data, or none"
         assert s.policy()["error"] == wrong, s.policy()
         assert wrong in " ".join(s.agent.cli("status").stdout.split()), s.agent.cli("status").stdout

@@ -61,7 +61,7 @@ def comes_later(f, ca):
     assert program.slots() == []
     token = f.token("corp")
     token.identity(ca, "p256", "alice")
-    agent = f.agent()
+    agent = f.agent(rules=fixture.ANYTHING)
     assert program.wait() == 0
     assert program.slots() == ["0:corp"]
     agent.unlock(token)
