@@ -183,7 +183,7 @@ static void sample_msg_use(struct cs_buf *buf)
 static void sample_msg_record(struct cs_buf *buf)
 {
     cs_msg_record_put(buf, &(struct cs_msg_record){.on = true,
-                               .path = TEXT("/home/a/audit.jsonl"),
+                               .path = TEXT("/var/log/audit.jsonl"),
                                .trouble = TEXT("no space"),
                                .lost = 4});
 }
