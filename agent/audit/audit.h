@@ -18,9 +18,9 @@ struct cs_audit {
     struct cs_buf line; /* that is being put together */
     time_t second;      /* of the last line, and how it reads */
     char clock[24];
-    uint64_t lost;     /* lines since it was last written to */
-    char trouble[512]; /* why it cannot be written to; empty: it can */
-    uint64_t changes;  /* of trouble */
+    uint64_t lost;      /* lines since it was last written to */
+    char trouble[1024]; /* why it cannot be written to; empty: it can */
+    uint64_t changes;   /* of trouble */
     struct cs_watcher watcher;
 };
 

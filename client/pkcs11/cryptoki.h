@@ -3,7 +3,12 @@
 #ifndef CS_PKCS11_CRYPTOKI_H
 #define CS_PKCS11_CRYPTOKI_H
 
+/* From 0.25 on p11-kit's header declares these two, with types that older ones lack. */
+#define C_GetInterfaceList p11_kit_C_GetInterfaceList
+#define C_GetInterface p11_kit_C_GetInterface
 #include <p11-kit/pkcs11.h>
+#undef C_GetInterfaceList
+#undef C_GetInterface
 
 #ifndef CKO_PROFILE
 #define CKO_PROFILE 9UL

@@ -290,7 +290,7 @@ static void test_a_long_sentence_is_told_as_far_as_it_fits(void **state)
     const char *data;
     int flags;
 
-    for (size_t i = strlen(uri); i < sizeof(uri) - 1; i += 2)
+    for (size_t i = strlen(uri); i + 2 < sizeof(uri); i += 2)
         memcpy(uri + i, "\xc3\xa9", 3); /* é */
     assert_null(guest_load_uri(f, uri));
     error = ERR_get_error_all(NULL, NULL, NULL, &data, &flags);
@@ -304,10 +304,10 @@ static void test_a_long_sentence_is_told_as_far_as_it_fits(void **state)
 
 static void test_a_damaged_reference_is_told(void **state)
 {
-    static const char *const bodies[] = {"!!!!", "AAAA", "", "MAUCAQECAQI=",
-        /* with 32 zeros for an id, and an empty SEQUENCE for a public key */
-        "MFQaHENvdW50ZXJzaWduIEtleSBSZWZlcmVuY2UgdjIMEHBrY3MxMTpvYmplY3Q9ZWMEIAAAAAAAAAAAAAAAAAAA"
-        "AAAAAAAAAAAAAAAAAAAAAAAAMAA="};
+    /* The last one has 32 zeros for an id, and an empty SEQUENCE for a public key. */
+    static const char no_key[] = "MFQaHENvdW50ZXJzaWduIEtleSBSZWZlcmVuY2UgdjIMEHBrY3MxMTpvYmplY3Q9"
+                                 "ZWMEIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAMAA=";
+    static const char *const bodies[] = {"!!!!", "AAAA", "", "MAUCAQECAQI=", no_key};
     struct guest *f = *state;
 
     for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {

@@ -15,7 +15,7 @@ static void check(struct cs_bytes text, const char *expected)
     cs_escape_string(&buf, text);
     cs_buf_put_u8(&buf, 0);
     assert_int_equal(buf.error, 0);
-    assert_string_equal(buf.data, expected);
+    assert_string_equal((const char *)buf.data, expected);
     cs_buf_deinit(&buf);
 }
 

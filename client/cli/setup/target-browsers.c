@@ -134,9 +134,12 @@ static int take_setting(void *user, const char *section, const char *name, const
 static int add_profiles(struct cs_setup *setup, const char *folder, const char *module, size_t *np)
 {
     struct profiles profiles = {.setup = setup, .folder = folder, .module = module};
-    char path[2 * PATH_MAX];
+    CS_AUTO(cs_freep) char *path = NULL;
 
-    snprintf(path, sizeof(path), "%s/profiles.ini", folder);
+    if (asprintf(&path, "%s/profiles.ini", folder) < 0) {
+        path = NULL;
+        return CS_ERR_MEMORY;
+    }
     if (ini_parse(path, take_setting, &profiles) == 0)
         end_profile(&profiles);
     *np += profiles.n;
