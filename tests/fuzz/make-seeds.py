@@ -111,8 +111,6 @@ MESSAGES = {
     "host-number": u32(1),
     "prompt-request": (u8(1) + u32(2) + u32(120) + u32(4) + u32(16) + octets("/usr/bin/pinentry") + octets("corp") +
                        octets("curl") + octets("") + octets("alice") + octets("") + octets("that PIN was wrong") + ENVIRONMENT),
-    "prompt-consent": (u8(4) + u32(16) + u32(120) + u32(0) + u32(0) + octets("") + octets("corp") + octets("curl") +
-                       octets("curl -v") + octets("alice") + octets("www.example.org") + octets("") + ENVIRONMENT),
     "find": octets("api.corp.example") + many(octets(ISSUER)) + octets(u16(0x0403) + u16(0x0804)),
     "found": (octets("the only one this server trusts") + u8(1) + IDENTITY + many(octets(CERTIFICATE))),
     "watching": u64(7),
@@ -122,6 +120,10 @@ MESSAGES = {
         octets("") + octets("tls, digest") + octets("session") + octets("10 in 1 minute") + u32(1) + u32(2)),
     "policy-check": octets("alice") + octets("/usr/bin/curl") + octets("tls12-client") + octets("api.example"),
     "decision": u8(2) + octets("r") + octets("r.conf:1") + octets("rule 'r' (r.conf:1) allows none"),
+    "record": u8(1) + octets("/state/audit.jsonl") + octets("no space") + u64(3),
+    "consent": (u32(1) + octets("/usr/bin/gnutls-cli") + octets(bytes(32)) + octets("alice") + octets("corp") +
+                octets("digest") + octets("") + u64(1700000000) + u64(2)),
+    "use": octets("/usr/bin/curl") + u64(8) + u64(6) + u64(1),
 }
 
 CONFIGURATIONS = {
