@@ -87,6 +87,8 @@ static void put_caller(struct cs_audit *audit, const struct cs_caller *caller)
     char pid[16];
 
     cs_audit_put(audit, "program", cs_bytes_of(cs_caller_name(caller)));
+    cs_audit_put(audit, "app", cs_bytes_of(caller->procfs.program.app));
+    cs_audit_put(audit, "unit", cs_bytes_of(caller->procfs.program.unit));
     if (caller->pid <= 0)
         return;
     snprintf(pid, sizeof(pid), "%d", (int)caller->pid);

@@ -92,11 +92,12 @@ static mode_t mode_of(const char *name)
 
 static void test_a_line_says_what_it_was_told(void **state)
 {
-    const struct cs_caller caller = {.pid = 42, .procfs = CS_PROCFS_NONE, .exe = "/usr/bin/curl"};
+    struct cs_caller caller = {.pid = 42, .procfs = CS_PROCFS_NONE, .exe = "/usr/bin/curl"};
     char expected[256];
     CS_AUTO(cs_freep) char *text = NULL;
 
     (void)state;
+    snprintf(caller.procfs.program.unit, sizeof(caller.procfs.program.unit), "backup.service");
     cs_audit_begin(&audit, "sign", &caller);
     cs_audit_put(&audit, "label", CS_BYTES("a\"\n\xff\0", 5));
     cs_audit_put(&audit, "server", CS_BYTES(NULL, 0));
@@ -107,7 +108,8 @@ static void test_a_line_says_what_it_was_told(void **state)
     assert_memory_equal(text, "{\"time\":\"2", 10);
     assert_int_equal(strcspn(text, ","), strlen("{\"time\":\"2026-01-01T00:00:00.000Z\""));
     snprintf(expected, sizeof(expected), "%s",
-        ",\"event\":\"sign\",\"program\":\"/usr/bin/curl\",\"pid\":42,"
+        ",\"event\":\"sign\",\"program\":\"/usr/bin/curl\","
+        "\"unit\":\"backup.service\",\"pid\":42,"
         "\"label\":\"a\\\"\\u000a\\ufffd\\u0000\",\"identity\":\"01ab\",\"allowed\":false}\n");
     assert_string_equal(text + strcspn(text, ","), expected);
 }

@@ -438,7 +438,7 @@ static void test_status_says_what_is_wrong(void **state)
     assert_has(f->out, "    it crashed\n");
     assert_has(f->out, "corp   locked  10 minutes ago  soft");
     assert_has(f->out, "    locked by 'countersign lock'; one more wrong PIN blocks it\n");
-    assert_has(f->out, "Record        not kept since 3 lines: no space\\x1b[2J\n");
+    assert_has(f->out, "Record        no space\\x1b[2J; 3 uses are not in it\n");
     assert_has(f->out, "/usr/bin/curl       8     75%       0\n");
     assert_has(f->out, "/opt/bad            0       -       2\n");
     assert_int_equal(RUN(f, "status", "--json"), CS_EXIT_OK);
