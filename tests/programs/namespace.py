@@ -7,6 +7,7 @@ Needs root, or user namespaces; nothing is left behind.
 """
 import functools
 import subprocess
+import tempfile
 
 _MOUNT = """
 set -e
@@ -21,10 +22,11 @@ exec "$@"
 
 @functools.cache
 def _unshare():
-    for words in (("unshare", "--mount"), ("unshare", "--map-root-user", "--mount")):
-        probe = [*words, "mount", "--bind", "/etc", "/mnt"]
-        if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
-            return words
+    with tempfile.TemporaryDirectory() as folder:
+        for words in (("unshare", "--mount"), ("unshare", "--map-root-user", "--mount")):
+            probe = [*words, "mount", "--bind", folder, "/usr/share"]
+            if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
+                return words
     return None
 
 

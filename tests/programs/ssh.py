@@ -20,7 +20,7 @@ HostKey {folder}/host
 PidFile none
 AuthorizedKeysFile {folder}/authorized
 StrictModes no
-UsePAM no
+UsePAM {pam}
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin yes
@@ -51,13 +51,17 @@ class Sshd:
         self.port = free_port()
         self.f.key_files.add(self.folder / "host")
         self.f.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.folder / "host"], check=True)
-        (self.folder / "conf").write_text(_SERVER.format(port=self.port, folder=self.folder))
+        (self.folder / "conf").write_text(_SERVER.format(port=self.port, folder=self.folder,
+                                                           pam="no" if os.geteuid() == 0 else "yes"))
         public = (self.folder / "host.pub").read_text()
         (self.folder / "known").write_text(f"[127.0.0.1]:{self.port} {public}")
         self._authorize(station)
-        log = self.folder / "log"
-        self.f.start([programs.find("sshd"), "-D", "-e", "-f", self.folder / "conf"], log=log)
-        wait(lambda: "Server listening" in log.read_text(), "sshd listens")
+        self.f.start([programs.find("sshd"), "-D", "-e", "-f", self.folder / "conf"],
+                     log=self.folder / "log")
+        wait(lambda: "Server listening" in self.log(), "sshd listens")
+
+    def log(self):
+        return (self.folder / "log").read_text(errors="replace")
 
     def _authorize(self, station):
         """As ssh-keygen reads the public keys off the module."""
@@ -102,6 +106,7 @@ def main():
         station = Station(f)
         table.tap.diagnose = station.diagnose
         server = Sshd(station)
+        table.tap.diagnose = lambda: station.diagnose() + "\n--- sshd\n" + server.log()
         for key in (station.alice, station.bob):
             with table.row("ssh -I", "module", key, "ssh") as row:
                 row.dn = server.visit(key, "-I", station.module)
