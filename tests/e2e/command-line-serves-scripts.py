@@ -137,7 +137,7 @@ def writes(tap, f, desk):
         assert text.count("BEGIN COUNTERSIGN KEY REFERENCE") == 1, text
         assert text.count("BEGIN CERTIFICATE") == 2 and "PRIVATE KEY" not in text, text
         shown = f.run(["openssl", "x509", "-noout", "-subject"], input=text, check=True).stdout
-        assert "CN = alice" in shown, shown
+        assert shown.strip().replace(" = ", "=").endswith("CN=alice"), shown
     with tap.case("pem --no-chain"):
         assert desk.says("pem", "alice", "--no-chain").count("BEGIN CERTIFICATE") == 1
     with tap.case("pem --output: a file for the owner alone, whatever the umask"):
