@@ -168,6 +168,15 @@ def locks(tap, client, keys):
         assert (on, trouble, lost) == (1, "", 0) and path.endswith("/countersign/audit.jsonl"), path
         assert client.consents() == [] and client.revoke() == 0
         refused("NOT_FOUND", client.revoke, 7)
+    with tap.case("POLICY tells the rules in their order; POLICY_CHECK what they come to"):
+        loaded, error, rules = client.policy()
+        assert loaded and not error and [rule[0] for rule in rules][:2] == ["tests", "default for tls"], rules
+        assert rules[0][5:] == ("tls, csr, digest, data", "never", "", 0, len(keys)), rules
+        assert rules[1][1] == "" and rules[1][8] == 2, rules
+        verdict, rule, where, text = client.check(p256.uri, "/usr/bin/x", "data")
+        assert (verdict, rule, where) == (0, "tests", rules[0][1]) and "'tests'" in text, text
+        refused("INVALID", client.check, p256.uri, "/usr/bin/x", "proof")
+        refused("NOT_FOUND", client.check, "nobody", "/usr/bin/x", "tls")
     with tap.case("LOCK answers with labels, and marks the token as held"):
         assert client.lock("corp") == ["corp"]
         assert not corp().has("unlocked") and corp().has("held"), corp()

@@ -13,6 +13,7 @@ import struct
 HANDSHAKE = b" " * 64 + b"TLS 1.3, client CertificateVerify\0" + bytes(32)
 HELLO, TOKENS, IDENTITIES, CERTIFICATES, RESOLVE, SIGN, UNLOCK, LOCK, STATUS = range(1, 10)
 PIN_CHANGE = 0x000D
+POLICY, POLICY_CHECK = 0x10, 0x11
 CONSENTS, CONSENT_REVOKE, USES, RECORD = range(0x14, 0x18)
 REPLY, ERROR = 0x8000, 0xFFFF
 BODY_MAX = 1048576
@@ -354,6 +355,21 @@ class Client(Connection):
         status = Status.read(reply)
         reply.end()
         return status
+
+    def policy(self):
+        """(loaded, error, rules): a rule is name, where, identity, program, hosts, sign, consent, rate, flags, keys."""
+        reply = self.ask(POLICY)
+        found = reply.u64(), reply.string(), reply.list(
+            lambda: (*(reply.string() for _ in range(8)), reply.u32(), reply.u32()))
+        reply.end()
+        return found
+
+    def check(self, identity, program, proof, host=""):
+        """(verdict, rule, where, text)"""
+        reply = self.ask(POLICY_CHECK, b"".join(blob(word.encode()) for word in (identity, program, proof, host)))
+        found = reply.u8(), reply.string(), reply.string(), reply.string()
+        reply.end()
+        return found
 
     def consents(self):
         reply = self.ask(CONSENTS)
