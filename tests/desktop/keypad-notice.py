@@ -129,13 +129,14 @@ def given_up(tap, f, fault, d):
         fault.wait("C_Logout", rv="CKR_OK")
         wait(lambda: "the login was given up" in s.agent.cli("status", check=True).stdout, "why it is locked")
     with tap.case("nobody types: who waits is told so in time; a reader that hangs on is replaced"), \
-            Reader(f, fault, environment, settings="prompt-timeout = 1") as s:
+            Reader(f, fault, environment, settings="prompt-timeout = 3") as s:
         signers = s.signers(3)
         s.waits()
         d.notice()
         assert results(signers) == {"TIMEOUT"}
         d.wait_closed()
-        wait(lambda: "the reader of token 'corp' hangs" in s.agent.log(), "the end of the token host")
+        wait(lambda: "'fault' is started anew" in s.agent.log(), "another token host")
+        assert "the reader of token 'corp' hangs" in s.agent.log()
         signer, = s.signers()
         s.waits(2)
         d.notice()
