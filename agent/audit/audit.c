@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The record of uses. A line is written before the answer that it is about leaves the agent: what
- * came out is on record, even if the agent is killed right after. It costs one lstat and one write
- * to the page cache; it is not synced, for a record that outlives a power cut would cost a disk's
- * time with each signature.
+ * The record of uses. A line costs one lstat and one write to the page cache, some 4 µs; it is not
+ * synced, for a record that outlives a power cut would cost a disk's time with each signature. A
+ * signature does not wait for its line, which is written in the same turn of the loop: only an
+ * agent that is killed between the two loses it. Where no use may be missing, with strict, the line
+ * comes first. Refusals come after their line.
  *
  * When it cannot be written, the log, `countersign status` and a notice at the desktop say so,
  * once, and how many lines are missing is in the record as soon as it can be written again. Called

@@ -90,7 +90,6 @@ int cs_request_record(const struct cs_request *request, const struct cs_identity
     describe(request, identity, scheme, code, text, line, sizeof(line));
     cs_audit_begin(audit, "sign", request->caller);
     put_what(audit, request, identity, scheme);
-    cs_audit_put(audit, "rule", cs_bytes_of(request->rule));
     cs_audit_put_bool(audit, "allowed", code != CS_ERR_DENIED);
     cs_audit_put(audit, "rule", cs_bytes_of(request->rule));
     cs_audit_put(audit, "consent", cs_bytes_of(request->consented));

@@ -85,17 +85,19 @@ struct row {
 static void row_of(struct row *row, struct json_object *line)
 {
     const char *server = text_of(line, "server"), *label = text_of(line, "label");
+    const char *proof = text_of(line, "proof"), *why = text_of(line, "why");
     struct tm tm = {0};
 
     cs_when_second(row->time, sizeof(row->time),
         strptime(text_of(line, "time"), "%Y-%m-%dT%H:%M:%S", &tm) ? (int64_t)timegm(&tm) : 0);
-    snprintf(row->purpose, sizeof(row->purpose), *server ? "%s (%s)" : "%s%s", server,
-        text_of(line, "proof"));
+    if (!*proof)
+        proof = text_of(line, "what"); /* a person was asked about */
+    snprintf(row->purpose, sizeof(row->purpose), *server ? "%s (%s)" : "%s%s", server, proof);
     row->event = text_of(line, "event");
     row->program = text_of(line, "program");
     row->key = *label ? label : text_of(line, "token");
     row->result = text_of(line, "outcome");
-    row->why = text_of(line, "why");
+    row->why = *why ? why : text_of(line, "consent");
 }
 
 static int print_table(const struct cs_cli *cli, struct json_object *lines)

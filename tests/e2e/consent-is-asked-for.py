@@ -81,6 +81,7 @@ class Scene:
         return self.agent.cli(*arguments, "--json", check=True).stdout
 
     def log(self, event):
+        self.json("status")  # a signature goes before its line
         lines = [json.loads(line) for line in self.json("log").splitlines()]
         return [line for line in lines if line["event"] == event]
 

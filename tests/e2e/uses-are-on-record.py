@@ -34,6 +34,8 @@ class Scene:
         self.agent = self.f.agent(**{"rules": ANYTHING, **options})
 
     def lines(self, event=None):
+        """What is on record when the agent has nothing left to do; a signature goes before its line."""
+        protocol.Client(self.agent.socket).status()
         lines = [json.loads(line) for line in self.path.read_text("ascii").splitlines()]
         return [line for line in lines if event in (None, line["event"])]
 
@@ -123,6 +125,10 @@ def shown(tap, s):
             assert width < 80 or "localhost" in seen.stdout, seen.stdout
             assert width < 200 or "tls13-client" in seen.stdout, seen.stdout
             assert all(len(line) <= width for line in seen.stdout.splitlines()), seen.stdout
+    with tap.case("no field stands twice in a line"):
+        for line in s.path.read_text("ascii").splitlines():
+            names = [name for name, _ in json.loads(line, object_pairs_hook=list)]
+            assert len(names) == len(set(names)), line
     with tap.case("log --json: the lines, by key, program and time"):
         def json_of(*arguments):
             return [json.loads(line) for line in s.log("--json", *arguments).stdout.splitlines()]

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* agent/consent/grant: which answer holds for what, and for how long. */
+#include "consent/grant.h"
+#include "limit.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+static const struct cs_subject subject = {.program = "/usr/bin/curl",
+    .name = "/usr/bin/curl",
+    .label = "alice",
+    .token = "corp",
+    .token_uri = "pkcs11:token=corp",
+    .server = "www.example.org",
+    .what = "tls",
+    .id = {0xab}};
+static struct cs_grants grants;
+
+static int setup(void **state)
+{
+    (void)state;
+    cs_grants_init(&grants);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    cs_grants_deinit(&grants);
+    return 0;
+}
+
+static void check(const struct cs_subject *other, bool holds)
+{
+    assert_int_equal(cs_grant_find(&grants, other, 1) != NULL, holds);
+}
+
+static void test_a_yes_is_about_one_program_key_thing_and_server(void **state)
+{
+    struct cs_subject other;
+
+    (void)state;
+    cs_grant_add(&grants, &subject, 0);
+    check(&subject, true);
+    other = subject;
+    other.name = other.label = other.token = "otherwise called";
+    check(&other, true);
+    other = subject;
+    other.program = "/usr/bin/wget";
+    check(&other, false);
+    other = subject;
+    other.id[31] = 1;
+    check(&other, false);
+    other = subject;
+    other.what = "digest";
+    check(&other, false);
+    other = subject;
+    other.server = "";
+    check(&other, false);
+}
+
+static void test_it_is_a_copy(void **state)
+{
+    char program[] = "/usr/bin/curl";
+    struct cs_subject mine = subject;
+
+    (void)state;
+    mine.program = program;
+    cs_grant_add(&grants, &mine, 0);
+    memset(program, 'x', sizeof(program) - 1);
+    check(&subject, true);
+    assert_string_equal(TAILQ_FIRST(&grants.list)->subject->what, "tls");
+}
+
+static void test_nothing_is_kept_for_a_program_nobody_knows(void **state)
+{
+    struct cs_subject other = subject;
+
+    (void)state;
+    other.program = "";
+    cs_grant_add(&grants, &other, 0);
+    assert_int_equal(grants.n, 0);
+    check(&other, false);
+    assert_false(cs_subject_equal(&other, &other));
+}
+
+static void test_a_no_holds_for_a_moment(void **state)
+{
+    (void)state;
+    cs_grant_add(&grants, &subject, 100);
+    assert_non_null(cs_grant_find(&grants, &subject, 99));
+    assert_null(cs_grant_find(&grants, &subject, 100));
+    assert_int_equal(grants.n, 0);
+}
+
+static void test_there_is_a_limit(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < CS_LIMIT_GRANTS + 10; i++) {
+        struct cs_subject other = subject;
+        char program[32];
+
+        snprintf(program, sizeof(program), "/bin/%u", i);
+        other.program = program;
+        cs_grant_add(&grants, &other, 0);
+        check(&other, i < CS_LIMIT_GRANTS);
+    }
+    assert_int_equal(grants.n, CS_LIMIT_GRANTS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            test_a_yes_is_about_one_program_key_thing_and_server, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_it_is_a_copy, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_nothing_is_kept_for_a_program_nobody_knows, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_no_holds_for_a_moment, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_there_is_a_limit, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
