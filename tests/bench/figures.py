@@ -175,8 +175,12 @@ def curl_command(stage, server, certificate, key, *more):
             "--key", str(key), *more, server.url]
 
 
-def curl_time(stage, command, conf):
-    environment = {**stage.f.environment, "OPENSSL_CONF": str(conf)}
+def told_nothing(stage, server):
+    return [programs.find("curl"), "-sSf", "--cacert", str(stage.ca.certificate), server.url]
+
+
+def curl_time(stage, command, conf, **more):
+    environment = {**stage.f.environment, "OPENSSL_CONF": str(conf), **more}
     start = time.perf_counter()
     done = subprocess.run(command, env=environment, cwd=stage.f.folder, stdin=subprocess.DEVNULL,
                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
@@ -201,19 +205,30 @@ def cold_curl(report, stage, rounds):
         reference = stage.reference(id_hex, f"curl-{name}.pem")
         works = [lambda: curl_time(stage, curl_command(stage, server, file, file), stage.plain),
                  lambda: curl_time(stage, curl_command(stage, server, file, file), stage.ours),
-                 lambda: curl_time(stage, curl_command(stage, server, reference, reference), stage.ours)]
+                 lambda: curl_time(stage, curl_command(stage, server, reference, reference), stage.ours),
+                 lambda: curl_time(stage, told_nothing(stage, server), stage.ours,
+                                   LD_PRELOAD=str(programs.PRELOAD), COUNTERSIGN_IDENTITY=id_hex)]
         if has_engine(stage):
             escaped = "".join(f"%{id_hex[at:at + 2]}" for at in range(0, len(id_hex), 2))
             uri = f"pkcs11:token=corp;id={escaped};type=private;pin-value=1234"
             works.append(lambda: curl_time(
                 stage, curl_command(stage, server, reference, uri, "--key-type", "ENG", "--engine", "pkcs11"), stage.plain))
         turns(3, *works)
-        plain, active, ours, *engine = map(middle, turns(rounds, *works))
+        plain, active, ours, preloaded, *engine = map(middle, turns(rounds, *works))
         report.add("key in a file", plain, "ms")
         report.add("key in a file, our provider active: adds", active - plain, "ms", aim=1)
         report.add(f"{name}: PEM reference / key in a file", ours / plain, aim=1.05)
+        report.add(f"{name}: preload library, told nothing / key in a file", preloaded / plain, aim=1.25)
         if engine:
             report.add("libp11's engine / key in a file", engine[0] / plain)
+
+
+def no_tls(report, stage, rounds):
+    report.heading(f"A program without TLS, {rounds} times each")
+    plain, preloaded = map(middle, turns(
+        rounds, lambda: curl_time(stage, ["/bin/true"], stage.plain),
+        lambda: curl_time(stage, ["/bin/true"], stage.plain, LD_PRELOAD=str(programs.PRELOAD))))
+    report.add("preload library: adds", preloaded - plain, "ms", aim=1)
 
 
 def curl_with_many(report, rounds):
@@ -341,6 +356,7 @@ def measure(report, quick):
         report.heading("Memory")
         memory(report, stage, 12)
         cold_curl(report, stage, 100 // scale)
+        no_tls(report, stage, 100 // scale)
         shims(report, stage, 5)
     curl_with_many(report, 60 // scale)
     with Fixture() as fixture:
