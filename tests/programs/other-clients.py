@@ -87,14 +87,6 @@ def swaks(peer, pem):
             "alice@localhost"]
 
 
-def s_nail(peer, pem):
-    pairs = ["-S", f"tls-config-pairs=Certificate={pem},PrivateKey={pem}"] if pem else []
-    return ["s-nail", "-:/", "-S", "v15-compat", "-S", f"mta=smtps://localhost:{peer.port}", "-S",
-            "smtp-auth=none", "-S", "smtp-config=-all", "-S", f"tls-ca-file={peer.ca.certificate}", *pairs,
-            "-S", "tls-verify=strict", "-S", "sendwait", "-S", "DEAD=/dev/null", "-r", "alice@localhost", "-s", "hello",
-            "bob@localhost"]
-
-
 def mbsync(peer, pem):
     mail = peer.folder / "mail"
     mail.mkdir(exist_ok=True)
@@ -117,15 +109,14 @@ def fetchmail(peer, pem):
     return ["fetchmail", "-f", rc, "--pidfile", peer.folder / "fetchmail.pid", "--check"]
 
 
-# name: (command, how the server speaks, how before TLS, exit status, input)
+# name: (command, how the server speaks, how before TLS, exit status)
 CLIENTS = {
-    "mosquitto_pub": (mosquitto_pub, mqtt, None, 0, None),
-    "mariadb": (mariadb, mysql, mysql_before, 0, None),
-    "redis-cli": (redis_cli, lines("", redis_answer, "QUIT"), None, 0, None),
-    "swaks": (swaks, lines("220 localhost\r\n", smtp_answer, "QUIT"), None, 0, None),
-    "s-nail": (s_nail, lines("220 localhost\r\n", smtp_answer, "QUIT"), None, 0, "hello\n"),
-    "mbsync": (mbsync, lines("* OK ready\r\n", imap_answer, "LOGOUT"), None, 0, None),
-    "fetchmail": (fetchmail, lines("+OK ready\r\n", pop3_answer, "QUIT"), None, 1, None),  # 1: no mail
+    "mosquitto_pub": (mosquitto_pub, mqtt, None, 0),
+    "mariadb": (mariadb, mysql, mysql_before, 0),
+    "redis-cli": (redis_cli, lines("", redis_answer, "QUIT"), None, 0),
+    "swaks": (swaks, lines("220 localhost\r\n", smtp_answer, "QUIT"), None, 0),
+    "mbsync": (mbsync, lines("* OK ready\r\n", imap_answer, "LOGOUT"), None, 0),
+    "fetchmail": (fetchmail, lines("+OK ready\r\n", pop3_answer, "QUIT"), None, 1),  # 1: no mail
 }
 
 
@@ -136,23 +127,22 @@ def ended(row, peer, seen, status):
 
 
 def rows(stage, key, name):
-    command, talk, before, status, text = CLIENTS[name]
-    more = {} if text is None else {"input": text}
+    command, talk, before, status = CLIENTS[name]
     with stage.table.row(name, "PEM", key) as row:
         need(name)
         peer = stage.peer_for(key, talk, before)
-        ended(row, peer, stage.told(command(peer, stage.reference_of(key)), **more), status)
+        ended(row, peer, stage.told(command(peer, stage.reference_of(key))), status)
     with stage.table.row(name, "URI", key) as row:
         need(name)
         peer = stage.peer_for(key, talk, before)
-        seen = stage.told(command(peer, key.uri), **more)
+        seen = stage.told(command(peer, key.uri))
         if not peer.dn:
             raise Cannot("takes files alone")
         ended(row, peer, seen, status)
     with stage.table.row(name, "run", key) as row:
         need(name)
         peer = stage.peer_for(key, talk, before)
-        ended(row, peer, stage.told_nothing(command(peer, None), identity=key.label, **more), status)
+        ended(row, peer, stage.told_nothing(command(peer, None), identity=key.label), status)
 
 
 RSYSLOG = """
