@@ -11,9 +11,10 @@ from display import Display
 from firefox import Firefox
 from fixture import Fixture
 from server import N_PARTS
-from station import Station, Visit, wait
+from station import Station, Visit
 from table import FOLDER, Table
 from tap import skip_all
+from wait import wait
 
 # The texts of the certificate dialog in Firefox's own window, once it can be answered.
 _SHOWN = """

@@ -109,7 +109,10 @@ class Firefox:
         return self.call("WebDriver:ExecuteScript", {"script": text, "args": []})["value"]
 
     def text(self):
-        return self.script("return document.documentElement.innerText") or ""
+        """What is shown; nothing between two pages."""
+        _, result = self._ask("WebDriver:ExecuteScript", {
+            "script": "return document.documentElement.innerText", "args": []}, PATIENCE)
+        return (result or {}).get("value") or ""
 
     def picture(self, path):
         shown = self.call("WebDriver:TakeScreenshot", {"full": False})["value"]

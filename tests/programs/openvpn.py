@@ -5,9 +5,10 @@ import re
 
 import programs
 from fixture import Fixture
-from station import VERSIONS, Station, free_port, wait
+from station import VERSIONS, Station, free_port
 from table import Table
 from tap import skip_all
+from wait import wait
 
 _COMMON = ["--dev", "null", "--ifconfig-noexec", "--verb", "3"]
 

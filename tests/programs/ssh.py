@@ -8,9 +8,10 @@ import pwd
 
 import programs
 from fixture import Fixture
-from station import Station, free_port, wait
+from station import Station, free_port
 from table import Table
 from tap import skip_all
+from wait import wait
 
 _PRIVSEP = pathlib.Path("/run/sshd")
 _SERVER = """

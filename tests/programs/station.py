@@ -9,26 +9,13 @@ import dataclasses
 import json
 import re
 import socket
-import time
 
 import programs
 from fault import Fault
+from wait import wait
 
 VERSIONS = ("TLSv1.2", "TLSv1.3")
 TOKEN, GONE = "slot 0 token=corp", "slot 0 absent"
-_PATIENCE = 30  # seconds
-
-
-def wait(condition, what):
-    """Waits until it gives something true, and gives that."""
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        seen = condition()
-        if seen:
-            return seen
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"never came: {what}")
-        time.sleep(0.01)
 
 
 def free_port():

@@ -10,8 +10,9 @@ import programs
 from chromium import Chromium
 from firefox import Firefox
 from fixture import Fixture
-from station import Station, wait
+from station import Station
 from tap import Tap, skip_all
+from wait import wait
 
 _VISITS = 3
 _DN = "CN=alice,O=Countersign Test"
