@@ -305,6 +305,39 @@ static void test_digests_are_made_here(void **state)
     assert_int_equal(caller_asked(), 0);
 }
 
+/* Java makes the transcript hash of a handshake so. */
+static void test_a_digest_is_copied_by_its_state(void **state)
+{
+    CK_MECHANISM mechanism = {CKM_SHA256, NULL, 0}, signs = {CKM_ECDSA, NULL, 0};
+    CK_SESSION_HANDLE session = caller_session(), copy = caller_session();
+    CK_BYTE saved[512], ours[32], theirs[32];
+    CK_ULONG len = 0, size = sizeof(saved), digest_len = sizeof(ours);
+
+    (void)state;
+    assert_int_equal(
+        call->C_GetOperationState(session, saved, &size), CKR_OPERATION_NOT_INITIALIZED);
+    assert_ok(call->C_DigestInit(session, &mechanism));
+    assert_ok(call->C_DigestUpdate(session, message, 10));
+    assert_ok(call->C_GetOperationState(session, NULL, &len));
+    size = len - 1;
+    assert_int_equal(call->C_GetOperationState(session, saved, &size), CKR_BUFFER_TOO_SMALL);
+    assert_ok(call->C_GetOperationState(session, saved, &size));
+    assert_int_equal(
+        call->C_SetOperationState(copy, saved, size - 1, 0, 0), CKR_SAVED_STATE_INVALID);
+    assert_int_equal(call->C_SetOperationState(copy, saved, size, 0, 1), CKR_KEY_NOT_NEEDED);
+    assert_ok(call->C_SetOperationState(copy, saved, size, 0, 0));
+    assert_ok(call->C_DigestUpdate(session, message, 1)); /* is nothing to the copy */
+    assert_ok(call->C_DigestUpdate(copy, message + 10, sizeof(message) - 10));
+    assert_ok(call->C_DigestFinal(copy, ours, &digest_len));
+    SHA256(message, sizeof(message), theirs);
+    assert_memory_equal(ours, theirs, sizeof(ours));
+
+    memset(saved, 0xff, size);
+    assert_int_equal(call->C_SetOperationState(copy, saved, size, 0, 0), CKR_SAVED_STATE_INVALID);
+    assert_ok(call->C_SignInit(copy, &signs, key_of(copy, "ec")));
+    assert_int_equal(call->C_GetOperationState(copy, saved, &size), CKR_STATE_UNSAVEABLE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +349,7 @@ int main(void)
         TEST(test_what_is_no_digest_is_refused_here),
         TEST(test_refusals_are_the_catalogues),
         TEST(test_digests_are_made_here),
+        TEST(test_a_digest_is_copied_by_its_state),
     };
 
     return cmocka_run_group_tests_name(
