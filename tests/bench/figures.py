@@ -77,9 +77,12 @@ class Stage:
 
     def reference(self, id_hex, name):
         path = self.f.path(name)
-        escaped = "".join(f"%{id_hex[at:at + 2]}" for at in range(0, len(id_hex), 2))
-        self.agent.cli("pem", f"pkcs11:token={self.token.label};id={escaped}", "--output", str(path), check=True)
+        self.agent.cli("pem", self.uri(id_hex), "--output", str(path), check=True)
         return path
+
+    def uri(self, id_hex):
+        escaped = "".join(f"%{id_hex[at:at + 2]}" for at in range(0, len(id_hex), 2))
+        return f"pkcs11:token={self.token.label};id={escaped}"
 
     def bench(self, program, *arguments, environment=None):
         done = self.f.run([BENCH / program, *map(str, arguments)], check=True, timeout=900, environment=environment)
@@ -207,10 +210,9 @@ def cold_curl(report, stage, rounds):
                  lambda: curl_time(stage, curl_command(stage, server, file, file), stage.ours),
                  lambda: curl_time(stage, curl_command(stage, server, reference, reference), stage.ours),
                  lambda: curl_time(stage, told_nothing(stage, server), stage.ours,
-                                   LD_PRELOAD=str(programs.PRELOAD), COUNTERSIGN_IDENTITY=id_hex)]
+                                   LD_PRELOAD=str(programs.PRELOAD), COUNTERSIGN_IDENTITY=stage.uri(id_hex))]
         if has_engine(stage):
-            escaped = "".join(f"%{id_hex[at:at + 2]}" for at in range(0, len(id_hex), 2))
-            uri = f"pkcs11:token=corp;id={escaped};type=private;pin-value=1234"
+            uri = f"{stage.uri(id_hex)};type=private;pin-value=1234"
             works.append(lambda: curl_time(
                 stage, curl_command(stage, server, reference, uri, "--key-type", "ENG", "--engine", "pkcs11"), stage.plain))
         turns(3, *works)
