@@ -32,7 +32,7 @@ class Stage:
         self.agent.unlock(self.token)
 
     def tool(self, *arguments, check=True):
-        return self.f.run(["pkcs11-tool", "--module", programs.PKCS11, *arguments], check=check)
+        return self.f.run(["pkcs11-tool", "--module", programs.PKCS11, *arguments], shim=True, check=check)
 
     def sign(self, kind, mechanism, data, *more):
         out = self.f.scratch(b"")
@@ -68,7 +68,7 @@ def certificates_come_whole(stage):
 
 
 def gnutls_lists_them(stage):
-    shown = stage.f.run(["p11tool", "--provider", programs.PKCS11, "--list-all", "pkcs11:token=corp"],
+    shown = stage.f.run(["p11tool", "--provider", programs.PKCS11, "--list-all", "pkcs11:token=corp"], shim=True,
                         check=True).stdout
     for kind in KINDS:
         for what in ("cert", "private", "public"):
