@@ -206,7 +206,7 @@ static void put_record(const struct cs_audit *audit)
                                    .lost = audit->lost});
 }
 
-/* What is known without asking anybody. */
+/* What is known without asking anybody; of PING, that somebody is here. */
 static int reply_account(struct cs_peer *peer, const struct cs_frame *frame)
 {
     const struct cs_service *service = peer->service;
@@ -221,7 +221,7 @@ static int reply_account(struct cs_peer *peer, const struct cs_frame *frame)
         cs_usage_put(&service->usage, &output);
     else if (frame->type == CS_MSG_POLICY)
         put_policy(service);
-    else
+    else if (frame->type == CS_MSG_RECORD)
         put_record(&service->audit);
     finish(peer, at, frame->id);
     return 0;
@@ -477,6 +477,7 @@ static int take_request(struct cs_peer *peer, const struct cs_frame *frame)
     case CS_MSG_USES:
     case CS_MSG_RECORD:
     case CS_MSG_POLICY:
+    case CS_MSG_PING:
         return reply_account(peer, frame);
     case CS_MSG_CONSENT_REVOKE:
         return take_revoke(peer, frame);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One connected socket. Calls block as long as the agent takes, which may be as long as a person
- * does. Invariant: between two calls of cs_connection_ask nothing is under way, so whatever can be
+ * does; but an agent that is silent is asked whether it is there, and given up if it does not say
+ * so. Invariant: between two calls of cs_connection_ask nothing is under way, so whatever can be
  * read then is a breach of the protocol, or the end. What the agent sends is read strictly; the
  * one promise relied on is the kernel's, who runs the agent.
  */
@@ -19,12 +20,20 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 
+#define PING_ID UINT32_MAX /* of a PING; other ids count up from 1 */
 #define READ_AT_LEAST 1024 /* all of most replies; malloc has room of this size at hand */
+
+/* Milliseconds of silence before PING, and again before giving up; tests compile their own. */
+#ifndef PATIENCE
+#define PATIENCE 10000
+#endif
 
 struct cs_connection {
     int fd;
     pid_t pid; /* who dialled */
     bool welcome;
+    bool pinged;  /* and not answered yet */
+    bool endless; /* silence is no bad sign: it waits for events */
     uint32_t last_id;
 };
 
@@ -61,6 +70,12 @@ static uid_t owner_of(const char *path)
     return st.st_uid;
 }
 
+static int silent(struct cs_fault *fault)
+{
+    return cs_fail(fault, CS_ERR_TIMEOUT,
+        "the agent does not answer: it may be stopped; 'countersign status' says more");
+}
+
 static int connect_failed(const char *path, int error, struct cs_fault *fault)
 {
     switch (error) {
@@ -74,6 +89,8 @@ static int connect_failed(const char *path, int error, struct cs_fault *fault)
     case EACCES:
     case EPERM:
         return wrong_user(path, owner_of(path), fault);
+    case EAGAIN:
+        return silent(fault);
     default:
         return cs_fail(
             fault, CS_ERR_SYSTEM, "cannot connect to %s: %s", path, strerrordesc_np(error));
@@ -94,6 +111,15 @@ static int check_owner(int fd, const char *path, struct cs_fault *fault)
     return wrong_user(path, peer.uid, fault);
 }
 
+/* Waits of the kernel end after PATIENCE; a socket without them works, too. */
+static void limit_waits(int fd)
+{
+    const struct timeval patience = {PATIENCE / 1000, PATIENCE % 1000 * 1000};
+
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+}
+
 int cs_connection_open(int *fdp, const char *path, int flags, struct cs_fault *fault)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -102,6 +128,7 @@ int cs_connection_open(int *fdp, const char *path, int flags, struct cs_fault *f
 
     if (fd < 0)
         return cs_fail(fault, CS_ERR_SYSTEM, "cannot create a socket: %s", strerrordesc_np(errno));
+    limit_waits(fd);
     strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
     do
         r = connect(fd, (struct sockaddr *)&address, sizeof(address));
@@ -156,6 +183,8 @@ static int send_failed(struct cs_fault *fault)
 {
     if (errno == EPIPE || errno == ECONNRESET)
         return CS_ERR_CLOSED;
+    if (errno == EAGAIN)
+        return silent(fault);
     return cs_fail(fault, CS_ERR_SYSTEM, "cannot send to the agent: %s", strerrordesc_np(errno));
 }
 
@@ -223,9 +252,28 @@ static int send_request(struct cs_connection *connection, struct cs_bytes hello,
     return r;
 }
 
+/* Nothing came for a while: a person may be thinking, or the agent may not be there. */
+static int bear_silence(struct cs_connection *connection, struct cs_fault *fault)
+{
+    CS_AUTO(cs_buf_deinit) struct cs_buf ping = CS_BUF_INIT(CS_FRAME_HEADER);
+    struct iovec iov;
+    int r;
+
+    if (connection->endless)
+        return 0;
+    if (!connection->welcome || connection->pinged)
+        return silent(fault);
+    r = cs_frame_end(&ping, cs_frame_begin(&ping, CS_MSG_PING, PING_ID));
+    if (r < 0)
+        return r;
+    iov = (struct iovec){.iov_base = ping.data, .iov_len = ping.len};
+    connection->pinged = true;
+    return send_all(connection->fd, &iov, 1, NULL, 0, fault);
+}
+
 /* Reads on until buf begins with a whole frame. */
-static int receive_frame(
-    int fd, struct cs_buf *buf, struct cs_frame *frame, size_t *sizep, struct cs_fault *fault)
+static int receive_frame(struct cs_connection *connection, struct cs_buf *buf,
+    struct cs_frame *frame, size_t *sizep, struct cs_fault *fault)
 {
     for (;;) {
         int r = cs_frame_parse(cs_buf_bytes(buf), frame, sizep);
@@ -247,9 +295,15 @@ static int receive_frame(
         if (!at)
             return buf->error;
         do
-            n = recv(fd, at, want, 0);
+            n = recv(connection->fd, at, want, 0);
         while (n < 0 && errno == EINTR);
         buf->len -= want - (n > 0 ? (size_t)n : 0);
+        if (n < 0 && errno == EAGAIN) {
+            r = bear_silence(connection, fault);
+            if (r < 0)
+                return r;
+            continue;
+        }
         if (n == 0 || (n < 0 && errno == ECONNRESET))
             return CS_ERR_CLOSED;
         if (n < 0)
@@ -274,7 +328,7 @@ static int receive_welcome(struct cs_connection *connection, struct cs_buf *buf,
     size_t size;
     int r;
 
-    r = receive_frame(connection->fd, buf, frame, &size, fault);
+    r = receive_frame(connection, buf, frame, &size, fault);
     if (r < 0)
         return r;
     if (!is_answer(frame, CS_MSG_HELLO, CS_HELLO_ID))
@@ -286,6 +340,20 @@ static int receive_welcome(struct cs_connection *connection, struct cs_buf *buf,
     cs_buf_consume(buf, size);
     connection->welcome = true;
     return 1;
+}
+
+/* The next frame but those that only say that the agent is there. */
+static int receive_answer(struct cs_connection *connection, struct cs_buf *buf,
+    struct cs_frame *frame, size_t *sizep, struct cs_fault *fault)
+{
+    for (;;) {
+        int r = receive_frame(connection, buf, frame, sizep, fault);
+
+        if (r < 0 || !connection->pinged || frame->id != PING_ID)
+            return r;
+        connection->pinged = false;
+        cs_buf_consume(buf, *sizep);
+    }
 }
 
 int cs_connection_ask(struct cs_connection *connection, struct cs_bytes hello,
@@ -305,13 +373,14 @@ int cs_connection_ask(struct cs_connection *connection, struct cs_bytes hello,
         if (r <= 0)
             return r;
     }
-    r = receive_frame(connection->fd, buf, frame, &size, fault);
+    r = receive_answer(connection, buf, frame, &size, fault);
     if (r < 0)
         return r;
     if (!is_answer(frame, request->type, id))
         return cs_fail(fault, CS_ERR_PROTOCOL, "the agent answered what it was not asked");
-    if (frame->id == 0)
-        connection->welcome = false; /* the agent hangs up behind it */
+    if (frame->id == 0 || connection->pinged)
+        connection->welcome = false; /* the agent hangs up behind it, or more comes: the last use */
+    connection->endless = request->stream;
     if (size != buf->len && !request->stream)
         return cs_fail(fault, CS_ERR_PROTOCOL, "the agent answered more than it was asked");
     return 0;
@@ -320,7 +389,7 @@ int cs_connection_ask(struct cs_connection *connection, struct cs_bytes hello,
 int cs_connection_listen(struct cs_connection *connection, struct cs_buf *buf,
     struct cs_frame *frame, size_t *sizep, struct cs_fault *fault)
 {
-    return receive_frame(connection->fd, buf, frame, sizep, fault);
+    return receive_frame(connection, buf, frame, sizep, fault);
 }
 
 int cs_connection_fd(const struct cs_connection *connection)

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * client/lib: an agent that says nothing. It may wait for a person, and then says that it is there;
+ * or it may be stopped, and then nobody waits for ever. Patience is short here.
+ */
+#include "fake-agent.h"
+
+#include <countersign/countersign.h>
+#include <countersign/error.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define PINGS 3 /* answered before the reply comes */
+
+struct scene {
+    struct fake_agent agent;
+    struct countersign_client *client;
+    atomic_int pings;
+    uint32_t asked; /* the id of the request that waits */
+};
+
+/* The reply to LOCK: no labels. */
+static struct cs_bytes no_names(void)
+{
+    static const uint8_t none[4];
+
+    return CS_BYTES(none, sizeof(none));
+}
+
+static bool says_nothing(struct fake_agent *agent, int fd, const struct cs_frame *frame)
+{
+    struct scene *scene = agent->data;
+
+    (void)fd;
+    if (frame->type == CS_MSG_PING)
+        atomic_fetch_add(&scene->pings, 1);
+    return true;
+}
+
+/* Answers PING, and the request when it has been asked often enough. */
+static bool thinks(struct fake_agent *agent, int fd, const struct cs_frame *frame)
+{
+    struct scene *scene = agent->data;
+    struct cs_frame waiting = {.type = CS_MSG_LOCK, .id = scene->asked};
+
+    if (frame->type != CS_MSG_PING) {
+        scene->asked = frame->id;
+        return true;
+    }
+    if (!fake_reply(fd, frame, (struct cs_bytes){0}))
+        return false;
+    return atomic_fetch_add(&scene->pings, 1) + 1 < PINGS || fake_reply(fd, &waiting, no_names());
+}
+
+/* One that is older than PING. */
+static bool knows_no_ping(struct fake_agent *agent, int fd, const struct cs_frame *frame)
+{
+    struct scene *scene = agent->data;
+    struct cs_frame waiting = {.type = CS_MSG_LOCK, .id = scene->asked};
+
+    if (frame->type != CS_MSG_PING) {
+        scene->asked = frame->id;
+        return true;
+    }
+    return fake_error(fd, frame->id, CS_ERR_UNSUPPORTED, "what?") &&
+           fake_reply(fd, &waiting, no_names());
+}
+
+/* Has no time for HELLO. */
+static bool does_not_greet(struct fake_agent *agent, int fd, const struct cs_frame *frame)
+{
+    (void)agent, (void)fd, (void)frame;
+    return true;
+}
+
+static void begin(struct scene *scene, fake_handler handler)
+{
+    scene->agent.own_hello = handler == does_not_greet;
+    fake_agent_start(&scene->agent, handler, scene);
+    assert_int_equal(countersign_client_new(&scene->client, "test"), 0);
+}
+
+static void end(struct scene *scene)
+{
+    countersign_client_free(scene->client);
+    fake_agent_stop(&scene->agent);
+    fake_agent_remove(&scene->agent);
+}
+
+static int lock(struct scene *scene, struct countersign_fault *fault)
+{
+    return countersign_lock(scene->client, "", NULL, fault);
+}
+
+static void test_an_agent_that_is_stopped_is_given_up(void **state)
+{
+    static struct scene scene;
+    struct countersign_fault fault;
+
+    (void)state;
+    begin(&scene, says_nothing);
+    assert_int_equal(lock(&scene, &fault), CS_ERR_TIMEOUT);
+    assert_non_null(strstr(fault.text, "does not answer"));
+    end(&scene);
+    assert_int_equal(scene.pings, 1);
+}
+
+static void test_an_agent_that_does_not_greet_is_given_up(void **state)
+{
+    static struct scene scene;
+    struct countersign_fault fault;
+
+    (void)state;
+    begin(&scene, does_not_greet);
+    assert_int_equal(lock(&scene, &fault), CS_ERR_TIMEOUT);
+    end(&scene);
+}
+
+static void test_a_person_may_think_as_long_as_they_like(void **state)
+{
+    static struct scene scene;
+    struct countersign_fault fault;
+
+    (void)state;
+    begin(&scene, thinks);
+    assert_int_equal(lock(&scene, &fault), 0);
+    assert_int_equal(scene.pings, PINGS);
+    /* The connection has served, and serves again. */
+    atomic_store(&scene.pings, 0);
+    assert_int_equal(lock(&scene, &fault), 0);
+    assert_int_equal(scene.agent.n_connections, 1);
+    end(&scene);
+}
+
+static void test_an_older_agent_is_borne_with(void **state)
+{
+    static struct scene scene;
+    struct countersign_fault fault;
+
+    (void)state;
+    begin(&scene, knows_no_ping);
+    assert_int_equal(lock(&scene, &fault), 0);
+    end(&scene);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_agent_that_is_stopped_is_given_up),
+        cmocka_unit_test(test_an_agent_that_does_not_greet_is_given_up),
+        cmocka_unit_test(test_a_person_may_think_as_long_as_they_like),
+        cmocka_unit_test(test_an_older_agent_is_borne_with),
+    };
+
+    return cmocka_run_group_tests_name("silence", tests, NULL, NULL);
+}
