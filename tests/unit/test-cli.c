@@ -36,6 +36,7 @@ struct fixture {
     const char *policy_error; /* NULL: an agent that knows no rules */
     uint8_t verdict;
     char pin[16];
+    time_t now; /* when the test began: no later second than the program's own */
     /* of the last run */
     char *out, *err;
     int status;
@@ -95,7 +96,7 @@ static void put_identity(struct fixture *f, struct cs_buf *buf, uint8_t first)
     cs_buf_deinit(&list);
 }
 
-static void put_token(struct cs_buf *buf)
+static void put_token(const struct fixture *f, struct cs_buf *buf)
 {
     cs_msg_token_put(
         buf, &(struct cs_msg_token){
@@ -106,16 +107,16 @@ static void put_token(struct cs_buf *buf)
                  .serial = cs_bytes_of("0001"),
                  .module = cs_bytes_of("soft"),
                  .flags = CS_TOKEN_LOGIN_REQUIRED | CS_TOKEN_INITIALIZED | CS_TOKEN_PIN_FINAL_TRY,
-                 .since = (uint64_t)time(NULL) - 600,
+                 .since = (uint64_t)f->now - 600,
                  .why = cs_bytes_of("locked by 'countersign lock'"),
              });
 }
 
-static void put_status(struct cs_buf *buf)
+static void put_status(const struct fixture *f, struct cs_buf *buf)
 {
     cs_msg_status_put(buf, &(struct cs_msg_status){.version = cs_bytes_of("9.9"),
                                .pid = 77,
-                               .started = (uint64_t)time(NULL) - 3 * DAY,
+                               .started = (uint64_t)f->now - 3 * DAY,
                                .socket = cs_bytes_of("/run/x"),
                                .clients = 1,
                                .signatures = 1234,
@@ -223,7 +224,7 @@ static bool answer(struct fake_agent *agent, int fd, const struct cs_frame *fram
         cs_msg_page_put(&body,
             &(struct cs_msg_page){.generation = 1, .total = f->with_tokens, .n = f->with_tokens});
         if (f->with_tokens)
-            put_token(&body);
+            put_token(f, &body);
     } else if (frame->type == CS_MSG_IDENTITIES) {
         uint32_t n = f->with_tokens ? 2 : 0;
 
@@ -231,7 +232,7 @@ static bool answer(struct fake_agent *agent, int fd, const struct cs_frame *fram
         for (uint32_t i = 0; i < n; i++)
             put_identity(f, &body, i ? 0x12 : 0xaa);
     } else if (frame->type == CS_MSG_STATUS) {
-        put_status(&body);
+        put_status(f, &body);
     } else if (frame->type == CS_MSG_USES) {
         put_uses(&body);
     } else if (frame->type == CS_MSG_CONSENTS) {
@@ -311,6 +312,7 @@ static int setup(void **state)
     cs_buf_put_bytes(&f->chain, cs_buf_bytes(&ca));
     cs_buf_deinit(&ca);
     f->with_certificate = f->with_tokens = true;
+    f->now = time(NULL);
     fake_agent_start(&f->agent, answer, f);
     unsetenv("COLUMNS");
     *state = f;
