@@ -212,6 +212,10 @@ def configuration(tap, f, run):
         theirs.write_text("openssl_conf = start\n[start]\nproviders = all\n[all]\ndefault = on\nbase = on\n"
                           "[on]\nactivate = 1\n")
         assert providers(OPENSSL_CONF=str(theirs)) == ["base", "countersign", "default"]
+    with tap.case("also by a relative path, for what the program starts elsewhere"):
+        seen = run("sh", "-c", "cd / && exec openssl list -providers",
+                   environment={"OPENSSL_CONF": theirs.name, "OPENSSL_CONF_INCLUDE": "/etc"})
+        assert re.findall(r"^  (\S+)$", seen.stdout, re.M) == ["base", "countersign", "default"], seen
     with tap.case("an OPENSSL_CONF that is empty includes nothing"):
         assert "/dev/null" in pathlib.Path(conf(OPENSSL_CONF="")).read_text()
     with tap.case("a configuration that has the provider stays as it is"):

@@ -34,12 +34,15 @@ void cs_openssl_conf_default(char path[PATH_MAX])
 void cs_openssl_conf_path(char path[PATH_MAX], bool *from_environmentp)
 {
     const char *given = getenv("OPENSSL_CONF");
+    char here[PATH_MAX];
 
     *from_environmentp = given && *given;
-    if (*from_environmentp)
-        snprintf(path, PATH_MAX, "%s", given);
-    else
+    if (!*from_environmentp)
         cs_openssl_conf_default(path);
+    else if (given[0] != '/' && getcwd(here, sizeof(here)))
+        snprintf(path, PATH_MAX, "%.*s/%s", PATH_MAX / 2, here, given);
+    else
+        snprintf(path, PATH_MAX, "%s", given);
 }
 
 static void freep(CONF **confp)

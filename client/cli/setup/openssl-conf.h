@@ -8,7 +8,7 @@
 #include <limits.h>
 #include <stdbool.h>
 
-/* $OPENSSL_CONF, else the one of this OpenSSL. There need not be such a file. */
+/* $OPENSSL_CONF, made absolute, else the one of this OpenSSL. There need not be such a file. */
 void cs_openssl_conf_path(char path[PATH_MAX], bool *from_environmentp);
 void cs_openssl_conf_default(char path[PATH_MAX]);
 
