@@ -20,28 +20,63 @@ static const struct cs_target *wished(const struct wish *wish, const struct cs_t
     return NULL;
 }
 
+/* Whether there is anything of the target to be undone; scratch->needed says what it stands on. */
+static bool is_set_up(
+    struct cs_setup *scratch, const struct cs_setup *setup, const struct cs_target *target)
+{
+    bool is;
+
+    *scratch = *setup;
+    scratch->plan = (struct cs_plan){.undo = true};
+    scratch->identity = NULL;
+    scratch->fault = NULL;
+    memset(scratch->needed, 0, sizeof(scratch->needed));
+    memset(scratch->planned, 0, sizeof(scratch->planned));
+    is = cs_setup_plan(scratch, target) == 0 && cs_plan_work_out(&scratch->plan, NULL) == 0 &&
+         cs_plan_n_changes(&scratch->plan, target->name) > 0;
+    cs_plan_deinit(&scratch->plan);
+    return is;
+}
+
 /* Whether another target that is set up stands on one that is to be undone. */
 static int refuse_needed(
     const struct cs_setup *setup, const struct wish *wish, const struct cs_target *other)
 {
-    struct cs_setup scratch = *setup;
-    int r = 0;
+    struct cs_setup scratch;
 
-    scratch.plan = (struct cs_plan){.undo = true};
-    scratch.identity = NULL;
-    scratch.fault = NULL;
-    memset(scratch.needed, 0, sizeof(scratch.needed));
-    memset(scratch.planned, 0, sizeof(scratch.planned));
-    if (cs_setup_plan(&scratch, other) == 0 && cs_plan_work_out(&scratch.plan, NULL) == 0 &&
-        cs_plan_n_changes(&scratch.plan, other->name) > 0)
-        for (size_t i = 0; i < cs_n_targets && r == 0; i++)
-            if (scratch.needed[i] && wished(wish, &cs_targets[i]) &&
-                cs_plan_n_changes(&setup->plan, cs_targets[i].name) > 0)
-                r = cs_fail(setup->fault, CS_ERR_INVALID,
-                    "%s stands on %s: undo it too, by 'countersign setup %s %s --undo'",
-                    other->name, cs_targets[i].name, other->name, cs_targets[i].name);
-    cs_plan_deinit(&scratch.plan);
-    return r;
+    if (!is_set_up(&scratch, setup, other))
+        return 0;
+    for (size_t i = 0; i < cs_n_targets; i++)
+        if (scratch.needed[i] && wished(wish, &cs_targets[i]) &&
+            cs_plan_n_changes(&setup->plan, cs_targets[i].name) > 0)
+            return cs_fail(setup->fault, CS_ERR_INVALID,
+                "%s stands on %s: undo it too, by 'countersign setup %s %s --undo'", other->name,
+                cs_targets[i].name, other->name, cs_targets[i].name);
+    return 0;
+}
+
+/* What was brought along stays, because others may stand on it, too. */
+static int note_left(struct cs_setup *setup, const struct wish *wish)
+{
+    char names[128] = "";
+
+    /* Those that are stood on come first in the order of targets. */
+    for (size_t i = cs_n_targets; i-- > 0;) {
+        struct cs_setup scratch;
+        size_t at = strlen(names);
+
+        if (!setup->needed[i] || wished(wish, &cs_targets[i]))
+            continue;
+        if (is_set_up(&scratch, setup, &cs_targets[i]) && at < sizeof(names))
+            snprintf(names + at, sizeof(names) - at, " %s", cs_targets[i].name);
+        for (size_t j = 0; j < i; j++)
+            setup->needed[j] = setup->needed[j] || scratch.needed[j];
+    }
+    if (!*names)
+        return 0;
+    return cs_plan_note(&setup->plan,
+        "Still set up, for other programs:%s. 'countersign setup%s --undo' takes it back.", names,
+        names);
 }
 
 static int plan(struct cs_setup *setup, const struct wish *wish)
@@ -56,7 +91,7 @@ static int plan(struct cs_setup *setup, const struct wish *wish)
     for (size_t i = 0; i < cs_n_targets && r == 0 && wish->undo; i++)
         if (!wished(wish, &cs_targets[i]))
             r = refuse_needed(setup, wish, &cs_targets[i]);
-    return r;
+    return r == 0 && wish->undo ? note_left(setup, wish) : r;
 }
 
 /* CS_OPTIONS_GO to go on, else the exit status. */
@@ -126,6 +161,33 @@ static int set_up(struct cs_cli *cli, struct cs_setup *setup, const struct wish 
     return status;
 }
 
+/* An option that would do nothing is told, lest somebody believes that it did: what is for every
+ * user is not mixed with what is for one. */
+static int check_options(const struct cs_setup *setup, int argc, char **argv)
+{
+    bool has_git = false;
+
+    for (int i = 0; i < argc; i++) {
+        bool is_firefox = strcmp(argv[i], "firefox") == 0;
+
+        if (!cs_target_get(argv[i]))
+            return cs_cli_usage(setup->cli, "there is no target '%s'", argv[i]);
+        if (setup->policies && !is_firefox)
+            return cs_cli_usage(setup->cli, "--policies is for firefox, not for %s", argv[i]);
+        if (setup->system && !is_firefox && strcmp(argv[i], "p11-kit") != 0)
+            return cs_cli_usage(
+                setup->cli, "--system is for firefox and p11-kit, not for %s", argv[i]);
+        has_git = has_git || strcmp(argv[i], "git") == 0;
+    }
+    if (setup->host && !has_git)
+        return cs_cli_usage(setup->cli, "--host is for git");
+    if (setup->policies && setup->policies[0] != '/')
+        return cs_cli_usage(setup->cli, "--policies needs a path that begins with /");
+    if (setup->host && setup->host[strcspn(setup->host, "/\"\\ \t\n")])
+        return cs_cli_usage(setup->cli, "--host needs the name of a server, and a port if need be");
+    return CS_OPTIONS_GO;
+}
+
 static int run(struct cs_cli *cli, int argc, char **argv)
 {
     struct wish wish = {0};
@@ -145,13 +207,10 @@ static int run(struct cs_cli *cli, int argc, char **argv)
 
     if (r != CS_OPTIONS_GO)
         return r;
-    for (int i = 0; i < argc; i++)
-        if (!cs_target_get(argv[i]))
-            return cs_cli_usage(cli, "there is no target '%s'", argv[i]);
-    if (setup.policies && setup.policies[0] != '/')
-        return cs_cli_usage(cli, "--policies needs a path that begins with /");
-    if (setup.host && setup.host[strcspn(setup.host, "/\"\\ \t\n")])
-        return cs_cli_usage(cli, "--host needs the name of a server, and a port if need be");
+    setup.cli = cli;
+    r = check_options(&setup, argc, argv);
+    if (r != CS_OPTIONS_GO)
+        return r;
     wish.targets = argv;
     wish.n_targets = argc;
     return set_up(cli, &setup, &wish);

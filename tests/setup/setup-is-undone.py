@@ -7,10 +7,11 @@ import pty
 import re
 import subprocess
 
+import namespace
 import place
 import programs
 from fixture import Fixture
-from tap import Tap, skip_all
+from tap import Skip, Tap, skip_all
 
 TARGETS = ["openssl", "session", "curl", "git", "wget", "python", "node", "nginx", "psql", "chromium",
            "firefox", "p11-kit", "java", "openvpn", "ssh"]
@@ -201,11 +202,89 @@ def refuses(tap, f, here):
         refused("chromium", [str(listed), "not ours"])
         listed.write_text(NSS)
     with tap.case("bad words"):
-        for words in (["nonsense"], [], ["curl", "--host", "a/b"], ["firefox", "--policies", "relative"]):
+        for words in (["nonsense"], [], ["git", "--host", "a/b"], ["firefox", "--policies", "relative"]):
             assert here.run("setup", *words).returncode == 2, words
+    with tap.case("an option that the target does not know is not passed over"):
+        for words in (["curl", "--host", "a"], ["firefox", "curl", "--system"], ["p11-kit", "--policies", "/x"]):
+            seen = here.run("setup", *words, "--yes")
+            assert seen.returncode == 2 and words[-1 if words[-1] == "--system" else -2] in seen.stderr, seen
     with tap.case("a key that is not there"):
         seen = here.run("setup", "curl", "--identity", "nobody", "--yes")
         assert seen.returncode == 4 and "nobody" in seen.stderr, seen
+
+
+def moves(tap, f, here):
+    """Files that programs read, when there are several, and when another is read later."""
+    before = place.snapshot(f.home)
+    folder = f.home / "elsewhere"
+    for target, name, variable, value in (("curl", "home/.config/.curlrc", None, None),
+                                          ("curl", ".curlrc", "CURL_HOME", folder),
+                                          ("git", "gitconfig", "GIT_CONFIG_GLOBAL", folder / "gitconfig"),
+                                          ("wget", "wgetrc", "WGETRC", folder / "wgetrc")):
+        with tap.case(f"{target}: what was written is taken back, though {variable or name} came since"):
+            here.run("setup", target, "--yes", check=True)
+            path = folder / name if variable else f.folder / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("")
+            seen = here.run("setup", target, "--undo", "--yes", check=True,
+                            environment={variable: str(value)} if variable else {})
+            assert "Still set up, for other programs: " in seen.stdout, seen
+            path.unlink()
+            here.run("setup", *GROUND, "--undo", "--yes", check=True)
+            folder.exists() and folder.rmdir()
+            assert place.snapshot(f.home) == before
+    with tap.case("the file that curl reads is the one that is written"):
+        if programs.find("curl") is None:
+            raise Skip("curl is not installed")
+        for without in ([], ["-u", "XDG_CONFIG_HOME"]):
+            for path in (f.home / ".config/.curlrc", f.home / ".config/curlrc"):
+                path.write_text(f'write-out = "{path}"\n')
+                reads = f.run(["env", *without, "curl", "-s", "file:///dev/null"]).stdout
+                seen = f.run(["env", *without, here.cli, "setup", "curl", "--dry-run"], check=True)
+                shown = re.search(r"^  ~(/\S*curlrc)", seen.stdout, re.M).group(1)
+                # The user's ~/.curlrc says nothing.
+                assert reads in ("", str(f.home) + shown), (reads, shown)
+                assert reads or shown == "/.curlrc", (reads, shown)
+                path.unlink()
+    with tap.case("who else may read a file, or may not, stays so"):
+        # alice may, its group may not: without the list, the mode alone would let the group in.
+        listed = bytes.fromhex("02000000" "01000600ffffffff" "02000400e8030000" "04000000ffffffff"
+                               "10000400ffffffff" "20000000ffffffff")
+        path = f.home / ".curlrc"
+        original, mode = path.read_text(), path.stat().st_mode
+        try:
+            os.setxattr(path, "system.posix_acl_access", listed)
+            os.setxattr(path, "user.mine", b"1")
+        except OSError as error:
+            raise Skip(f"this file system has no lists: {error}") from None
+        here.run("setup", "curl", "--yes", check=True)
+        assert os.getxattr(path, "system.posix_acl_access") == listed and os.getxattr(path, "user.mine") == b"1"
+        here.run("setup", "curl", *GROUND, "--undo", "--yes", check=True)
+        assert os.getxattr(path, "system.posix_acl_access") == listed
+        path.unlink()
+        path.write_text(original)
+        path.chmod(mode)
+        assert place.snapshot(f.home) == before
+
+
+def for_everybody(tap, f, here):
+    with tap.case("--system: for every user, also with a umask that keeps to itself; and back"):
+        if namespace.lacking():
+            raise Skip(f"there is no {namespace.lacking()}")
+        etc = f.path("etc")
+        etc.mkdir()
+
+        def run(*words):
+            return f.run([*namespace.words({"/etc": etc}), "sh", "-c", 'umask 077; exec "$@"', "sh",
+                          here.cli, "setup", "firefox", "p11-kit", "--system", *words], check=True)
+        assert "2 files changed" in run("--yes").stdout
+        there = place.snapshot(etc)
+        assert {"firefox/policies/policies.json", "pkcs11/modules/countersign.module"} <= set(there), there
+        for path, (_, mode, content) in there.items():
+            assert mode == (0o755 if content is None else 0o644), (path, oct(mode))
+        assert "Nothing is to be changed" in run("--yes").stdout
+        run("--undo", "--yes")
+        assert place.snapshot(etc) == {}
 
 
 def asks(tap, f, here):
@@ -289,7 +368,8 @@ def policies(tap, f, here):
 def forms(tap, f, here):
     with tap.case("the user's own OPENSSL_CONF is included, and kept when set up again from within"):
         mine = f.home / "my-openssl.cnf"
-        here.run("setup", "openssl", "--yes", environment={"OPENSSL_CONF": str(mine)}, check=True)
+        relative = str(mine.relative_to(f.folder))  # where it runs
+        here.run("setup", "openssl", "--yes", environment={"OPENSSL_CONF": relative}, check=True)
         conf = f.home / ".config/countersign/openssl.cnf"
         assert f".include {mine}\n" in conf.read_text(), conf.read_text()
         seen = here.run("setup", "openssl", "--yes", environment={"OPENSSL_CONF": str(conf)}, check=True)
@@ -326,6 +406,8 @@ def main():
         each_target(tap, f, here)
         all_at_once(tap, f, here)
         refuses(tap, f, here)
+        moves(tap, f, here)
+        for_everybody(tap, f, here)
         asks(tap, f, here)
         all_or_nothing(tap, f, here)
         policies(tap, f, here)

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #define SIZE_LIMIT (4 * 1024 * 1024)
 
@@ -124,8 +125,10 @@ int cs_file_check(const struct cs_file *file, struct cs_fault *fault)
     return 0;
 }
 
-static int make_directories(const char *path)
+/* For a file of this mode: who may read it is to get there, whatever the umask. */
+static int make_directories(const char *path, mode_t mode)
 {
+    mode_t wanted = 0700 | ((mode & 0044) ? 0055 : 0);
     char directory[PATH_MAX];
     int n = snprintf(directory, sizeof(directory), "%s", path);
 
@@ -133,7 +136,7 @@ static int make_directories(const char *path)
         return -1;
     for (char *slash = strchr(directory + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        if (mkdir(directory, 0700) < 0 && errno != EEXIST)
+        if (mkdir(directory, 0700) == 0 ? chmod(directory, wanted) < 0 : errno != EEXIST)
             return -1;
         *slash = '/';
     }
@@ -155,6 +158,27 @@ static int write_all(int fd, const char *data, size_t len)
     return fsync(fd);
 }
 
+/*
+ * What else a file has: a list of who may read it, a label of SELinux, marks of the user's. Without
+ * the list, the mode would be read otherwise, and let its group in; so that must be kept.
+ */
+static int keep_attributes(int fd, const char *path)
+{
+    char names[4096], value[4096];
+    ssize_t len = listxattr(path, names, sizeof(names));
+
+    if (len < 0)
+        return errno == ENOTSUP ? 0 : -1;
+    for (const char *name = names; name < names + len; name += strlen(name) + 1) {
+        ssize_t n = getxattr(path, name, value, sizeof(value));
+        bool must = strcmp(name, "system.posix_acl_access") == 0;
+
+        if ((n < 0 || fsetxattr(fd, name, value, (size_t)n, 0) < 0) && must)
+            return -1;
+    }
+    return 0;
+}
+
 /* The owner before the mode: a change of owner takes set-id bits away. */
 static int keep(int fd, const struct cs_file *file, mode_t mode)
 {
@@ -167,7 +191,7 @@ static int keep(int fd, const struct cs_file *file, mode_t mode)
     if ((st.st_uid != file->owner || st.st_gid != file->group) &&
         fchown(fd, file->owner, file->group) < 0)
         return -1;
-    return fchmod(fd, file->mode);
+    return fchmod(fd, file->mode) < 0 ? -1 : keep_attributes(fd, file->path);
 }
 
 static bool has_changed(const struct cs_file *file)
@@ -209,7 +233,7 @@ int cs_file_put(
         temporary = NULL;
         return CS_ERR_MEMORY;
     }
-    fd = make_directories(file->path) == 0 ? mkostemp(temporary, O_CLOEXEC) : -1;
+    fd = make_directories(file->path, mode) == 0 ? mkostemp(temporary, O_CLOEXEC) : -1;
     if (fd >= 0 && put(file, temporary, fd, data, len, mode) == 0)
         return 0;
     cs_fail(fault, CS_ERR_SYSTEM, "cannot write %s: %s", file->path, strerrordesc_np(errno));

@@ -4,7 +4,9 @@
 #include "base/cleanup.h"
 #include "cli/doctor/program.h"
 
+#include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* How a program is to be told of the key. */
 struct key {
@@ -86,32 +88,105 @@ static int get_key(struct cs_setup *setup, const char *name, struct key *key)
     return r;
 }
 
-static void curlrc(const struct cs_setup *setup, char path[PATH_MAX])
-{
-    const char *given = getenv("CURL_HOME");
+/*
+ * The files that a program may take its settings from. Setup writes into the one that it reads now;
+ * what was written is taken back from whichever has it, for another may be read since.
+ */
+struct places {
+    char paths[4][PATH_MAX];
+    size_t n;
+    size_t chosen; /* to be written */
+};
 
-    if (given && given[0] == '/') {
-        snprintf(path, PATH_MAX, "%s/.curlrc", given);
-        return;
+static void __attribute__((format(printf, 2, 3)))
+add_place(struct places *places, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(places->paths[places->n++], PATH_MAX, format, args);
+    va_end(args);
+}
+
+/* By a variable, if it is set. */
+static bool add_place_of(struct places *places, const char *variable, const char *below)
+{
+    const char *given = getenv(variable);
+
+    if (!given || given[0] != '/')
+        return false;
+    add_place(places, "%.*s%s", PATH_MAX / 2, given, below);
+    return true;
+}
+
+/* The first that is there, else a fresh one. */
+static void choose_place(struct places *places, size_t fresh)
+{
+    places->chosen = fresh;
+    for (size_t i = places->n; i-- > 0;)
+        if (access(places->paths[i], F_OK) == 0)
+            places->chosen = i;
+}
+
+/* Two may be one file, by links. */
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat one, other;
+
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
+/* Takes content. */
+static int edit_place(
+    struct cs_setup *setup, const struct places *places, char *content, const char *const *rivals)
+{
+    int r = 0;
+
+    if (!setup->plan.undo)
+        return cs_setup_edit(
+            setup, &cs_edit_block, content, rivals, "%s", places->paths[places->chosen]);
+    for (size_t i = 0; i < places->n && r == 0; i++) {
+        bool again = false;
+
+        for (size_t j = 0; j < i && !again; j++)
+            again = is_same_file(places->paths[i], places->paths[j]);
+        if (!again)
+            r = cs_setup_edit(setup, &cs_edit_block, NULL, NULL, "%s", places->paths[i]);
     }
-    snprintf(path, PATH_MAX, "%.*s/curlrc", PATH_MAX / 2, setup->config);
-    if (access(path, F_OK) < 0)
-        snprintf(path, PATH_MAX, "%.*s/.curlrc", PATH_MAX / 2, setup->home);
+    return r;
+}
+
+/* Where XDG_CONFIG_HOME is set, curl wants the dot in that folder, too; else it looks into
+ * ~/.config after all others, and for the name without the dot. */
+static void curl_places(const struct cs_setup *setup, struct places *places)
+{
+    bool has_config = getenv("XDG_CONFIG_HOME");
+    bool has_home = add_place_of(places, "CURL_HOME", "/.curlrc");
+    size_t fresh;
+
+    if (has_config)
+        add_place(places, "%s/.curlrc", setup->config);
+    fresh = has_home ? 0 : places->n;
+    add_place(places, "%s/.curlrc", setup->home);
+    if (!has_config || setup->plan.undo)
+        add_place(places, "%s/curlrc", setup->config);
+    choose_place(places, fresh);
 }
 
 int cs_target_curl(struct cs_setup *setup)
 {
     static const char *const rivals[] = {"cert", "E", "key", NULL};
-    char path[PATH_MAX];
+    struct places places = {0};
     struct key key;
     int r = get_key(setup, "curl", &key);
 
-    curlrc(setup, path);
+    curl_places(setup, &places);
     if (r == 0)
-        r = cs_setup_edit(setup, &cs_edit_block,
+        r = edit_place(setup, &places,
             cs_setup_text(setup, key.by_uri ? "cert = %s\nkey = %s\n" : "cert = %s\n",
                 key.certificate, key.private),
-            rivals, "%s", path);
+            rivals);
     key_deinit(&key);
     if (r == 0)
         r = cs_setup_note(setup,
@@ -120,37 +195,32 @@ int cs_target_curl(struct cs_setup *setup)
     return r;
 }
 
-static void gitconfig(const struct cs_setup *setup, char path[PATH_MAX])
+static void git_places(const struct cs_setup *setup, struct places *places)
 {
-    const char *given = getenv("GIT_CONFIG_GLOBAL");
-    char second[PATH_MAX];
+    bool given = add_place_of(places, "GIT_CONFIG_GLOBAL", "");
 
-    if (given && given[0] == '/') {
-        snprintf(path, PATH_MAX, "%s", given);
-        return;
-    }
-    snprintf(path, PATH_MAX, "%.*s/.gitconfig", PATH_MAX / 2, setup->home);
-    snprintf(second, sizeof(second), "%.*s/git/config", PATH_MAX / 2, setup->config);
-    if (access(path, F_OK) < 0 && access(second, F_OK) == 0)
-        snprintf(path, PATH_MAX, "%s", second);
+    add_place(places, "%s/.gitconfig", setup->home);
+    add_place(places, "%s/git/config", setup->config);
+    if (!given)
+        choose_place(places, 0);
 }
 
 int cs_target_git(struct cs_setup *setup)
 {
     /* With a host it is for that alone, and git prefers it to what is for all. */
     static const char *const rivals[] = {"sslCert", "sslKey", NULL};
-    char path[PATH_MAX];
+    struct places places = {0};
     struct key key;
     const char *host = setup->host;
     int r = get_key(setup, "git", &key);
 
-    gitconfig(setup, path);
+    git_places(setup, &places);
     if (r == 0)
-        r = cs_setup_edit(setup, &cs_edit_block,
+        r = edit_place(setup, &places,
             cs_setup_text(setup, "[http%s%s%s]\n\tsslCert = %s\n\tsslKey = %s\n",
                 host ? " \"https://" : "", host ? host : "", host ? "/\"" : "", key.certificate,
                 key.private),
-            host ? NULL : rivals, "%s", path);
+            host ? NULL : rivals);
     key_deinit(&key);
     if (r == 0 && !host)
         r = cs_setup_note(setup,
@@ -162,19 +232,22 @@ int cs_target_git(struct cs_setup *setup)
 int cs_target_wget(struct cs_setup *setup)
 {
     static const char *const rivals[] = {"certificate", "private_key", "privatekey", NULL};
+    struct places places = {0};
     struct key key;
     int r = get_key(setup, "wget", &key);
 
+    add_place_of(&places, "WGETRC", "");
+    add_place(&places, "%s/.wgetrc", setup->home);
     /* wget knows no quotes. */
     if (r == 0 && !setup->plan.undo) {
         key.certificate[strlen(key.certificate) - 1] = '\0';
         key.private[strlen(key.private) - 1] = '\0';
     }
     if (r == 0)
-        r = cs_setup_edit(setup, &cs_edit_block,
+        r = edit_place(setup, &places,
             cs_setup_text(setup, "certificate = %s\nprivate_key = %s\n",
                 key.certificate ? key.certificate + 1 : "", key.private ? key.private + 1 : ""),
-            rivals, "%s/.wgetrc", setup->home);
+            rivals);
     key_deinit(&key);
     return r;
 }
