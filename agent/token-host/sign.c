@@ -31,8 +31,9 @@ struct signing {
     bool may_wait;          /* on a thread of its own */
     unsigned answered;      /* nobody waits any more; the reader does */
     struct cs_cancel cancel;
-    bool begun; /* C_SignInit went well */
-    CK_RV rv;   /* the module's last code; CKR_OK if a failure is not its doing */
+    unsigned n_unlocked; /* before the module was called */
+    bool begun;          /* C_SignInit went well */
+    CK_RV rv;            /* the module's last code; CKR_OK if a failure is not its doing */
     uint8_t signature[SIGNATURE_MAX];
     size_t signature_len;
 };
@@ -136,11 +137,14 @@ static CK_RV sign_among_others(struct signing *signing, CK_SESSION_HANDLE sessio
 static int explain(struct signing *signing, CK_RV rv, struct cs_failure *failure)
 {
     struct cs_token *token = signing->token;
+    int r;
 
     signing->rv = rv;
     if (rv == CKR_USER_NOT_LOGGED_IN && !signing->begun) {
-        cs_token_set_locked(token, false, cs_bytes_of("the token ended the login"));
-        return cs_token_check_unlocked(token, failure);
+        cs_token_lose_login(token, signing->n_unlocked);
+        r = cs_token_check_unlocked(token, failure);
+        if (r < 0)
+            return r;
     }
     if (!cs_ckr_is_refused(rv))
         return cs_ckr_fail(failure, rv, token->name);
@@ -299,6 +303,7 @@ static int try_to_sign(struct signing *signing, bool fresh, struct cs_failure *f
     int r;
 
     signing->rv = CKR_OK;
+    signing->n_unlocked = cs_token_count_unlocked(token);
     r = cs_token_check_unlocked(token, failure);
     if (r < 0)
         return r;
@@ -321,10 +326,12 @@ static int sign_once(struct signing *signing, bool fresh, struct cs_failure *fai
     return r;
 }
 
-/* A key that is not there may have come since the token was read. */
+/* A key that is not there may have come since the token was read, and a login since the module was
+ * called. */
 static bool worth_another_try(const struct signing *signing, int r)
 {
-    return cs_ckr_is_stale(signing->rv) || r == CS_ERR_NOT_FOUND || r == CS_ERR_KEY_MISMATCH;
+    return cs_ckr_is_stale(signing->rv) || r == CS_ERR_NOT_FOUND || r == CS_ERR_KEY_MISMATCH ||
+           (signing->rv == CKR_USER_NOT_LOGGED_IN && !cs_token_wants_login(signing->token));
 }
 
 /* How often the token was locked; the time that is about to be may be counted already. */

@@ -18,6 +18,7 @@
 
 #define PICTURE_MAX (256u * 1024u * 1024u)
 #define STOP_PATIENCE 2 /* seconds */
+#define LOGIN_ENDED "the token ended the login"
 
 static struct cs_bytes unpad(const uint8_t *field, size_t size)
 {
@@ -271,37 +272,43 @@ static bool is_user_state(CK_STATE state)
     return state == CKS_RO_USER_FUNCTIONS || state == CKS_RW_USER_FUNCTIONS;
 }
 
-static void take_reading(
-    struct cs_token *token, struct cs_objects *objects, const CK_SESSION_INFO *info)
+/* False if a login came meanwhile, of which the reading knows nothing. */
+static bool take_reading(struct cs_token *token, unsigned n_unlocked, struct cs_objects *objects,
+    const CK_SESSION_INFO *info)
 {
-    bool lost, changed;
+    bool valid, lost, changed;
 
     pthread_mutex_lock(&token->lock);
-    lost = token->logged_in && !is_user_state(info->state);
+    valid = token->n_unlocked == n_unlocked;
+    lost = valid && token->logged_in && !is_user_state(info->state);
     if (lost) {
         lose_login(token);
-        set_why(token, cs_bytes_of("the token ended the login"));
+        set_why(token, cs_bytes_of(LOGIN_ENDED));
     }
-    changed = take_objects(token, objects);
-    if (changed || !token->reported)
+    changed = valid && take_objects(token, objects);
+    if (changed || (valid && !token->reported))
         report_picture(token);
     else if (lost)
         report_state(token);
     pthread_mutex_unlock(&token->lock);
+    cs_objects_deinit(objects);
+    return valid;
 }
 
 int cs_token_read(struct cs_token *token, bool fresh, struct cs_failure *failure)
 {
     struct cs_objects objects = {0};
     CK_SESSION_INFO info;
+    unsigned n_unlocked;
     CK_RV rv;
 
     pthread_mutex_lock(&token->reading);
-    rv = read_once(token, fresh, &objects, &info);
-    if (cs_ckr_is_stale(rv) && !fresh)
-        rv = read_once(token, true, &objects, &info);
-    if (rv == CKR_OK)
-        take_reading(token, &objects, &info);
+    do {
+        n_unlocked = cs_token_count_unlocked(token);
+        rv = read_once(token, fresh, &objects, &info);
+        if (cs_ckr_is_stale(rv) && !fresh)
+            rv = read_once(token, true, &objects, &info);
+    } while (rv == CKR_OK && !take_reading(token, n_unlocked, &objects, &info));
     pthread_mutex_unlock(&token->reading);
     return rv == CKR_OK ? 0 : cs_ckr_fail(failure, rv, token->name);
 }
@@ -384,9 +391,31 @@ void cs_token_set_unlocked(struct cs_token *token)
     pthread_mutex_lock(&token->lock);
     token->logged_in = token->info.flags & CKF_LOGIN_REQUIRED;
     token->held = false;
+    token->n_unlocked++;
     set_why(token, (struct cs_bytes){0});
     cs_refused_clear(&token->refused);
     report_state(token);
+    pthread_mutex_unlock(&token->lock);
+}
+
+unsigned cs_token_count_unlocked(struct cs_token *token)
+{
+    unsigned n;
+
+    pthread_mutex_lock(&token->lock);
+    n = token->n_unlocked;
+    pthread_mutex_unlock(&token->lock);
+    return n;
+}
+
+void cs_token_lose_login(struct cs_token *token, unsigned n_unlocked)
+{
+    pthread_mutex_lock(&token->lock);
+    if (token->n_unlocked == n_unlocked) {
+        lose_login(token);
+        set_why(token, cs_bytes_of(LOGIN_ENDED));
+        report_state(token);
+    }
     pthread_mutex_unlock(&token->lock);
 }
 

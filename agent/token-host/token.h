@@ -36,9 +36,9 @@ struct cs_token {
     pthread_mutex_t lock;
     CK_TOKEN_INFO info;
     bool logged_in;
-    unsigned n_locked; /* how often it was locked so far */
-    bool leaving;      /* it is being locked */
-    bool held;         /* CS_TOKEN_HELD */
+    unsigned n_locked, n_unlocked; /* how often so far */
+    bool leaving;                  /* it is being locked */
+    bool held;                     /* CS_TOKEN_HELD */
     bool gone;
     bool reported;
     uint64_t since;
@@ -86,6 +86,10 @@ bool cs_token_wants_login(struct cs_token *token);
 
 /* Changes of state; the agent is told. */
 void cs_token_set_unlocked(struct cs_token *token);
+/* A call said that nobody is logged in. It means no login that came since n_unlocked was counted,
+ * before that call. */
+unsigned cs_token_count_unlocked(struct cs_token *token);
+void cs_token_lose_login(struct cs_token *token, unsigned n_unlocked);
 void cs_token_set_locked(struct cs_token *token, bool hold, struct cs_bytes why);
 void cs_token_report_state(struct cs_token *token);
 void cs_token_report_gone(struct cs_token *token);

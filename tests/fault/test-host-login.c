@@ -185,6 +185,64 @@ static void test_a_key_that_asks_always_on_the_reader(void **state)
     rig_end(&host);
 }
 
+/* A slow card was being read when somebody unlocked it: that reading knows it locked. */
+static void test_a_login_beside_a_slow_reading_lasts(void **state)
+{
+    struct cs_host_login_request m = {.how = CS_HOST_LOGIN_AUTO, .on_request = 1};
+    struct host_token *token;
+    struct host host;
+    uint32_t id;
+
+    (void)state;
+    token = rig_start(&host, CORP, &rig_by_command);
+    control_script(CORP "\nhang C_FindObjectsInit once\n");
+    host_ask(&host, CS_HOST_REFRESH);
+    control_wait(1, "@hang");
+    m.slot = token->slot;
+    host_ask_login(&host, &m, -1);
+    host_wait_unlocked(&host, token);
+    control_script(CORP);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(host_next_answer(&host, &id).type, CS_HOST_DONE);
+    assert_true(token->flags & CS_TOKEN_UNLOCKED);
+    assert_string_equal(verify_sign(&host, token, &rig_key, ID).text, "");
+    rig_end(&host);
+}
+
+/* The token was locked and unlocked while a signature was slow to hear that nobody is logged in. */
+static void test_a_login_beside_a_slow_signature_lasts(void **state)
+{
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    token = rig_start_unlocked(&host, CORP);
+    control_script(CORP "\nhang C_SignInit once then=CKR_USER_NOT_LOGGED_IN\n");
+    rig_ask_signatures(&host, token, 1);
+    control_wait(1, "@hang");
+    assert_int_equal(host_logout(&host, token, false).type, CS_HOST_DONE);
+    assert_int_equal(host_login_auto(&host, token, true).type, CS_HOST_DONE);
+    control_script(CORP);
+    rig_sign_all(&host, "", 1);
+    assert_true(token->flags & CS_TOKEN_UNLOCKED);
+    rig_end(&host);
+}
+
+/* A token that says it needs no login, and then that there is none: no signature comes of it. */
+static void test_a_token_that_contradicts_itself_signs_nothing(void **state)
+{
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    token = rig_start_unlocked(&host, CORP);
+    control_script(CORP "flags=-LOGIN_REQUIRED\nfail C_SignInit CKR_USER_NOT_LOGGED_IN\n");
+    assert_int_equal(host_refresh(&host).type, CS_HOST_DONE);
+    assert_true(token->flags & CS_TOKEN_UNLOCKED);
+    assert_int_equal(verify_sign(&host, token, &rig_key, ID).code, CS_ERR_LOCKED);
+    rig_end(&host);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +255,9 @@ int main(void)
         TEST(another_token_lies_in_the_slot),
         TEST(a_key_that_asks_always_is_one_unbroken_job),
         TEST(a_key_that_asks_always_on_the_reader),
+        TEST(a_login_beside_a_slow_reading_lasts),
+        TEST(a_login_beside_a_slow_signature_lasts),
+        TEST(a_token_that_contradicts_itself_signs_nothing),
     };
 
     return cmocka_run_group_tests(tests, rig_set_up, rig_tear_down);

@@ -314,6 +314,14 @@ void host_wait_gone(struct host *host, const struct host_token *token)
         assert_int_equal(step(host, &answer), 0);
 }
 
+void host_wait_unlocked(struct host *host, const struct host_token *token)
+{
+    struct host_answer answer;
+
+    while (!(token->flags & CS_TOKEN_UNLOCKED))
+        assert_int_equal(step(host, &answer), 0);
+}
+
 void host_start(struct host *host, const char *module, const struct cs_host_configure *configure)
 {
     host_spawn(host, module, NULL);

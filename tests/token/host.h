@@ -54,6 +54,7 @@ void host_spawn(struct host *host, const char *module, const char *init_args);
 void host_configure(struct host *host, const struct cs_host_configure *configure);
 void host_wait_scanned(struct host *host);
 void host_wait_gone(struct host *host, const struct host_token *token);
+void host_wait_unlocked(struct host *host, const struct host_token *token);
 /* Closes the link; returns the host's wait status. */
 int host_stop(struct host *host);
 /* Waits for the end of the link and of the host; returns its wait status. */
