@@ -162,6 +162,7 @@ def full(tap, s):
         alice, _ = client.resolve("alice", 1)
         s.spoil()
         client.sign(alice.id, ECDSA, b"x")
+        client.status()  # its line is missed behind the signature
         assert "uses are not recorded: cannot open" in s.agent.log(), s.agent.log()
         s.path.rmdir()
         client.sign(alice.id, ECDSA, b"y")
