@@ -244,7 +244,7 @@ static struct cs_consent_case *find_case(
     struct cs_consent_case *asked;
 
     TAILQ_FOREACH(asked, &consents->cases, link)
-    if (!asked->each_time && cs_subject_equal(asked->subject, subject))
+    if (!asked->each_time && subject->program[0] && cs_subject_equal(asked->subject, subject))
         break;
     return asked;
 }

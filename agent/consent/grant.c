@@ -42,7 +42,7 @@ void cs_grant_add(struct cs_grants *grants, const struct cs_subject *subject, ui
 {
     struct cs_grant *grant;
 
-    if (!subject->program[0] || grants->n >= CS_LIMIT_GRANTS)
+    if ((!subject->program[0] && until == 0) || grants->n >= CS_LIMIT_GRANTS)
         return;
     grant = calloc(1, sizeof(*grant));
     if (!grant)

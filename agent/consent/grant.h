@@ -28,8 +28,9 @@ void cs_grants_deinit(struct cs_grants *grants);
 /* now is the loop's clock. NULL when there is none. */
 struct cs_grant *cs_grant_find(
     struct cs_grants *grants, const struct cs_subject *subject, uint64_t now);
-/* until as in the struct. Nothing is kept when there is no memory, there are too many, or nobody
- * knows what program it is: the answer holds for this once then. */
+/* until as in the struct. Nothing is kept when there is no memory, or there are too many, and no
+ * yes when nobody knows what program it is: the answer holds for this once then. A no to one of
+ * those is a no to all of them. */
 void cs_grant_add(struct cs_grants *grants, const struct cs_subject *subject, uint64_t until);
 void cs_grant_drop(struct cs_grants *grants, struct cs_grant *grant);
 

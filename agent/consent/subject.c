@@ -45,7 +45,7 @@ struct cs_subject *cs_subject_dup(const struct cs_subject *subject)
 
 bool cs_subject_equal(const struct cs_subject *a, const struct cs_subject *b)
 {
-    return a->program[0] && strcmp(a->program, b->program) == 0 &&
+    return strcmp(a->program, b->program) == 0 && cs_executable_equal(&a->file, &b->file) &&
            memcmp(a->id, b->id, CS_ID_SIZE) == 0 && strcmp(a->what, b->what) == 0 &&
            strcmp(a->server, b->server) == 0;
 }

@@ -4,13 +4,14 @@
 #define CS_AGENT_SUBJECT_H
 
 #include "base/cleanup.h"
+#include "policy/program.h"
 
 #include <countersign/protocol.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 struct cs_subject {
-    const char *program; /* as rules name it; "": not established, so no answer is kept for it */
+    const char *program; /* as rules name it; "": not established, so no yes is kept for it */
     const char *name;    /* of the program, for people */
     const char *label;   /* of the key, for people */
     const char *token;   /* its name, for people */
@@ -18,13 +19,14 @@ struct cs_subject {
     const char *server; /* "": not known */
     const char *what;   /* is to be signed: "tls", "csr", "digest" or "data" */
     uint8_t id[CS_ID_SIZE];
+    struct cs_executable file; /* behind a path; zero of an app, and of what is not established */
 };
 
 /* A copy in one block, for free. NULL without memory. */
 struct cs_subject *cs_subject_dup(const struct cs_subject *subject);
 
-/* Whether an answer about one holds for the other: the same program, key, kind of thing and
- * server. */
+/* Whether an answer about one holds for the other: the same program, in the same file, key,
+ * kind of thing and server. */
 bool cs_subject_equal(const struct cs_subject *a, const struct cs_subject *b);
 
 #endif

@@ -40,6 +40,8 @@ static int ask(struct cs_request *request, const struct cs_decision *decision,
     int r;
 
     memcpy(subject.id, request->id, CS_ID_SIZE);
+    if (program->path[0] && !program->app[0])
+        subject.file = request->caller->procfs.file;
     request->consent.caller = request->caller;
     r = cs_consent_wait(&request->service->consents, &subject,
         decision->consent == CS_CONSENT_ALWAYS, &request->consent, text, sizeof(text));

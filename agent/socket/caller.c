@@ -10,6 +10,7 @@
 #include "base/runtime.h"
 
 #include <countersign/error.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -87,8 +88,14 @@ int cs_caller_introduce(
     struct cs_caller *caller, struct cs_bytes program, const struct cs_environment *environment)
 {
     struct cs_environment kept = {0};
+    char name[CS_LIMIT_PROGRAM_NAME];
 
-    cs_text_clean(program, caller->program, sizeof(caller->program));
+    /* Nobody may take it for what the kernel says: a process that has ended already, or lets nobody
+     * look at it, could call itself by another's path. */
+    cs_text_clean(program, name, sizeof(name));
+    if (name[0])
+        snprintf(
+            caller->claim, sizeof(caller->claim), "an unknown program that says it is '%s'", name);
     for (uint32_t i = 0; i < environment->n; i++)
         if (is_for_prompts(environment->entries[i].name))
             kept.entries[kept.n++] = environment->entries[i];
@@ -115,5 +122,5 @@ const char *cs_caller_name(const struct cs_caller *caller)
 {
     if (caller->exe[0])
         return caller->exe;
-    return caller->program[0] ? caller->program : "an unknown program";
+    return caller->claim[0] ? caller->claim : "an unknown program";
 }

@@ -10,12 +10,12 @@
 #include <sys/types.h>
 
 struct cs_caller {
-    uid_t uid;                           /* from the kernel: it alone decides who may talk at all */
-    pid_t pid;                           /* a hint, for logs and prompts */
-    struct cs_procfs procfs;             /* the process itself */
-    char exe[256];                       /* its program for people, "" if it was never seen */
-    char program[CS_LIMIT_PROGRAM_NAME]; /* how it calls itself */
-    struct cs_buf environment;           /* of its prompts, as it travels */
+    uid_t uid;               /* from the kernel: it alone decides who may talk at all */
+    pid_t pid;               /* a hint, for logs and prompts */
+    struct cs_procfs procfs; /* the process itself */
+    char exe[256];           /* its program for people, "" if it was never seen */
+    char claim[CS_LIMIT_PROGRAM_NAME + 64]; /* how it calls itself, in words that say so */
+    struct cs_buf environment;              /* of its prompts, as it travels */
 };
 
 /* CS_ERR_SYSTEM when the kernel does not tell who it is. */
@@ -33,7 +33,8 @@ int cs_caller_introduce(
 void cs_caller_get_environment(const struct cs_caller *caller, struct cs_environment *environment);
 /* For people's eyes alone: how it was started. Returns out. */
 char *cs_caller_command(const struct cs_caller *caller, char *out, size_t size);
-/* For prompts: its program as the kernel knows it, else as it calls itself. */
+/* For people: its program as the kernel knows it, else that it is unknown and how it calls itself.
+ */
 const char *cs_caller_name(const struct cs_caller *caller);
 
 #endif

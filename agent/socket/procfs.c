@@ -50,7 +50,8 @@ static void believe(struct cs_procfs *procfs)
 
     program->path[0] = '\0';
     program->doubt = NULL;
-    if (stat(procfs->link, &st) == 0 && st.st_dev == procfs->device && st.st_ino == procfs->file)
+    if (stat(procfs->link, &st) == 0 && st.st_dev == procfs->file.device &&
+        st.st_ino == procfs->file.inode)
         memcpy(program->path, procfs->link, sizeof(program->path));
     else if (strlen(procfs->link) > 10 &&
              strcmp(procfs->link + strlen(procfs->link) - 10, " (deleted)") == 0)
@@ -68,12 +69,17 @@ static void forget(struct cs_procfs *procfs)
     procfs->program = (struct cs_program){0};
 }
 
+static struct cs_executable file_of(const struct stat *st)
+{
+    return (struct cs_executable){st->st_dev, st->st_ino, st->st_ctim};
+}
+
 /* The same file, and nobody has renamed, replaced or removed it since. */
 static bool is_unchanged(const struct cs_procfs *procfs, const struct stat *st)
 {
-    return procfs->seen && st->st_dev == procfs->device && st->st_ino == procfs->file &&
-           st->st_ctim.tv_sec == procfs->changed.tv_sec &&
-           st->st_ctim.tv_nsec == procfs->changed.tv_nsec;
+    const struct cs_executable now = file_of(st);
+
+    return procfs->seen && cs_executable_equal(&now, &procfs->file);
 }
 
 /* Its executable's file and then its name; the name must still be that file's. */
@@ -90,9 +96,7 @@ static bool read_executable(struct cs_procfs *procfs, struct stat *st)
     link[n] = '\0';
     memcpy(procfs->link, link, (size_t)n + 1);
     procfs->seen = true;
-    procfs->device = st->st_dev;
-    procfs->file = st->st_ino;
-    procfs->changed = st->st_ctim;
+    procfs->file = file_of(st);
     return true;
 }
 

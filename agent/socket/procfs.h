@@ -8,15 +8,11 @@
 
 #include <stdbool.h>
 #include <sys/types.h>
-#include <time.h>
 
 struct cs_procfs {
-    int pidfd; /* -1 if the kernel cannot tell */
-    int proc;  /* /proc/PID of this very process; -1 */
-    /* its executable when it was looked at last */
-    dev_t device;
-    ino_t file;
-    struct timespec changed;
+    int pidfd;                 /* -1 if the kernel cannot tell */
+    int proc;                  /* /proc/PID of this very process; -1 */
+    struct cs_executable file; /* when it was looked at last */
     bool seen;
     bool described;             /* app and unit have been read for it */
     char link[CS_PROGRAM_PATH]; /* as the kernel names it, perhaps with " (deleted)" */

@@ -4,6 +4,9 @@
 import hashlib
 import json
 import os
+import shutil
+import signal
+import socket
 import threading
 import time
 
@@ -28,9 +31,9 @@ def wait(condition, what):
 class Signer(threading.Thread):
     """A program that signs a hash, or a message; `result` is "signed" or the error."""
 
-    def __init__(self, s, environment=None, message=None):
+    def __init__(self, s, environment=None, message=None, client=None):
         super().__init__(daemon=True)
-        self.client = protocol.Client(s.agent.socket, environment=DISPLAY if environment is None else environment)
+        self.client = client or protocol.Client(s.agent.socket, environment=DISPLAY if environment is None else environment)
         self.client.socket.settimeout(60)
         self.alice, _ = self.client.resolve("alice", 1)
         self.message, self.text, self.result = message, "", None
@@ -150,6 +153,60 @@ def session(tap, f, token):
         assert s.pinentry.told("SETNOTOK") == [] and s.pinentry.told("SETOK") == ["_Yes"] * 3
 
 
+def ghost(s, name):
+    """A program that nobody can look at: it has ended before the agent accepts, and its parent has the connection."""
+    ours, theirs = socket.socketpair()
+    s.agent.process.send_signal(signal.SIGSTOP)
+    pid = os.fork()
+    if pid == 0:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(str(s.agent.socket))
+        socket.send_fds(theirs, [b"x"], [connection.fileno()])
+        os._exit(0)
+    os.waitpid(pid, 0)
+    s.agent.process.send_signal(signal.SIGCONT)
+    descriptor = socket.recv_fds(ours, 1, 1)[1][0]
+    return protocol.Client(connected=socket.socket(fileno=descriptor), program=name, environment=DISPLAY)
+
+
+def pretending(tap, f, token):
+    with tap.case("who calls itself by another's path is not shown as it, and its no holds as any"), \
+            Scene(f, token, "cancel", "ok") as s:
+        for name in ("/usr/bin/firefox", "another"):
+            signer = Signer(s, client=ghost(s, name))
+            assert signer.end() == "DENIED", signer.result
+        said = s.pinentry.told("SETDESC")[0]
+        assert "Program: an unknown program that says it is '/usr/bin/firefox'%0A" in said, said
+        assert s.asked() == 1, s.pinentry.asked()
+        assert s.log("sign")[-1]["program"] == "an unknown program that says it is 'another'", s.log("sign")
+    with tap.case("a yes for the session is not for what is put into the program's place later"), \
+            Scene(f, token, "notok", "cancel") as s:
+        path = f.path("tool")
+        assert [tool(s, path), tool(s, path)] == ["signed", "signed"] and s.asked() == 1, s.pinentry.asked()
+        path.unlink()
+        assert "the user said no" in tool(s, path) and s.asked() == 2, s.pinentry.asked()
+
+
+TOOL = """
+import sys
+import protocol_client as protocol
+client = protocol.Client(sys.argv[1], environment=[("DISPLAY", ":99")])
+try:
+    client.sign(client.resolve("alice", 1)[0].id, 0x0403, bytes(32), 1)
+    print("signed")
+except protocol.AgentError as error:
+    print(error)
+"""
+
+
+def tool(s, path):
+    """A program of its own at this path, which signs a hash."""
+    if not path.exists():
+        shutil.copy("/usr/bin/python3", path)
+    return s.f.run([path, "-c", TOOL, s.agent.socket], check=True, environment={
+        "PYTHONPATH": str(programs.SOURCE / "tests/e2e"), "PYTHONHOME": "/usr"}).stdout.strip()
+
+
 def leaving(tap, f, token):
     with tap.case("who hangs up takes the dialog away"), Scene(f, token, "hang", "ok") as s:
         signer = Signer(s)
@@ -196,6 +253,7 @@ def main():
         token.identity(f.authority("Office"), "p256", "alice")
         answers(tap, f, token)
         session(tap, f, token)
+        pretending(tap, f, token)
         leaving(tap, f, token)
         shares(tap, f, token)
     tap.done()

@@ -208,10 +208,11 @@ def default_path():
 class Connection:
     """Frames and nothing more."""
 
-    def __init__(self, path=None, timeout=30):
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    def __init__(self, path=None, timeout=30, connected=None):
+        self.socket = connected or socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(timeout)
-        self.socket.connect(str(path or default_path()))
+        if not connected:
+            self.socket.connect(str(path or default_path()))
 
     def close(self):
         self.socket.close()
@@ -249,8 +250,8 @@ class Connection:
 class Client(Connection):
     """One connection that has said HELLO."""
 
-    def __init__(self, path=None, program="protocol_client", environment=(), versions=(1, 1)):
-        super().__init__(path)
+    def __init__(self, path=None, program="protocol_client", environment=(), versions=(1, 1), connected=None):
+        super().__init__(path, connected=connected)
         self._last_id = 0
         reply = self.ask(HELLO, u16(versions[0]) + u16(versions[1]) + string(program) +
                          u32(len(environment)) +
