@@ -186,7 +186,8 @@ static int take_flatpak(void *user, const char *section, const char *name, const
     char *app = user;
     bool is_app = strcmp(section, "Application") == 0 && strcmp(name, "name") == 0;
 
-    if (is_app && cs_text_is_clean(cs_bytes_of(value)) && strlen(value) < CS_PROGRAM_NAME - 8)
+    if (is_app && *value && cs_text_is_clean(cs_bytes_of(value)) &&
+        strlen(value) < CS_PROGRAM_NAME - 8)
         snprintf(app, CS_PROGRAM_NAME, "flatpak:%s", value);
     return 1;
 }
@@ -200,6 +201,12 @@ static bool has_own_mounts(const struct cs_procfs *procfs)
            own.st_ino != its.st_ino;
 }
 
+void cs_procfs_parse_flatpak(const char *info, char app[CS_PROGRAM_NAME])
+{
+    app[0] = '\0';
+    ini_parse_string(info, take_flatpak, app);
+}
+
 static void read_flatpak(struct cs_procfs *procfs)
 {
     char text[SMALL_FILE];
@@ -210,7 +217,7 @@ static void read_flatpak(struct cs_procfs *procfs)
         !S_ISREG(st.st_mode))
         return;
     read_small(procfs, "root/.flatpak-info", text, sizeof(text));
-    ini_parse_string(text, take_flatpak, procfs->program.app);
+    cs_procfs_parse_flatpak(text, procfs->program.app);
 }
 
 void cs_procfs_describe(struct cs_procfs *procfs)

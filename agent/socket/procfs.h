@@ -32,8 +32,10 @@ void cs_procfs_describe(struct cs_procfs *procfs);
 /* Its command line, for people's eyes alone: it may hold secrets, and the process can change it. */
 char *cs_procfs_command(const struct cs_procfs *procfs, char *out, size_t size);
 
-/* What /proc/PID/cgroup says of the unit, and attr/current of the Snap. */
+/* What /proc/PID/cgroup says of the unit, attr/current of the Snap, root/.flatpak-info of the
+ * Flatpak. */
 void cs_procfs_parse_unit(const char *cgroup, char unit[CS_PROGRAM_NAME]);
 void cs_procfs_parse_snap(const char *label, char app[CS_PROGRAM_NAME]);
+void cs_procfs_parse_flatpak(const char *info, char app[CS_PROGRAM_NAME]);
 
 #endif

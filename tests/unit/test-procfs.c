@@ -76,6 +76,47 @@ static void test_snaps(void **state)
     }
 }
 
+static void test_flatpaks(void **state)
+{
+    static const struct {
+        const char *info, *app;
+    } rows[] = {
+        {"[Application]\nname=org.mozilla.firefox\nruntime=runtime/org.fd/x86_64/23.08\n\n"
+         "[Instance]\ninstance-id=1\n",
+            "flatpak:org.mozilla.firefox"},
+        {"[Context]\nshared=network;ipc;\n[Application]\nname=org.a\n", "flatpak:org.a"},
+        {"[Runtime]\nname=org.freedesktop.Platform\n", ""},
+        {"[Instance]\nname=org.mozilla.firefox\n", ""},
+        {"name=org.mozilla.firefox\n", ""},
+        {"[Application]\nname=org.\033[2Ja\n", ""},
+        {"[Application]\nname=\n", ""},
+        {"[Application]\nruntime=x\n", ""},
+        {"", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char app[CS_PROGRAM_NAME] = "before";
+
+        cs_procfs_parse_flatpak(rows[i].info, app);
+        assert_string_equal(app, rows[i].app);
+    }
+}
+
+static void test_a_flatpak_that_is_too_long(void **state)
+{
+    char info[2 * CS_PROGRAM_NAME] = "[Application]\nname=", app[CS_PROGRAM_NAME];
+    size_t head = strlen(info);
+
+    (void)state;
+    memset(info + head, 'x', CS_PROGRAM_NAME - 8);
+    cs_procfs_parse_flatpak(info, app);
+    assert_string_equal(app, "");
+    info[head + CS_PROGRAM_NAME - 9] = '\0';
+    cs_procfs_parse_flatpak(info, app);
+    assert_int_equal(strlen(app), CS_PROGRAM_NAME - 1);
+}
+
 /* A child that becomes `cat` when it is told to, and ends when its input does. */
 struct child {
     pid_t pid;
@@ -193,6 +234,8 @@ int main(void)
         cmocka_unit_test(test_units),
         cmocka_unit_test(test_a_unit_that_is_too_long),
         cmocka_unit_test(test_snaps),
+        cmocka_unit_test(test_flatpaks),
+        cmocka_unit_test(test_a_flatpak_that_is_too_long),
         cmocka_unit_test(test_a_process_that_becomes_another_program),
         cmocka_unit_test(test_an_executable_that_was_removed),
         cmocka_unit_test(test_no_process),
