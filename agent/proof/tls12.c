@@ -8,7 +8,8 @@
  *
  * Refused are TLS 1.3 (supported_versions in the ServerHello), a renegotiation (its
  * renegotiation_info is not empty: what came before cannot be seen), a client Certificate that is
- * not this key's, and a scheme that the server did not offer.
+ * not this key's, a scheme that the server did not offer, and a ClientKeyExchange with more in it
+ * than a key.
  */
 #include "proof/proof.h"
 
@@ -242,6 +243,16 @@ static bool read_server(struct cs_reader *transcript, uint16_t scheme, struct cs
     return take(transcript, SERVER_HELLO_DONE, &body) && body.left == 0;
 }
 
+/* The secret under the server's RSA key, or a public key of finite fields, or of a curve: one
+ * vector and nothing behind it, where other things could be hidden. */
+static bool read_key_exchange(const struct cs_reader *body)
+{
+    struct cs_reader curve = *body, other = *body;
+
+    return (get_vector8(&curve).len > 0 && ended(&curve)) ||
+           (get_vector16(&other).len > 0 && ended(&other));
+}
+
 bool cs_proof_tls12(struct cs_bytes message, const struct cs_proof_key *key, struct cs_proof *proof)
 {
     struct cs_reader transcript = cs_reader_of(message);
@@ -260,7 +271,8 @@ bool cs_proof_tls12(struct cs_bytes message, const struct cs_proof_key *key, str
         return false;
     if (own.len == 0 || !key->owns(key->context, own))
         return false;
-    if (!take(&transcript, CLIENT_KEY_EXCHANGE, &body) || body.left == 0 || !ended(&transcript))
+    if (!take(&transcript, CLIENT_KEY_EXCHANGE, &body) || !read_key_exchange(&body) ||
+        !ended(&transcript))
         return false;
     *proof = made;
     return true;

@@ -201,6 +201,24 @@ static void test_every_truncation_and_a_trailing_byte_is_not(void **state)
     w->transcript.len--;
 }
 
+/* A document may be hidden behind the client's key: the lengths of the message are right. */
+static void test_more_than_a_key_in_the_key_exchange_is_not(void **state)
+{
+    struct world *w = *state;
+    size_t at = w->transcript.len - 4 - 1 - 65; /* header, length, a point on P-256 */
+
+    if (w->transcript.data[w->transcript.len - 33] == 32)
+        at = w->transcript.len - 4 - 1 - 32; /* X25519 */
+    assert_int_equal(w->transcript.data[at], 16);
+    for (const char *c = "a document"; *c; c++)
+        cs_buf_put_u8(&w->transcript, (uint8_t)*c);
+    w->transcript.data[at + 3] += (uint8_t)strlen("a document");
+    assert_int_equal(kind_of(cs_buf_bytes(&w->transcript), &w->client), CS_PROOF_DATA);
+    w->transcript.data[at + 3] -= (uint8_t)strlen("a document");
+    w->transcript.len -= strlen("a document");
+    assert_int_equal(kind_of(cs_buf_bytes(&w->transcript), &w->client), CS_PROOF_TLS12_CLIENT);
+}
+
 /* Whatever byte is changed: never a crash, never another kind of proof. */
 static void test_changed_bytes_do_no_harm(void **state)
 {
@@ -302,6 +320,7 @@ int main(void)
         cmocka_unit_test(test_a_tls12_handshake_of_another_client_is_not),
         cmocka_unit_test(test_a_scheme_the_server_did_not_offer_is_not),
         cmocka_unit_test(test_every_truncation_and_a_trailing_byte_is_not),
+        cmocka_unit_test(test_more_than_a_key_in_the_key_exchange_is_not),
         cmocka_unit_test(test_changed_bytes_do_no_harm),
         cmocka_unit_test(test_a_tls13_transcript_itself_is_not),
         cmocka_unit_test(test_tls13_client_and_its_near_misses),
