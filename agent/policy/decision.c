@@ -76,18 +76,33 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+/* As a file of rules can have it: what would mean something else there, in a list, a comment or a
+ * pattern, or does not pass through a sentence, is any one octet. */
+static void write_as_pattern(const char *path, char *out, size_t size)
+{
+    size_t len = strnlen(path, size - 1);
+
+    for (size_t i = 0; i < len; i++) {
+        bool odd = strchr("*?[]\\,;\"", path[i]) || (unsigned char)path[i] < ' ' ||
+                   path[i] == 0x7f || (path[i] == ' ' && i + 1 == len);
+
+        out[i] = odd ? '?' : path[i];
+    }
+    out[len] = '\0';
+}
+
 /* The rule that would do, for this key and this program alone. */
 static void add_proposal(struct sentence *sentence, const struct cs_policy_facts *facts)
 {
     const struct cs_program *program = facts->program;
-    const char *path = program->app[0] ? program->app : program->path;
-    char id[2 * SHOWN_ID + 1], sign[CS_SIGN_TEXT];
+    char id[2 * SHOWN_ID + 1], path[CS_PROGRAM_PATH], sign[CS_SIGN_TEXT];
 
     if (program->doubt && !program->app[0]) {
         add(sentence, "%s", program->doubt);
         return;
     }
     cs_text_hex(facts->identity->key->id, SHOWN_ID, id);
+    write_as_pattern(program->app[0] ? program->app : program->path, path, sizeof(path));
     add(sentence, "to allow it write [rule \"%.32s\"] with identity = %s",
         path[0] ? base_name(path) : id, id);
     if (path[0])

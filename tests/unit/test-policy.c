@@ -432,6 +432,23 @@ static void test_refusals_say_what_would_allow_it(void **state)
     assert_said("/x", CS_PROOF_TLS13_CLIENT, (const char *[]){"consent = never", NULL});
 }
 
+static void test_what_is_proposed_for_an_odd_path_is_a_rule_that_fits_it(void **state)
+{
+    static const char path[] = "/opt/a, b/[x]*y/t;o\\ol\n\"x ";
+    static const char written[] = "/opt/a? b/?x??y/t?o?ol??x?";
+    char text[128];
+
+    (void)state;
+    rules("");
+    assert_said(path, CS_PROOF_DATA,
+        (const char *[]){
+            "[rule \"t?o?ol??x?\"]", "program = /opt/a? b/?x??y/t?o?ol??x? and", NULL});
+    snprintf(text, sizeof(text), "[r]\nprogram = %s\nsign = data", written);
+    rules(text);
+    assert_verdict(path, CS_PROOF_DATA, CS_VERDICT_ALLOW);
+    assert_verdict("/opt/a/b", CS_PROOF_DATA, CS_VERDICT_DENY);
+}
+
 static void test_decisions_are_explained(void **state)
 {
     struct cs_program program = program_of("/x");
@@ -474,6 +491,7 @@ int main(void)
         TEST(test_rates),
         TEST(test_mistakes),
         TEST(test_refusals_say_what_would_allow_it),
+        TEST(test_what_is_proposed_for_an_odd_path_is_a_rule_that_fits_it),
         TEST(test_decisions_are_explained),
     };
 
