@@ -38,6 +38,9 @@ static int read_file(const char *path, const struct sink *sink, struct cs_fault 
 
     if (stat(path, &st) < 0)
         return cs_fail(fault, CS_ERR_CONFIG, "cannot read %s: %s", path, strerror(errno));
+    /* A directory would be read as an empty file, and for a pipe everybody would wait. */
+    if (!S_ISREG(st.st_mode))
+        return cs_fail(fault, CS_ERR_CONFIG, "%s is no file: move it away", path);
     r = check_owner(path, &st, fault);
     return r < 0 ? r : cs_settings_read(path, sink->handler, sink->user, fault);
 }

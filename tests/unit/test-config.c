@@ -220,6 +220,19 @@ static void test_a_file_that_others_may_write(void **state)
     assert_non_null(strstr(fault.text, "chmod o-w"));
 }
 
+/* Nobody writes to the pipe: reading it would take for ever. */
+static void test_what_is_no_file(void **state)
+{
+    char path[128];
+
+    (void)state;
+    put("a.conf", "");
+    snprintf(path, sizeof(path), "%s/b.conf", folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(load_path(folder), CS_ERR_CONFIG);
+    assert_non_null(strstr(fault.text, "b.conf is no file: move it away"));
+}
+
 static void test_a_file_that_is_not_there(void **state)
 {
     (void)state;
@@ -267,6 +280,7 @@ int main(void)
         TEST(test_mistakes_are_named_with_file_and_line),
         TEST(test_a_line_that_is_too_long),
         TEST(test_a_file_that_others_may_write),
+        TEST(test_what_is_no_file),
         TEST(test_a_file_that_is_not_there),
         TEST(test_what_a_token_host_is_told),
     };
