@@ -107,6 +107,11 @@ def more_faults(tap, f, here, doctor, agent, token):
         wrong.write_text("[agent]\nprompt = perhaps\n")
         doctor(status=1).one(f"{wrong}:2", "error", "countersign.conf(5)")
         wrong.unlink()
+    with tap.case("rules that the agent did not take: file and line, and that others are in force"):
+        agent.write_rules('[rule "r"]\nsign = nonsense', wrong=True)
+        doctor(status=1).one(f"from before this mistake: {agent.conf}:", "error", "countersign.conf(5)")
+        agent.write_rules("")
+        assert not doctor(status=0).that_say("mistake")
     with tap.case("OpenSSL's configuration: file and line, and what it says"):
         conf = f.path("broken.cnf")
         conf.write_text("openssl_conf = x\n[x\n")

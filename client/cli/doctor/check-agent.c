@@ -204,6 +204,21 @@ static void check_agent(struct cs_findings *findings, const struct countersign_s
     }
 }
 
+/* It may have been started with other files than those that are looked at here. */
+static void check_rules(struct cs_findings *findings, struct cs_cli *cli)
+{
+    struct countersign_policy *policy = NULL;
+
+    if (countersign_policy_get(cli->client, &policy, &cli->fault) == 0 &&
+        countersign_policy_error(policy)[0]) {
+        cs_find(findings, CS_SEVERITY_ERROR, "configuration",
+            "The agent keeps the rules from before this mistake: %s.",
+            countersign_policy_error(policy));
+        cs_mend(findings, "mend that line, see countersign.conf(5): the agent notices it");
+    }
+    countersign_policy_free(policy);
+}
+
 static void check_things(
     struct cs_findings *findings, const struct cs_cli *cli, const struct cs_picture *picture)
 {
@@ -232,6 +247,7 @@ void cs_doctor_agent(struct cs_findings *findings, struct cs_cli *cli)
     if (r == 0) {
         check_agent(findings, status);
         check_modules(findings, status);
+        check_rules(findings, cli);
         r = cs_picture_get(&picture, cli);
     }
     if (r == 0)
@@ -294,7 +310,7 @@ void cs_doctor_config(struct cs_findings *findings)
         cs_find(findings, CS_SEVERITY_OK, "configuration", "The agent's configuration is sound.");
         return;
     }
-    cs_find(findings, CS_SEVERITY_ERROR, "configuration", "The agent cannot start: %s.",
-        *text ? text : "it gave no reason");
+    cs_find(findings, CS_SEVERITY_ERROR, "configuration",
+        "With these files the agent does not start: %s.", *text ? text : "it gave no reason");
     cs_mend(findings, "mend that line, see countersign.conf(5); then: countersign-agent --check");
 }
