@@ -9,6 +9,7 @@
 #include "lib/connection.h"
 #include "base/log.h"
 #include "base/message.h"
+#include "base/own-fd.h"
 #include "lib/hello.h"
 
 #include <errno.h>
@@ -29,7 +30,7 @@
 #endif
 
 struct cs_connection {
-    int fd;
+    struct cs_own_fd own;
     pid_t pid; /* who dialled */
     bool welcome;
     bool pinged;  /* and not answered yet */
@@ -145,17 +146,18 @@ int cs_connection_open(int *fdp, const char *path, int flags, struct cs_fault *f
 int cs_connection_dial(struct cs_connection **connectionp, const char *path, struct cs_fault *fault)
 {
     CS_AUTO(cs_connection_freep) struct cs_connection *connection = NULL;
-    int r;
+    int fd, r;
 
     connection = calloc(1, sizeof(*connection));
     if (!connection)
         return CS_ERR_MEMORY;
     connection->pid = getpid();
     connection->last_id = CS_HELLO_ID;
-    connection->fd = -1;
-    r = cs_connection_open(&connection->fd, path, 0, fault);
+    connection->own = CS_OWN_FD_NONE;
+    r = cs_connection_open(&fd, path, 0, fault);
     if (r < 0)
         return r;
+    connection->own = cs_own_fd_of(fd);
     *connectionp = cs_steal(&connection);
     return 0;
 }
@@ -164,8 +166,7 @@ void cs_connection_free(struct cs_connection *connection)
 {
     if (!connection)
         return;
-    if (connection->fd >= 0)
-        close(connection->fd);
+    cs_own_fd_close(&connection->own);
     free(connection);
 }
 
@@ -173,9 +174,9 @@ bool cs_connection_is_idle(const struct cs_connection *connection)
 {
     uint8_t byte;
 
-    if (connection->pid != getpid() || !connection->welcome)
+    if (connection->pid != getpid() || !connection->welcome || !cs_own_fd_is(&connection->own))
         return false;
-    return recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+    return recv(connection->own.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
            (errno == EAGAIN || errno == EINTR);
 }
 
@@ -240,13 +241,13 @@ static int send_request(struct cs_connection *connection, struct cs_bytes hello,
     if (!connection->welcome)
         iov[n++] = (struct iovec){.iov_base = (void *)hello.data, .iov_len = hello.len};
     if (n_fds > 0 && n > 0) {
-        r = send_all(connection->fd, iov, n, NULL, 0, fault);
+        r = send_all(connection->own.fd, iov, n, NULL, 0, fault);
         if (r < 0)
             return r;
         n = 0;
     }
     iov[n++] = (struct iovec){.iov_base = request->frame.data, .iov_len = request->frame.len};
-    r = send_all(connection->fd, iov, n, fds, n_fds, fault);
+    r = send_all(connection->own.fd, iov, n, fds, n_fds, fault);
     if (r == 0 && n_fds > 0)
         request->fd_gone = true;
     return r;
@@ -268,7 +269,7 @@ static int bear_silence(struct cs_connection *connection, struct cs_fault *fault
         return r;
     iov = (struct iovec){.iov_base = ping.data, .iov_len = ping.len};
     connection->pinged = true;
-    return send_all(connection->fd, &iov, 1, NULL, 0, fault);
+    return send_all(connection->own.fd, &iov, 1, NULL, 0, fault);
 }
 
 /* Reads on until buf begins with a whole frame. */
@@ -295,7 +296,7 @@ static int receive_frame(struct cs_connection *connection, struct cs_buf *buf,
         if (!at)
             return buf->error;
         do
-            n = recv(connection->fd, at, want, 0);
+            n = recv(connection->own.fd, at, want, 0);
         while (n < 0 && errno == EINTR);
         buf->len -= want - (n > 0 ? (size_t)n : 0);
         if (n < 0 && errno == EAGAIN) {
@@ -394,5 +395,5 @@ int cs_connection_listen(struct cs_connection *connection, struct cs_buf *buf,
 
 int cs_connection_fd(const struct cs_connection *connection)
 {
-    return connection->fd;
+    return connection->own.fd;
 }

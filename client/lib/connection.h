@@ -30,11 +30,13 @@ struct cs_connection;
 
 int cs_connection_dial(
     struct cs_connection **connectionp, const char *path, struct cs_fault *fault);
-/* Says nothing to the agent, so that a forked child may drop what belongs to its parent. */
+/* Says nothing to the agent, so that a forked child may drop what belongs to its parent; and closes
+ * nothing that took the number of a descriptor which the program has closed. */
 void cs_connection_free(struct cs_connection *connection);
 CS_DEFINE_CLEANUP(struct cs_connection *, cs_connection_free);
 
-/* Whether this process dialled it, the agent still welcomes it, and nothing unasked for came. */
+/* Whether this process dialled it and has not closed it, the agent still welcomes it, and nothing
+ * unasked for came. */
 bool cs_connection_is_idle(const struct cs_connection *connection);
 
 /*

@@ -39,27 +39,16 @@ uint64_t cs_link_now(void)
 
 int cs_link_init(struct cs_link *link)
 {
-    *link = (struct cs_link){.fd = -1};
+    *link = (struct cs_link){.own = CS_OWN_FD_NONE};
     link->path_error = cs_runtime_socket_path(link->path, sizeof(link->path));
     link->hello = CS_BUF_INIT(CS_REPLY_MAX);
     link->in = CS_BUF_INIT(CS_REPLY_MAX + CHUNK);
     return cs_hello_put(&link->hello, NULL);
 }
 
-/* A program may have closed descriptors that it did not open, and have this number for another. */
-static bool is_ours(const struct cs_link *link)
-{
-    struct stat status;
-
-    return fstat(link->fd, &status) == 0 && S_ISSOCK(status.st_mode) &&
-           status.st_ino == link->inode;
-}
-
 static void hang_up(struct cs_link *link)
 {
-    if (link->fd >= 0 && is_ours(link))
-        close(link->fd);
-    link->fd = -1;
+    cs_own_fd_close(&link->own);
     if (!link->proved)
         link->retry = cs_link_now() + RETRY;
     cs_view_free(link->next);
@@ -76,12 +65,12 @@ void cs_link_deinit(struct cs_link *link)
 
 bool cs_link_is_waiting(const struct cs_link *link)
 {
-    return link->fd >= 0 && link->next && !link->slow;
+    return link->own.fd >= 0 && link->next && !link->slow;
 }
 
 int cs_link_dup(const struct cs_link *link)
 {
-    return link->fd < 0 ? -1 : fcntl(link->fd, F_DUPFD_CLOEXEC, 3);
+    return link->own.fd < 0 ? -1 : fcntl(link->own.fd, F_DUPFD_CLOEXEC, 3);
 }
 
 /* What we say is short: an agent that has no room for it is not listening. */
@@ -92,7 +81,7 @@ static int say(struct cs_link *link, struct cs_buf *frames)
     if (frames->error < 0)
         return frames->error;
     do
-        n = send(link->fd, frames->data, frames->len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        n = send(link->own.fd, frames->data, frames->len, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
     return n == (ssize_t)frames->len ? 0 : CS_ERR_CLOSED;
 }
@@ -130,15 +119,14 @@ static int ask_again(struct cs_link *link)
 static int dial(struct cs_link *link)
 {
     CS_AUTO(cs_buf_deinit) struct cs_buf frames = CS_BUF_INIT(CS_REPLY_MAX);
-    struct stat status;
-    int r = link->path_error;
+    int fd, r = link->path_error;
 
     link->proved = false;
     if (r == 0)
-        r = cs_connection_open(&link->fd, link->path, SOCK_NONBLOCK, NULL);
+        r = cs_connection_open(&fd, link->path, SOCK_NONBLOCK, NULL);
     if (r < 0)
         return r;
-    link->inode = fstat(link->fd, &status) == 0 ? status.st_ino : 0;
+    link->own = cs_own_fd_of(fd);
     link->round = 0;
     cs_buf_put(&frames, link->hello.data, link->hello.len);
     cs_frame_end(&frames, cs_frame_begin(&frames, CS_MSG_WATCH, WATCH_ID));
@@ -236,7 +224,7 @@ static int hear(struct cs_link *link)
     if (!at)
         return link->in.error;
     do
-        n = recv(link->fd, at, CHUNK, MSG_DONTWAIT);
+        n = recv(link->own.fd, at, CHUNK, MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
     link->in.len -= CHUNK - (n > 0 ? (size_t)n : 0);
     if (n < 0 && errno == EAGAIN)
@@ -248,7 +236,7 @@ static int converse(struct cs_link *link, struct cs_view **viewp)
 {
     int r;
 
-    if (!is_ours(link))
+    if (!cs_own_fd_is(&link->own))
         return CS_ERR_CLOSED;
     do {
         r = hear(link);
@@ -266,7 +254,7 @@ void cs_link_poll(struct cs_link *link, struct cs_view **viewp)
     for (int tries = 0; tries < 2; tries++) {
         int r = 0;
 
-        if (link->fd < 0) {
+        if (link->own.fd < 0) {
             if (cs_link_now() < link->retry)
                 return;
             r = dial(link);

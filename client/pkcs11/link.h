@@ -3,18 +3,17 @@
 #ifndef CS_PKCS11_LINK_H
 #define CS_PKCS11_LINK_H
 
+#include "base/own-fd.h"
 #include "pkcs11/view.h"
 
 #include <countersign/countersign.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 
 struct cs_link {
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
     int path_error;
     struct cs_buf hello;
-    int fd; /* -1: no agent */
-    ino_t inode;
+    struct cs_own_fd own; /* none: no agent */
     struct cs_buf in;
     uint32_t round;       /* of questions; an answer to an earlier round is dropped */
     struct cs_view *next; /* what is being told, NULL: nothing */

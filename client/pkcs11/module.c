@@ -17,14 +17,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
+#include <sys/socket.h>
 
 /* Milliseconds. */
 #define FIRST_PATIENCE 2000 /* with an agent that is just starting */
 #define PATIENCE 200        /* with news of what changed */
 #define GRACE 3000          /* for an agent that is started anew: until then its tokens stay */
 
-static struct cs_module original = {.mutex = PTHREAD_MUTEX_INITIALIZER, .wake = -1};
+static struct cs_module original = {.mutex = PTHREAD_MUTEX_INITIALIZER, .wake = {.fd = -1}};
 static _Atomic(struct cs_module *) current = &original;
 
 void cs_module_leavep(struct cs_module **modulep)
@@ -50,22 +50,22 @@ CK_RV cs_module_enter(struct cs_module **modulep)
     return CKR_OK;
 }
 
-/* Not below 3, where the host program would print into it. */
-static int eventfd_new(void)
+/* A socket that nobody sends to: nothing is to be read of it before it is shut down. It is not
+ * below 3, where the host program would print into it. */
+static struct cs_own_fd wake_new(void)
 {
-    CS_AUTO(cs_closep) int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    CS_AUTO(cs_closep) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int high = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
 
-    return fd < 0 || fd > 2 ? cs_steal_fd(&fd) : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    return high < 0 ? CS_OWN_FD_NONE : cs_own_fd_of(high);
 }
 
 /* Whoever waits has a duplicate, which stays readable; who waits next makes a new one. */
 static void wake_all(struct cs_module *module)
 {
-    if (module->wake < 0)
-        return;
-    eventfd_write(module->wake, 1);
-    close(module->wake);
-    module->wake = -1;
+    if (cs_own_fd_is(&module->wake))
+        shutdown(module->wake.fd, SHUT_RDWR);
+    cs_own_fd_close(&module->wake);
 }
 
 /* A token that went stays in the sessions that are open, until another one takes its place. */
@@ -90,7 +90,7 @@ void cs_module_update(struct cs_module *module)
     int saved = errno;
 
     cs_link_poll(&module->link, &view);
-    if (module->link.fd >= 0)
+    if (module->link.own.fd >= 0)
         module->lost = 0;
     else if (module->lost == 0)
         module->lost = cs_link_now();
@@ -107,10 +107,10 @@ CK_RV cs_module_wait(struct cs_module *module, int milliseconds)
     struct pollfd fds[2] = {{.events = POLLIN}, {.events = POLLIN}};
     int saved = errno;
 
-    if (module->wake < 0)
-        module->wake = eventfd_new();
+    if (!cs_own_fd_is(&module->wake))
+        module->wake = wake_new();
     fds[0].fd = cs_link_dup(&module->link);
-    fds[1].fd = fcntl(module->wake, F_DUPFD_CLOEXEC, 3);
+    fds[1].fd = fcntl(module->wake.fd, F_DUPFD_CLOEXEC, 3);
     pthread_mutex_unlock(&module->mutex);
     poll(fds, 2, milliseconds);
     pthread_mutex_lock(&module->mutex);
@@ -251,7 +251,7 @@ static struct cs_module *own_module(void)
         return NULL;
     pthread_mutex_init(&own->mutex, NULL);
     atomic_init(&own->pid, self);
-    own->wake = -1;
+    own->wake = CS_OWN_FD_NONE;
     own->next = module;
     if (atomic_compare_exchange_strong(&current, &module, own))
         return own;

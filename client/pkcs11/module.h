@@ -19,9 +19,9 @@ struct cs_module {
     _Atomic pid_t pid;      /* whose it is; 0: nobody's yet */
     struct cs_module *next; /* an ancestor's, which is never touched again */
     bool initialized;
-    unsigned long epoch; /* counts initialisations */
-    bool waiting;        /* somebody waits for the agent, with the lock let go */
-    int wake;            /* an eventfd that tells C_WaitForSlotEvent of changes, or -1 */
+    unsigned long epoch;   /* counts initialisations */
+    bool waiting;          /* somebody waits for the agent, with the lock let go */
+    struct cs_own_fd wake; /* tells C_WaitForSlotEvent of changes, if anybody waits */
     struct cs_link link;
     struct cs_view *view;
     uint64_t lost; /* when the agent went, 0: it is there */
@@ -45,7 +45,7 @@ const struct cs_object *cs_module_object(
     const struct cs_module *module, const struct cs_session *session, CK_OBJECT_HANDLE handle);
 
 /* With the lock let go in between, for at most so many milliseconds (negative: for ever), waits for
- * something to come from the agent or, where there is one, the eventfd.
+ * something to come from the agent, or for a change that another call saw.
  * CKR_CRYPTOKI_NOT_INITIALIZED when C_Finalize came instead. */
 CK_RV cs_module_wait(struct cs_module *module, int milliseconds);
 /* Takes in what came from the agent, without waiting. */

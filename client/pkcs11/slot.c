@@ -274,7 +274,7 @@ CK_RV cs_wait_for_slot_event(CK_FLAGS flags, CK_SLOT_ID *id, void *reserved)
     while ((slot = cs_slots_take_change(&module->slots)) < 0) {
         if (flags & CKF_DONT_BLOCK)
             return CKR_NO_EVENT;
-        rv = cs_module_wait(module, module->link.fd < 0 ? CS_REDIAL : -1);
+        rv = cs_module_wait(module, module->link.own.fd < 0 ? CS_REDIAL : -1);
         if (rv != CKR_OK)
             return rv;
     }

@@ -5,7 +5,9 @@
 
 #include <dirent.h>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 
 static CK_ULONG present(void)
@@ -341,6 +343,43 @@ static void test_unloading_leaves_no_descriptor(void **state)
     assert_int_equal(cabinet.keyring.n_signed, 3 * 20);
 }
 
+/* Of which none may be written to or closed by somebody else. */
+static bool are_untouched(const int *pipes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        int unread;
+
+        if (ioctl(pipes[2 * i], FIONREAD, &unread) < 0 || unread != 0 ||
+            fcntl(pipes[2 * i + 1], F_GETFD) < 0)
+            return false;
+    }
+    return true;
+}
+
+/* As a daemon begins: it closes what it was left, and opens descriptors of its own. */
+static int child_closes_what_it_did_not_open(void)
+{
+    int pipes[64];
+
+    if (call->C_Initialize(NULL) != CKR_OK)
+        return 1;
+    use(NULL);
+    closefrom(3);
+    for (size_t i = 0; i < 32; i++)
+        if (pipe(&pipes[2 * i]) < 0)
+            return 2;
+    use(NULL);
+    if (call->C_Finalize(NULL) != CKR_OK)
+        return 3;
+    return are_untouched(pipes, 32) ? 0 : 4;
+}
+
+static void test_what_took_the_number_of_a_descriptor_is_let_alone(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(child_closes_what_it_did_not_open), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,6 +395,7 @@ int main(void)
         TEST(test_finalize_under_use, caller_initialize),
         TEST(test_finalize_ends_waiting, caller_initialize),
         TEST(test_unloading_leaves_no_descriptor, caller_load),
+        TEST(test_what_took_the_number_of_a_descriptor_is_let_alone, caller_load),
     };
 
     alarm(120);

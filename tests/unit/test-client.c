@@ -4,6 +4,7 @@
 #include "fake-agent.h"
 
 #include <countersign/countersign.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -567,6 +568,53 @@ static void test_closed_standard_descriptors_stay_closed(void **state)
     assert_int_equal(status, 0);
 }
 
+/* As a daemon begins: closes what it was left, and opens files of its own under the same numbers.
+ */
+static void open_own(int *mine, size_t n)
+{
+    closefrom(3);
+    for (size_t i = 0; i < n; i++)
+        mine[i] = socket(AF_UNIX, SOCK_STREAM, 0);
+}
+
+static bool are_open(const int *mine, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (fcntl(mine[i], F_GETFD) < 0)
+            return false;
+    return true;
+}
+
+static void test_what_took_the_number_of_a_connection_is_let_alone(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(sign_text(f, "parent"), 0);
+    for (int daemon = 0; daemon < 2; daemon++) {
+        pid_t child = fork(), grandchild;
+        int status;
+
+        if (child == 0) {
+            int mine[64];
+
+            /* With a connection of this process's own, and with one of its parent's. */
+            if (sign_text(f, "child") < 0)
+                _exit(1);
+            grandchild = daemon ? fork() : 0;
+            if (grandchild > 0)
+                _exit(waitpid(grandchild, &status, 0) == grandchild ? status : 2);
+            open_own(mine, 64);
+            if (sign_text(f, "daemon") < 0)
+                _exit(3);
+            countersign_client_free(f->client);
+            _exit(are_open(mine, 64) ? 0 : 4);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+    }
+    assert_int_equal(sign_text(f, "parent"), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -590,6 +638,7 @@ int main(void)
         TEST(test_a_request_over_the_limit_never_leaves),
         TEST(test_hello_carries_the_terminal_and_nothing_broken),
         TEST(test_closed_standard_descriptors_stay_closed),
+        TEST(test_what_took_the_number_of_a_connection_is_let_alone),
     };
 
     signal(SIGPIPE, SIG_DFL);
