@@ -29,6 +29,7 @@ struct talk {
     struct cs_watch watch;
     long long deadline;
     int stopped;      /* why a wait was given up, CS_ERR_* */
+    bool refused;     /* its last line was an error */
     bool repeated;    /* the pinentry saw to it that the PIN was entered twice */
     bool for_session; /* the consent is */
     char path[PATH_MAX];
@@ -75,6 +76,31 @@ static bool is_answer(gpg_error_t error)
     return gpg_err_source(error) != OUR_ERRORS;
 }
 
+static unsigned int note_line(
+    assuan_context_t assuan, void *data, int direction, const char *line, size_t len)
+{
+    struct talk *talk = data;
+
+    (void)assuan;
+    if (direction == 0)
+        talk->refused = len >= 3 && memcmp(line, "ERR", 3) == 0;
+    return 0;
+}
+
+/* What libassuan takes for a yes is none if it is an error without a number, or more than was asked
+ * for. */
+static gpg_error_t transact(struct talk *talk, const char *line,
+    gpg_error_t (*data)(void *, const void *, size_t), void *data_arg,
+    gpg_error_t (*status)(void *, const char *), void *status_arg)
+{
+    gpg_error_t error =
+        assuan_transact(talk->assuan, line, data, data_arg, NULL, NULL, status, status_arg);
+
+    if (!error && (talk->refused || assuan_pending_line(talk->assuan)))
+        return gpg_err_make(OUR_ERRORS, GPG_ERR_INV_RESPONSE);
+    return error;
+}
+
 static gpg_error_t connect_assuan(struct talk *talk)
 {
     gpg_error_t error = assuan_new_ext(&talk->assuan, OUR_ERRORS, &cs_vault_hooks, NULL, NULL);
@@ -86,6 +112,7 @@ static gpg_error_t connect_assuan(struct talk *talk)
     assuan_set_flag(talk->assuan, ASSUAN_NO_LOGGING, 1);
     assuan_begin_confidential(talk->assuan);
     assuan_set_pointer(talk->assuan, talk);
+    assuan_set_io_monitor(talk->assuan, note_line, talk);
     assuan_ctx_set_system_hooks(talk->assuan, &system_hooks);
     return assuan_socket_connect_fd(talk->assuan, talk->process.fd, 0);
 }
@@ -97,7 +124,7 @@ static gpg_error_t tell(struct talk *talk, const char *command, const char *text
     gpg_error_t error;
 
     cs_words_line(line, sizeof(line), command, text);
-    error = assuan_transact(talk->assuan, line, NULL, NULL, NULL, NULL, NULL, NULL);
+    error = transact(talk, line, NULL, NULL, NULL, NULL);
     return error && !is_answer(error) ? error : 0;
 }
 
@@ -113,7 +140,7 @@ static gpg_error_t option(struct talk *talk, const char *name, const char *value
     if ((size_t)snprintf(line, sizeof(line), "OPTION %s%s%s", name, *value ? "=" : "", value) >=
         sizeof(line))
         return 0;
-    error = assuan_transact(talk->assuan, line, NULL, NULL, NULL, NULL, NULL, NULL);
+    error = transact(talk, line, NULL, NULL, NULL, NULL);
     return error && !is_answer(error) ? error : 0;
 }
 
@@ -174,8 +201,7 @@ static gpg_error_t get_pin(
         if (!error)
             error = tell(talk, "SETPROMPT", prompt);
         if (!error)
-            error = assuan_transact(
-                talk->assuan, "GETPIN", take_data, pin, NULL, NULL, take_status, talk);
+            error = transact(talk, "GETPIN", take_data, pin, take_status, talk);
         what = "No PIN was entered.";
     }
     if (!error && cs_secret_len(pin) == 0)
@@ -219,8 +245,7 @@ static gpg_error_t show_notice(struct talk *talk)
     gpg_error_t error = tell(talk, "SETOK", "Cancel");
 
     if (!error)
-        error = assuan_transact(
-            talk->assuan, "CONFIRM --one-button", NULL, NULL, NULL, NULL, NULL, NULL);
+        error = transact(talk, "CONFIRM --one-button", NULL, NULL, NULL, NULL);
     return error ? error : gpg_err_make(GPG_ERR_SOURCE_PINENTRY, GPG_ERR_CANCELED);
 }
 
@@ -232,8 +257,7 @@ static gpg_error_t confirm(struct talk *talk, const char *yes, const char *other
         error = tell(talk, "SETNOTOK", other);
     if (!error)
         error = tell(talk, "SETCANCEL", no);
-    return error ? error
-                 : assuan_transact(talk->assuan, "CONFIRM", NULL, NULL, NULL, NULL, NULL, NULL);
+    return error ? error : transact(talk, "CONFIRM", NULL, NULL, NULL, NULL);
 }
 
 static gpg_error_t take_flavor(void *arg, const void *data, size_t len)
@@ -251,7 +275,7 @@ static bool has_three_buttons(struct talk *talk)
 {
     struct cs_bytes flavor = {0};
 
-    assuan_transact(talk->assuan, "GETINFO flavor", take_flavor, &flavor, NULL, NULL, NULL, NULL);
+    transact(talk, "GETINFO flavor", take_flavor, &flavor, NULL, NULL);
     return flavor.len == 0;
 }
 

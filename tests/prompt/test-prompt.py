@@ -184,7 +184,8 @@ def test_rubbish_names_the_pinentry():
 
 
 def test_rubbish_instead_of_a_pin():
-    for answer in ("raw=what?\\n", "raw=D 12345\\nwhat?\\n", "raw=ERR\\n", "raw=INQUIRE PIN\\n", "unknown"):
+    for answer in ("raw=what?\\n", "raw=D 12345\\nwhat?\\n", "raw=ERR\\n", "raw=INQUIRE PIN\\n", "unknown",
+                   "raw=ERR no number\\n", "raw=OK\\nOK\\nOK\\n", "raw=D 12345\\nOK\\nD 6\\n"):
         verdict, text, _ = ask_fake(answer)
         assert verdict == FAILED and FAKE.encode() in text, (answer, verdict, text)
         assert b"12345" not in text, text
@@ -312,6 +313,13 @@ def test_a_consent_each_time_is_for_once():
     assert verdict == OK and "SETOK _Yes" in lines and "SETCANCEL _No" in lines, (verdict, lines)
     assert not any(l.startswith("SETNOTOK") for l in lines), lines
     assert consent("notok", flags=SIGN_TLS | EACH_TIME)[0] == CANCELLED
+
+
+def test_an_error_without_a_number_is_no_consent():
+    for fields in ({}, {"flags": SIGN_DIGEST | EACH_TIME}):
+        for answer in ("raw=ERR no number\\n", "raw=ERR 0\\n", "raw=ERR\\n", "raw=OK\\nERR 83886179 no\\n"):
+            verdict, text, _ = consent(answer, **fields)
+            assert verdict == FAILED and FAKE.encode() in text, (answer, verdict, text)
 
 
 def test_with_two_buttons_a_second_dialog_asks_for_how_long():
