@@ -57,9 +57,8 @@ static void take_inhibitor(struct cs_logind *logind)
     if (!message || !dbus_message_append_args(message, DBUS_TYPE_STRING, &what, DBUS_TYPE_STRING,
                         &who, DBUS_TYPE_STRING, &why, DBUS_TYPE_STRING, &mode, DBUS_TYPE_INVALID))
         return;
-    logind->asked = true;
     dbus_message_set_auto_start(message, FALSE);
-    cs_dbus_call(&logind->bus, message, on_inhibitor, logind);
+    logind->asked = cs_dbus_call(&logind->bus, message, on_inhibitor, logind) != 0;
 }
 
 static void release_inhibitor(struct cs_logind *logind)
@@ -70,10 +69,15 @@ static void release_inhibitor(struct cs_logind *logind)
 
 /* Sleep */
 
+/* Which may be after it woke: logind waits for some seconds alone. */
 static void on_locked_for_sleep(void *user)
 {
+    struct cs_logind *logind = user;
+
     cs_debug("all tokens are locked: the machine may sleep");
-    release_inhibitor(user);
+    release_inhibitor(logind);
+    if (!logind->asleep)
+        take_inhibitor(logind);
 }
 
 static void take_sleep(struct cs_logind *logind, DBusMessage *message)
@@ -82,6 +86,7 @@ static void take_sleep(struct cs_logind *logind, DBusMessage *message)
 
     if (!dbus_message_get_args(message, NULL, DBUS_TYPE_BOOLEAN, &begins, DBUS_TYPE_INVALID))
         return;
+    logind->asleep = begins;
     if (begins && setting_of(logind)->lock_on_sleep) {
         cs_lock_all(logind->service, WHY_SLEEP, on_locked_for_sleep, logind);
     } else if (!begins) {
@@ -202,6 +207,7 @@ static void on_lost(void *user)
     struct cs_logind *logind = user;
 
     logind->asked = false;
+    logind->asleep = false;
     release_inhibitor(logind);
 }
 

@@ -12,6 +12,7 @@ struct cs_logind {
     struct cs_dbus_listener listener;
     int inhibitor; /* while it is open the machine does not sleep yet; -1 if there is none */
     bool asked;    /* for an inhibitor */
+    bool asleep;   /* or about to be */
 };
 
 void cs_logind_start(struct cs_logind *logind, struct cs_service *service);

@@ -125,6 +125,20 @@ def sleep_cases(tap, desk, logind):
         assert desk.fault.count("C_Logout", rv="CKR_OK") == 1
         logind.signal(MANAGER, "PrepareForSleep", "b", [False])
         wait(inhibitors, "the inhibitor anew")
+    with tap.case("awake before the token was locked, the next sleep is waited for, too"):
+        desk.fault.script(CORP, "delay C_Logout 1000")
+        desk.unlock()
+        logind.signal(MANAGER, "PrepareForSleep", "b", [True])
+        logind.signal(MANAGER, "PrepareForSleep", "b", [False])
+        desk.expect_logout("the machine went to sleep")
+        desk.fault.script(CORP)
+        desk.unlock()  # so it knows that the other login has ended
+        wait(inhibitors, "the inhibitor anew")
+        logind.signal(MANAGER, "PrepareForSleep", "b", [True])
+        wait(lambda: not inhibitors(), "the inhibitor is let go")
+        assert desk.fault.count("C_Logout", rv="CKR_OK") == 1
+        logind.signal(MANAGER, "PrepareForSleep", "b", [False])
+        wait(inhibitors, "the inhibitor anew")
     with tap.case("with nothing to lock, sleep is not delayed"):
         logind.signal(MANAGER, "PrepareForSleep", "b", [True])
         wait(lambda: not inhibitors(), "the inhibitor is let go")
