@@ -16,8 +16,8 @@
 #define RETRY_FIRST 1000 /* to look for a bus; then it grows */
 #define RETRY_MAX 5000
 #define CALL_TIME 10000
-/* Bytes. */
-#define MESSAGE_MAX (2 * 1024 * 1024)
+/* Bytes. One message may be larger, up to D-Bus's own limit: a limit of ours would end the
+ * connection, for everybody, where a caller can be told. */
 #define UNREAD_MAX (16 * 1024 * 1024)
 
 static void connect_bus(struct cs_dbus *bus);
@@ -192,7 +192,6 @@ static void connect_bus(struct cs_dbus *bus)
         return;
     }
     dbus_connection_set_exit_on_disconnect(bus->connection, FALSE);
-    dbus_connection_set_max_message_size(bus->connection, MESSAGE_MAX);
     dbus_connection_set_max_received_size(bus->connection, UNREAD_MAX);
     if (!greet(bus))
         lose(bus, "out of memory");

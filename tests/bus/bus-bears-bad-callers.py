@@ -104,11 +104,14 @@ def main():
             name, _ = client.error(token_path, TOKEN, "Unlock",
                                    dbus.Dictionary({"pin": "1234"}, "sv"))
             assert name == "org.countersign.Error.Invalid", name
-        with tap.case("a message beyond the limit is refused, one far beyond ends that caller alone"):
-            name, _ = client.error(identity_path, IDENTITY, "Sign", "ecdsa_secp256r1_sha256",
-                                   dbus.ByteArray(bytes(1024 * 1024 + 1)))
-            assert name == "org.countersign.Error.TooLarge", name
+        with tap.case("a message beyond the limit is refused, be it far beyond, and nobody loses the bus"):
+            owner = client.connection.get_name_owner(bus_client.NAME)
+            for size in (1024 * 1024 + 1, 3 * 1024 * 1024, 40 * 1024 * 1024):
+                name, _ = client.error(identity_path, IDENTITY, "Sign", "ecdsa_secp256r1_sha256",
+                                       dbus.ByteArray(bytes(size)))
+                assert name == "org.countersign.Error.TooLarge", (size, name)
             served(agent)
+            assert client.connection.get_name_owner(bus_client.NAME) == owner
         with tap.case("a PIN that never comes blocks nobody"):
             reader, writer = os.pipe()
             proxy = client.connection.get_object(bus_client.NAME, token_path, introspect=False)
