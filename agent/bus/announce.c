@@ -11,9 +11,10 @@
 #define TOKEN "org.countersign.Token1"
 #define IDENTITY "org.countersign.Identity1"
 
-static const char *const token_state[] = {"Locked", "LockedReason", "StateSince", "PinTries", NULL};
-static const char *const identity_certificates[] = {
-    "Certificate", "Chain", "Subject", "Issuer", "NotBefore", "NotAfter", NULL};
+static const char *const token_state[] = {
+    "Locked", "LockedReason", "StateSince", "PinTries", "Keypad", NULL};
+static const char *const identity_state[] = {"URI", "Token", "Label", "Certificate", "Chain",
+    "Subject", "Issuer", "NotBefore", "NotAfter", NULL};
 
 static void send_signal(DBusConnection *connection, DBusMessage *signal)
 {
@@ -143,7 +144,7 @@ static void announce_identity(DBusConnection *connection, const struct cs_bus_pl
         break;
     default:
         if (there)
-            announce_changed(connection, place, path, &object, identity_certificates);
+            announce_changed(connection, place, path, &object, identity_state);
     }
 }
 

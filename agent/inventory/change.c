@@ -16,6 +16,8 @@
 struct cs_seen_token {
     char *uri;
     char name[CS_TEXT_MAX];
+    char why[CS_TEXT_MAX];
+    uint64_t since;
     uint32_t flags;
     bool locked;
 };
@@ -65,6 +67,8 @@ static int copy(const struct cs_inventory *inventory, struct cs_change *seen)
 
         to->uri = strdup(from->uri);
         memcpy(to->name, from->name, sizeof(to->name));
+        memcpy(to->why, from->why, sizeof(to->why));
+        to->since = from->since;
         to->flags = from->flags;
         to->locked = cs_token_is_locked(from);
         if (!to->uri)
@@ -127,8 +131,8 @@ static void tell_gone(
                 old->tokens[i].name);
 }
 
-static void tell_token(const struct cs_seen_token *was, const struct cs_seen_token *is,
-    const char *why, struct cs_watchers *watchers)
+static void tell_token(
+    const struct cs_seen_token *was, const struct cs_seen_token *is, struct cs_watchers *watchers)
 {
     if (!was)
         tell(watchers, CS_EVENT_TOKEN_ADDED, is->uri, NULL, "token '%s' is there", is->name);
@@ -136,17 +140,16 @@ static void tell_token(const struct cs_seen_token *was, const struct cs_seen_tok
         tell(watchers, CS_EVENT_TOKEN_UNLOCKED, is->uri, NULL, "token '%s' is unlocked", is->name);
     else if (!was->locked && is->locked)
         tell(watchers, CS_EVENT_TOKEN_LOCKED, is->uri, NULL, "token '%s' is locked%s%s", is->name,
-            why[0] ? ": " : "", why);
-    else if (was->flags != is->flags)
+            is->why[0] ? ": " : "", is->why);
+    else if (was->flags != is->flags || was->since != is->since || strcmp(was->why, is->why) != 0)
         tell(watchers, CS_EVENT_PICTURE, is->uri, NULL, "token '%s' changed", is->name);
 }
 
-static void tell_new(const struct cs_change *old, const struct cs_change *new,
-    const struct cs_inventory *inventory, struct cs_watchers *watchers)
+static void tell_new(
+    const struct cs_change *old, const struct cs_change *new, struct cs_watchers *watchers)
 {
     for (size_t i = 0; i < new->n_tokens; i++)
-        tell_token(find_token(old, new->tokens[i].uri), &new->tokens[i], inventory->tokens[i]->why,
-            watchers);
+        tell_token(find_token(old, new->tokens[i].uri), &new->tokens[i], watchers);
     for (size_t i = 0; i < new->n_identities; i++) {
         const struct cs_seen_identity *is = &new->identities[i];
         const struct cs_seen_identity *was = find_identity(old, is->id);
@@ -155,6 +158,8 @@ static void tell_new(const struct cs_change *old, const struct cs_change *new,
             tell(watchers, CS_EVENT_IDENTITY_ADDED, is->uri, is->id, "an identity is there");
         else if (memcmp(was->content, is->content, sizeof(is->content)) != 0)
             tell(watchers, CS_EVENT_PICTURE, is->uri, is->id, "an identity has other certificates");
+        else if (strcmp(was->uri, is->uri) != 0)
+            tell(watchers, CS_EVENT_PICTURE, is->uri, is->id, "an identity has another name");
     }
 }
 
@@ -170,7 +175,7 @@ void cs_change_look(
         return;
     }
     tell_gone(change, &now, watchers);
-    tell_new(change, &now, inventory, watchers);
+    tell_new(change, &now, watchers);
     cs_change_deinit(change);
     *change = now;
 }

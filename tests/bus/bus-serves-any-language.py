@@ -91,6 +91,10 @@ def main():
             name, text = client.error(identity_path, IDENTITY, "Sign", "ecdsa_secp256r1_sha256",
                                       dbus.ByteArray(b"x"))
             assert name == "org.countersign.Error.Locked" and "countersign unlock" in text, text
+        with tap.case("why a token is locked changes, and the signal that tells of it"):
+            client.call(token_path, TOKEN, "Lock")
+            line = monitor.until("PropertiesChanged", "'Locked': <true>")
+            assert client.get(token_path, TOKEN, "LockedReason") in line, line
         with tap.case("unlocking by a descriptor, and the signal that tells of it"):
             reader = pin_descriptor(token.pin)
             client.call(token_path, TOKEN, "UnlockWithPin", dbus.types.UnixFd(reader))
@@ -130,6 +134,12 @@ def main():
             assert client.agent("Find", dbus.Dictionary({"uri": alice.uri}, "sv")) == [identity_path]
             assert client.error(bus_client.ROOT, AGENT, "Find", dbus.Dictionary(
                 {"isuers": issuer}, "sv"))[0].endswith(".Invalid")
+        with tap.case("an identity whose URI changes is announced"):
+            for kind in ("privkey", "pubkey", "cert"):
+                token.tool("--type", kind, "--id", alice.id.hex(), "--set-id", "77")
+            client.agent("Refresh")
+            monitor.until("PropertiesChanged", IDENTITY, "'URI'")
+            assert "id=%77" in client.get(identity_path, IDENTITY, "URI")
         with tap.case("an identity that comes is announced"):
             token.identity(ca, "p256", "bob")
             client.agent("Refresh")
