@@ -19,13 +19,16 @@
 #define NAME "org.freedesktop.Notifications"
 #define PATH "/org/freedesktop/Notifications"
 #define CALL_MS 3000    /* then something else is shown */
+#define GREET_MS 100    /* between looks how far the greeting is */
 #define LINGER_MS 30000 /* for the number of a notification that is to go */
 
 struct show {
     DBusConnection *bus;
+    const char *body;
+    dbus_uint32_t hello;  /* serial of the greeting, until that is answered */
     dbus_uint32_t serial; /* of the call that shows it, until that is answered */
     dbus_uint32_t id;     /* 0: the daemon has not answered */
-    long long deadline;   /* for that answer */
+    long long deadline;   /* for these answers */
     enum cs_prompt_verdict verdict;
     bool over;
 };
@@ -38,11 +41,21 @@ static DBusConnection *connect_bus(const struct cs_prompt_request *request)
     if (!bus)
         return NULL;
     dbus_connection_set_exit_on_disconnect(bus, FALSE);
-    if (dbus_bus_register(bus, NULL))
-        return bus;
-    dbus_connection_close(bus);
-    dbus_connection_unref(bus);
-    return NULL;
+    return bus;
+}
+
+/* Not by dbus_bus_register, which waits for ever for a bus that takes the connection and is silent.
+ */
+static bool greet(struct show *show)
+{
+    DBusMessage *call = dbus_message_new_method_call(
+        DBUS_SERVICE_DBUS, DBUS_PATH_DBUS, DBUS_INTERFACE_DBUS, "Hello");
+    bool ok = call && dbus_connection_send(show->bus, call, &show->hello);
+
+    if (call)
+        dbus_message_unref(call);
+    show->deadline = cs_clock_ms() + CALL_MS;
+    return ok;
 }
 
 /* Bodies are markup, where a server has it. */
@@ -106,10 +119,10 @@ static bool put_notice(DBusMessage *call, const char *summary, const char *body)
            dbus_message_iter_append_basic(&iter, DBUS_TYPE_INT32, &never);
 }
 
-static bool notify(struct show *show, const char *body)
+static bool notify(struct show *show)
 {
     DBusMessage *call = dbus_message_new_method_call(NAME, PATH, NAME, "Notify");
-    bool ok = call && put_notice(call, "Enter the PIN on the reader", body) &&
+    bool ok = call && put_notice(call, "Enter the PIN on the reader", show->body) &&
               dbus_connection_send(show->bus, call, &show->serial);
 
     if (call)
@@ -137,6 +150,22 @@ static void end(struct show *show, enum cs_prompt_verdict verdict)
     show->over = true;
 }
 
+static void take_greeting(struct show *show, DBusMessage *message)
+{
+    const char *name;
+
+    show->hello = 0;
+    if (!dbus_message_get_args(message, NULL, DBUS_TYPE_STRING, &name, DBUS_TYPE_INVALID) ||
+        !dbus_bus_set_unique_name(show->bus, name)) {
+        end(show, CS_PROMPT_IMPOSSIBLE);
+        return;
+    }
+    dbus_bus_add_match(
+        show->bus, "type='signal',sender='" NAME "',interface='" NAME "',path='" PATH "'", NULL);
+    if (!notify(show))
+        end(show, CS_PROMPT_IMPOSSIBLE);
+}
+
 static void take_answer(struct show *show, DBusMessage *message)
 {
     show->serial = 0;
@@ -152,6 +181,8 @@ static void take_message(struct show *show, DBusMessage *message)
 
     if (dbus_message_is_signal(message, DBUS_INTERFACE_LOCAL, "Disconnected"))
         end(show, show->id ? CS_PROMPT_OK : CS_PROMPT_IMPOSSIBLE);
+    else if (show->hello != 0 && dbus_message_get_reply_serial(message) == show->hello)
+        take_greeting(show, message);
     else if (show->serial != 0 && dbus_message_get_reply_serial(message) == show->serial)
         take_answer(show, message);
     else if (dbus_message_is_signal(message, NAME, "ActionInvoked") &&
@@ -189,7 +220,9 @@ static void wait_for(struct show *show, const struct cs_watch *watch)
         return;
     }
     dbus_connection_get_unix_fd(show->bus, &fds[0].fd);
-    if (poll(fds, 3, show->id ? -1 : (int)left) <= 0)
+    if (show->hello != 0 && left > GREET_MS)
+        left = GREET_MS;
+    if (poll(fds, 3, show->id ? -1 : (int)left) < 0)
         return;
     if (fds[1].revents || fds[2].revents)
         end(show, CS_PROMPT_CANCELLED);
@@ -243,9 +276,8 @@ enum cs_prompt_verdict cs_notification_show(
     show.verdict = CS_PROMPT_IMPOSSIBLE;
     cs_words_for(&words, request);
     escape(words.description, body, sizeof(body));
-    dbus_bus_add_match(
-        show.bus, "type='signal',sender='" NAME "',interface='" NAME "',path='" PATH "'", NULL);
-    if (notify(&show, body)) {
+    show.body = body;
+    if (greet(&show)) {
         wait_for_end(&show, watch);
         if (show.id != 0)
             take_away(&show);

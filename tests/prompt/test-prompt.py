@@ -6,6 +6,7 @@ import pty
 import select
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -365,6 +366,19 @@ def test_an_address_that_starts_a_program_is_no_bus():
             assert ask(request(kind=KEYPAD, env=env))[0] == CANCELLED
             assert any(l.startswith("CONFIRM") for l in fake.lines()), fake.lines()
         assert not os.path.exists(evil)
+
+
+def test_a_bus_that_does_not_greet_keeps_nobody():
+    with Fake("empty") as fake, socket.socket(socket.AF_UNIX) as mute:
+        path = os.path.join(fake.dir, "bus")
+        mute.bind(path)
+        mute.listen()
+        process = start(request(kind=KEYPAD, env=dict(fake.env, DBUS_SESSION_BUS_ADDRESS="unix:path=" + path)))
+        try:
+            fake.wait_for("CONFIRM")
+            assert finish(process)[0] == CANCELLED
+        finally:
+            process.kill()
 
 
 def test_labels_cannot_speak_for_us():
