@@ -8,14 +8,17 @@
 #include "bus/dbus.h"
 #include "base/log.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 
 /* Milliseconds. */
 #define RETRY_FIRST 1000 /* to look for a bus; then it grows */
 #define RETRY_MAX 5000
 #define CALL_TIME 10000
+#define DIAL_TIME 100
 /* Bytes. One message may be larger, up to D-Bus's own limit: a limit of ours would end the
  * connection, for everybody, where a caller can be told. */
 #define UNREAD_MAX (16 * 1024 * 1024)
@@ -176,6 +179,27 @@ static bool greet(struct cs_dbus *bus)
                on_hello, bus) != 0;
 }
 
+static void on_alarm(int signal)
+{
+    (void)signal;
+}
+
+/* libdbus connects with a socket that blocks, and a bus that hangs has a queue that fills up: a
+ * signal breaks that off. It comes again and again, for the first may be too early. */
+static DBusConnection *dial(const char *address, DBusError *error)
+{
+    static const struct itimerval never = {0}, soon = {.it_value.tv_usec = 1000L * DIAL_TIME,
+                                                   .it_interval.tv_usec = 1000L * DIAL_TIME};
+    const struct sigaction interrupt = {.sa_handler = on_alarm};
+    DBusConnection *connection;
+
+    sigaction(SIGALRM, &interrupt, NULL);
+    setitimer(ITIMER_REAL, &soon, NULL);
+    connection = dbus_connection_open_private(address, error);
+    setitimer(ITIMER_REAL, &never, NULL);
+    return connection;
+}
+
 static void connect_bus(struct cs_dbus *bus)
 {
     char address[1024];
@@ -185,7 +209,7 @@ static void connect_bus(struct cs_dbus *bus)
         lose(bus, "no address is known");
         return;
     }
-    bus->connection = dbus_connection_open_private(address, &error);
+    bus->connection = dial(address, &error);
     if (!bus->connection) {
         lose(bus, error.message);
         dbus_error_free(&error);

@@ -60,6 +60,20 @@ def call_as_nobody(f, address):
                   "Lock"], user=65534, group=65534, extra_groups=[])
 
 
+def fill(listener, path):
+    """Listens there with a queue that is full: whoever connects without patience is told so, others wait."""
+    waiting = []
+    listener.bind(str(path))
+    listener.listen(1)
+    try:
+        while True:
+            waiting.append(socket.socket(socket.AF_UNIX))
+            waiting[-1].setblocking(False)
+            waiting[-1].connect(str(path))
+    except BlockingIOError:
+        return waiting
+
+
 def main():
     absent = bus.missing()
     if absent:
@@ -161,6 +175,16 @@ def main():
                 assert served(agent) < 5
             finally:
                 session.process.send_signal(18)
+        with tap.case("a bus that takes no connection any more holds nothing up, nor does it keep the agent from its end"):
+            agent.stop()
+            with socket.socket(socket.AF_UNIX) as full:
+                waiting = fill(full, f.path("full-bus"))
+                agent = f.agent(environment={"DBUS_SESSION_BUS_ADDRESS": f"unix:path={f.path('full-bus')}"})
+                served(agent)
+                assert agent.stop() == 0
+                for one in waiting:
+                    one.close()
+            agent.start()
         with tap.case("the agent ends in order"):
             assert agent.stop() == 0
     tap.done()
