@@ -28,11 +28,8 @@
 #define CS_LIMIT_CERTIFICATES_PER_KEY 16
 #define CS_LIMIT_CHAIN 10
 #define CS_LIMIT_FIRST_SCAN_TIME 10000 /* clients wait so long for the hosts at the start */
-#define CS_LIMIT_HOST_START_TIME 60000 /* to load the module and report every token */
-#define CS_LIMIT_SIGN_TIME 60000       /* without any answer; then the host counts as hung */
-#define CS_LIMIT_LOGIN_TIME 60000      /* beyond the time a prompt may take */
-#define CS_LIMIT_LOGOUT_TIME 30000
-#define CS_LIMIT_REFRESH_TIME 60000
+#define CS_LIMIT_MODULE_TIME_MIN 1000
+#define CS_LIMIT_MODULE_TIME_MAX 3600000
 #define CS_LIMIT_JOB_TIME_FACTOR 10 /* a job that others overtake may take so many times that */
 #define CS_LIMIT_RESTART_DELAY_FIRST 100
 #define CS_LIMIT_RESTART_DELAY_SECOND 1000

@@ -17,6 +17,7 @@
 
 #define HOT_PLUG_MAX 3600000
 #define HOT_PLUG "2000"
+#define MODULE_TIMEOUT 60000
 #define PROMPT_TIMEOUT 120
 #define PROMPT_TIMEOUT_MAX 3600
 
@@ -53,6 +54,18 @@ static int set_hot_plug(char **hot_plugp, const struct cs_setting *at, struct cs
     return set_string(hot_plugp, number);
 }
 
+static int set_module_timeout(
+    struct cs_config *config, const struct cs_setting *at, struct cs_fault *fault)
+{
+    uint64_t milliseconds = 0;
+
+    if (cs_duration_parse(at->value, &milliseconds) < 0 ||
+        milliseconds < CS_LIMIT_MODULE_TIME_MIN || milliseconds > CS_LIMIT_MODULE_TIME_MAX)
+        return cs_setting_refuse(at, fault, "write a time from 1s to 1h");
+    config->module_timeout = milliseconds;
+    return 0;
+}
+
 /* One of two words. */
 static int set_choice(bool *choicep, const struct cs_setting *at, const char *yes, const char *no,
     struct cs_fault *fault)
@@ -82,6 +95,8 @@ static int set_agent(struct cs_config *config, const struct cs_setting *at, stru
         return set_path(&config->pinentry, at, fault);
     if (strcmp(at->name, "hot-plug") == 0)
         return set_hot_plug(&config->hot_plug, at, fault);
+    if (strcmp(at->name, "module-timeout") == 0)
+        return set_module_timeout(config, at, fault);
     if (strcmp(at->name, "prompt-timeout") == 0) {
         char *end;
         unsigned long seconds = strtoul(at->value, &end, 10);
@@ -307,6 +322,7 @@ int cs_config_load(
     config->prompt = true;
     config->audit = true;
     config->prompt_timeout = PROMPT_TIMEOUT;
+    config->module_timeout = MODULE_TIMEOUT;
     cs_session_setting_init(&config->session);
     r = load(config, places, fault);
     if (r < 0)

@@ -31,6 +31,7 @@ struct cs_config {
     bool prompt; /* may ask a person */
     char *pinentry;
     uint32_t prompt_timeout; /* seconds */
+    uint64_t module_timeout; /* milliseconds without any answer; then a host counts as hung */
     char *hot_plug;          /* or NULL: the default */
     bool audit;              /* uses are recorded */
     bool audit_strict;       /* a use that cannot be recorded is refused */

@@ -19,6 +19,7 @@
 
 #define HOST_FD 3 /* the host's end of the socketpair */
 #define TICK 1000 /* how often deadlines are looked at while there are any */
+#define LATE (3 * TICK)
 
 struct cs_host {
     const struct cs_host_setting *setting;
@@ -35,6 +36,7 @@ struct cs_host {
     bool channel_open;
     uv_timer_t restart; /* or, while the process lives, its end */
     uv_timer_t tick;
+    uint64_t ticked;
     struct cs_jobs jobs;
     struct cs_reports reports;
     uint32_t restarts;
@@ -306,12 +308,22 @@ static const struct cs_channel_events channel_events = {
     .closed = on_channel_closed,
 };
 
+/* Deadlines are for time in which the agent itself ran. When it was stopped, the host may have
+ * answered long ago and not been heard. */
+static void forgive_pause(struct cs_host *host)
+{
+    if (now(host) - host->ticked > LATE)
+        host->started = host->jobs.last_answer = now(host);
+    host->ticked = now(host);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct cs_host *host = timer->data;
 
+    forgive_pause(host);
     if (host->state == CS_HOST_STATE_STARTING &&
-        now(host) - host->started > CS_LIMIT_HOST_START_TIME)
+        now(host) - host->started > host->setting->config->module_timeout)
         fail(host, "it did not report its tokens in time");
     else if (cs_jobs_overdue(&host->jobs, now(host)))
         fail(host, "it hung");
@@ -321,6 +333,14 @@ static void on_tick(uv_timer_t *timer)
     }
     if (host->state != CS_HOST_STATE_STARTING && host->settled && cs_jobs_is_empty(&host->jobs))
         uv_timer_stop(timer);
+}
+
+static void start_ticking(struct cs_host *host)
+{
+    if (uv_is_active((uv_handle_t *)&host->tick))
+        return;
+    host->ticked = now(host);
+    uv_timer_start(&host->tick, on_tick, TICK, TICK);
 }
 
 /* The start */
@@ -403,7 +423,7 @@ static void start(struct cs_host *host)
         return;
     }
     host->channel_open = true;
-    uv_timer_start(&host->tick, on_tick, TICK, TICK);
+    start_ticking(host);
     configure(host);
 }
 
@@ -527,9 +547,9 @@ static int ask(struct cs_host *host, const struct cs_host_question *question, co
         return r;
     }
     job->asked = now(host);
+    job->limit = host->setting->config->module_timeout + question->person_time;
     cs_channel_send_with(&host->channel, cs_buf_bytes(&buf), fds, n_fds);
-    if (!uv_is_active((uv_handle_t *)&host->tick))
-        uv_timer_start(&host->tick, on_tick, TICK, TICK);
+    start_ticking(host);
     *jobp = job;
     return 0;
 }

@@ -55,8 +55,8 @@ const char *cs_host_name(const struct cs_host *host);
 /* For STATUS. */
 void cs_host_describe(const struct cs_host *host, struct cs_msg_module *m);
 
-/* Asks; done comes later, from the loop, and always. limit is in milliseconds. Takes fd unless it
- * is -1. A code less than 0 when it cannot be asked; then done never comes. */
+/* Asks; done comes later, from the loop, and always. Takes fd unless it is -1. A code less than 0
+ * when it cannot be asked; then done never comes. */
 struct cs_host_question {
     enum cs_host_message_type type;
     union {
@@ -65,8 +65,8 @@ struct cs_host_question {
         const struct cs_host_logout_request *logout;
     };
     int fd;
-    const int *fds; /* two in its place, or NULL; taken as well */
-    uint64_t limit;
+    const int *fds;       /* two in its place, or NULL; taken as well */
+    uint64_t person_time; /* milliseconds that people may take, beyond what the module may */
     bool at_reader; /* a person may be at its reader's keypad: others of the host wait for them */
 };
 int cs_host_ask(struct cs_host *host, const struct cs_host_question *question, cs_job_done *done,

@@ -34,7 +34,6 @@ int cs_job_put(struct cs_job *job, const struct cs_host_question *question, stru
     size_t at = cs_frame_begin(buf, (uint16_t)question->type, job->id);
 
     job->type = question->type;
-    job->limit = question->limit;
     job->at_reader = question->at_reader;
     switch (question->type) {
     case CS_HOST_SIGN:

@@ -52,7 +52,6 @@ static void on_refreshed(void *user, const struct cs_answer *answer)
 const struct cs_host_question cs_supervisor_refresh_question = {
     .type = CS_HOST_REFRESH,
     .fd = -1,
-    .limit = CS_LIMIT_REFRESH_TIME,
 };
 
 void cs_supervisor_refresh(struct cs_supervisor *supervisor)

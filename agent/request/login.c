@@ -162,10 +162,9 @@ static void on_done(void *user, const struct cs_answer *answer)
 }
 
 /* A person may be asked several times; on a reader, the reader says how long it waits. */
-static uint64_t time_limit(const struct cs_login *login)
+static uint64_t person_time(const struct cs_login *login)
 {
-    return CS_LIMIT_LOGIN_TIME +
-           1000u * CS_HOST_ASK_MAX * (uint64_t)login->service->config->prompt_timeout;
+    return 1000u * CS_HOST_ASK_MAX * (uint64_t)login->service->config->prompt_timeout;
 }
 
 static int ask(struct cs_login *login, struct cs_login_waiter *waiter)
@@ -181,7 +180,7 @@ static int ask(struct cs_login *login, struct cs_login_waiter *waiter)
         .type = CS_HOST_LOGIN,
         .login = &m,
         .fd = cs_steal_fd(&waiter->fd),
-        .limit = time_limit(login),
+        .person_time = person_time(login),
         .at_reader = login->at_reader,
     };
 

@@ -56,8 +56,7 @@ static int ask_host(struct cs_request *request, const struct cs_token *token)
         .login = &m,
         .fd = -1,
         .fds = fds[0] >= 0 ? fds : NULL,
-        .limit = CS_LIMIT_LOGIN_TIME +
-                 1000u * QUESTIONS * (uint64_t)request->service->config->prompt_timeout,
+        .person_time = 1000u * QUESTIONS * (uint64_t)request->service->config->prompt_timeout,
         .at_reader = token->flags & CS_TOKEN_PROTECTED_PATH,
     };
 

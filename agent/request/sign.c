@@ -335,8 +335,7 @@ static int ask_host(struct cs_request *request, const struct cs_identity *identi
         .scheme = request->scheme,
         .data = cs_buf_bytes(&request->data),
     };
-    struct cs_host_question question = {
-        .type = CS_HOST_SIGN, .sign = &m, .fd = -1, .limit = CS_LIMIT_SIGN_TIME};
+    struct cs_host_question question = {.type = CS_HOST_SIGN, .sign = &m, .fd = -1};
 
     /* Such a key asks for its PIN each time. */
     if (cs_identity_flags(identity) & CS_IDENTITY_ALWAYS_AUTHENTICATE) {
@@ -344,7 +343,7 @@ static int ask_host(struct cs_request *request, const struct cs_identity *identi
         m.key = identity->source->label;
         cs_caller_get_environment(request->caller, &m.environment);
         question.at_reader = identity->token->flags & CS_TOKEN_PROTECTED_PATH;
-        question.limit +=
+        question.person_time =
             1000u * CS_HOST_ASK_MAX * (uint64_t)request->service->config->prompt_timeout;
     }
     request->asked = m.slot;

@@ -97,8 +97,7 @@ static int lock_token(struct cs_request *request, const struct cs_token *token)
 {
     const struct cs_host_logout_request m = {
         .slot = token->slot, .hold = 1, .why = cs_bytes_of("locked with 'countersign lock'")};
-    const struct cs_host_question question = {
-        .type = CS_HOST_LOGOUT, .logout = &m, .fd = -1, .limit = CS_LIMIT_LOGOUT_TIME};
+    const struct cs_host_question question = {.type = CS_HOST_LOGOUT, .logout = &m, .fd = -1};
 
     cs_login_cancel(request->service, token);
     add_label(request, token);

@@ -37,8 +37,7 @@ int cs_lock_token(struct cs_service *service, const struct cs_token *token, cons
     void (*done)(void *user, bool locked), void *user)
 {
     const struct cs_host_logout_request m = {.slot = token->slot, .why = cs_bytes_of(why)};
-    const struct cs_host_question question = {
-        .type = CS_HOST_LOGOUT, .logout = &m, .fd = -1, .limit = CS_LIMIT_LOGOUT_TIME};
+    const struct cs_host_question question = {.type = CS_HOST_LOGOUT, .logout = &m, .fd = -1};
     CS_AUTO(cs_freep) struct one *one = calloc(1, sizeof(*one));
     struct cs_job *job;
     int r;

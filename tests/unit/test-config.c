@@ -88,6 +88,7 @@ static void test_nothing_said(void **state)
     assert_int_equal(load(""), 0);
     assert_true(config->prompt);
     assert_int_equal(config->prompt_timeout, 120);
+    assert_int_equal(config->module_timeout, 60000);
     assert_null(config->pinentry);
     assert_int_equal(config->n_modules, 0);
     assert_int_equal(config->n_tokens, 0);
@@ -101,6 +102,7 @@ static void test_everything_said(void **state)
                           "prompt = never ; comment\n"
                           "  pinentry=/usr/bin/pinentry-tty\n"
                           "\tprompt-timeout = 5\n"
+                          "module-timeout = 2m\n"
                           "[module \"corp-card\"]\n"
                           "path = /usr/lib/a b.so\n"
                           "init-args = configdir='/x' flags=1\n"
@@ -112,6 +114,7 @@ static void test_everything_said(void **state)
     assert_false(config->prompt);
     assert_string_equal(config->pinentry, "/usr/bin/pinentry-tty");
     assert_int_equal(config->prompt_timeout, 5);
+    assert_int_equal(config->module_timeout, 120000);
     assert_int_equal(config->n_modules, 1);
     assert_string_equal(config->modules[0].name, "corp-card");
     assert_string_equal(config->modules[0].path, "/usr/lib/a b.so");
@@ -175,6 +178,8 @@ static void test_mistakes_are_named_with_file_and_line(void **state)
     assert_wrong("[agent]\nprompt = perhaps\n", 2, "auto or never");
     assert_wrong("[agent]\n\nprompt-timeout = 0\n", 3, "seconds");
     assert_wrong("[agent]\nprompt-timeout = 9x\n", 2, "seconds");
+    assert_wrong("[agent]\nmodule-timeout = none\n", 2, "from 1s to 1h");
+    assert_wrong("[agent]\nmodule-timeout = 999ms\n", 2, "from 1s to 1h");
     assert_wrong("[agent]\npinentry = pinentry\n", 2, "absolute path");
     assert_wrong("[agent]\ncolour = red\n", 2, "no such setting");
     assert_wrong("prompt = auto\n", 1, "no such section");

@@ -101,7 +101,7 @@ static void test_the_frame_says_what_was_asked(void **state)
 {
     const struct cs_host_logout_request m = {.slot = 3, .hold = 1, .why = cs_bytes_of("why")};
     const struct cs_host_question question = {
-        .type = CS_HOST_LOGOUT, .logout = &m, .fd = -1, .limit = 77};
+        .type = CS_HOST_LOGOUT, .logout = &m, .fd = -1};
     struct cs_buf buf = CS_BUF_INIT(1024);
     struct cs_host_logout_request back;
     struct cs_frame frame;
@@ -113,7 +113,6 @@ static void test_the_frame_says_what_was_asked(void **state)
     cs_jobs_init(&jobs);
     job = ask(&jobs, 0, 0);
     assert_int_equal(cs_job_put(job, &question, &buf), 0);
-    assert_int_equal(job->limit, 77);
     assert_int_equal(cs_frame_parse(cs_buf_bytes(&buf), &frame, &size), 1);
     assert_int_equal(frame.type, CS_HOST_LOGOUT);
     assert_int_equal(frame.id, job->id);
