@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs that prove who they are by TLS, with the server in the same process.
+
+As a program: CERTIFICATE KEY AUTHORITY REFERENCE COUNT. It makes that many handshakes and prints a
+line for each try, "in NAME" or "out: " and what its user reads; after one that failed it waits for a
+line on its input, which says that its user has done something about it.
+"""
+import pathlib
+import ssl
+import subprocess
+import sys
+
+
+class Program:
+    """One that uses a reference, in a process of its own."""
+
+    def __init__(self, f, ca, reference, count, **options):
+        certificate, key = _server(f, ca)
+        self.process = f.start(
+            [sys.executable, pathlib.Path(__file__), certificate, key, ca.certificate, reference, count],
+            log=f.path("programs.log"), provider=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True, **options)
+
+    def next(self):
+        """What came of the next try."""
+        return self.process.stdout.readline().rstrip("\n")
+
+    def goes_on(self):
+        """Its user has mended something."""
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+    def end(self, patience=60):
+        """Its exit status."""
+        self.process.stdin.close()
+        return self.process.wait(patience)
+
+
+def _server(f, ca):
+    if not hasattr(ca, "server_in_memory"):
+        ca.server_in_memory = ca.issue_server(f"in-memory-{ca.name}")
+    return ca.server_in_memory
+
+
+class Pair:
+    """A server in memory, and whoever wants in."""
+
+    def __init__(self, certificate, key, authority):
+        self.server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.server.load_cert_chain(certificate, key)
+        self.server.load_verify_locations(authority)
+        self.server.verify_mode = ssl.CERT_REQUIRED
+        self.authority = authority
+
+    def client(self, reference):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.load_verify_locations(self.authority)
+        context.load_cert_chain(reference)
+        return context
+
+    def handshake(self, client):
+        """The name that the server was shown; ssl.SSLError."""
+        to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+        ends = [client.wrap_bio(to_client, to_server),
+                self.server.wrap_bio(to_server, to_client, server_side=True)]
+        server = ends[1]
+        while ends:
+            for end in list(ends):
+                try:
+                    end.do_handshake()
+                    ends.remove(end)
+                except ssl.SSLWantReadError:
+                    pass
+        return dict(pair[0] for pair in server.getpeercert()["subject"])["commonName"]
+
+
+def main():
+    certificate, key, authority, reference, count = sys.argv[1:]
+    pair, made = Pair(certificate, key, authority), 0
+    client = None
+    while made < int(count):
+        try:
+            client = client or pair.client(reference)
+            print("in", pair.handshake(client), flush=True)
+            made += 1
+        except (ssl.SSLError, OSError) as why:
+            print("out:", str(why).replace("\n", " "), flush=True)
+            if not sys.stdin.readline():
+                return
+
+
+if __name__ == "__main__":
+    main()
