@@ -343,6 +343,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     if (status < 0) { /* libuv has stopped; the socket says what is wrong, behind what it holds */
         channel->events = 0;
         events = UV_READABLE;
+        if (channel->out_bytes > 0) /* nobody takes that any more, and no input waits for it */
+            fail(channel);
     }
     if (events & UV_WRITABLE)
         flush(channel);

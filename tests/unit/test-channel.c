@@ -252,6 +252,26 @@ static void test_nothing_is_read_while_much_waits_to_be_sent(void **state)
     cs_buf_deinit(&buf);
 }
 
+/* It leaves requests unread by us, and answers unread by it. */
+static void test_a_deaf_one_that_goes_is_at_an_end(void **state)
+{
+    struct cs_buf buf = frames(100, 100);
+
+    (void)state;
+    t.answer = 64 * 1024;
+    write_all(buf.data, buf.len);
+    turn();
+    assert_true(t.n_frames < 100);
+    assert_int_equal(t.n_ends, 0);
+    close(t.other);
+    t.other = -1;
+    turn();
+    assert_int_equal(t.n_frames, 100);
+    assert_int_equal(t.n_ends, 1);
+    assert_int_equal(t.end_code, CS_ERR_CLOSED);
+    cs_buf_deinit(&buf);
+}
+
 static void test_too_much_to_send_ends_it(void **state)
 {
     struct cs_buf buf = frames(1, 60000);
@@ -379,6 +399,7 @@ int main(void)
         TEST(test_closing_while_a_frame_is_handled),
         TEST(test_sending_is_done_at_once),
         TEST(test_nothing_is_read_while_much_waits_to_be_sent),
+        TEST(test_a_deaf_one_that_goes_is_at_an_end),
         TEST(test_too_much_to_send_ends_it),
         TEST(test_a_descriptor_comes_with_its_frame),
         TEST(test_descriptors_nobody_wants_are_closed),
