@@ -19,7 +19,8 @@ import programs
 LIBRARY = programs.BUILD / "tests/fault/mischief/mischief.so"
 
 _NUMBER = struct.Struct("=q")
-_FAIL_AT, _FAIL_MORE, _FAILED, _OUTPUT_LEFT, _SENT, _CLOCK, _OBJECT = range(0, 7 * _NUMBER.size, _NUMBER.size)
+_FAIL_AT, _FAIL_MORE, _FAILED, _OUTPUT_LEFT, _DEATHS, _SENT, _CLOCK, _OBJECT = range(
+    0, 8 * _NUMBER.size, _NUMBER.size)
 _OBJECT_MAX = 64
 
 
@@ -47,17 +48,21 @@ class Program:
         """Only allocations of the object with this file name."""
         self._map[_OBJECT:_OBJECT + _OBJECT_MAX] = name.encode().ljust(_OBJECT_MAX, b"\0")
 
-    def die_after(self, octets):
-        """It kills itself when it has sent so many more octets to clients; -1: it does not."""
+    def die_after(self, octets, again=0):
+        """It kills itself when it has sent so many more octets to clients; -1: it does not.
+
+        So do so many that are started after it, with their first octet.
+        """
         self._put(_SENT, 0)
+        self._put(_DEATHS, again)
         self._put(_OUTPUT_LEFT, octets)
 
     def sent(self):
         return self._get(_SENT)
 
-    def lives(self):
-        """Whether it was not yet time to die."""
-        return self._get(_OUTPUT_LEFT) >= 0
+    def has_died(self):
+        """Whether all deaths have been died."""
+        return self._get(_OUTPUT_LEFT) < 0
 
     def clock_ahead(self, seconds):
         self._put(_CLOCK, seconds)
@@ -74,11 +79,13 @@ class Mischief:
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(mode=0o700)
         self.environment = {"LD_PRELOAD": str(LIBRARY), "CS_MISCHIEF": str(self.folder)}
+        if programs.SANITIZE:
+            self.environment["ASAN_OPTIONS"] = "detect_leaks=0:verify_asan_link_order=0"
 
     def of(self, program):
         return Program(self.folder / program)
 
 
-def lacking():
-    """What stands in the way, or None."""
+def no_failing_allocations():
+    """Why allocations cannot fail, or None."""
     return "AddressSanitizer's allocator must come first" if programs.SANITIZE else None

@@ -39,3 +39,8 @@ def words(folders):
     """What stands before a program for which each folder of the system is another."""
     pairs = [str(path) for pair in folders.items() for path in pair]
     return [*_unshare(), "sh", "-c", _MOUNT, "sh", *pairs, "--"]
+
+
+def small_disk(folder, size):
+    """What stands before a program for which the folder is a disk of its own, empty and as small as that."""
+    return [*_unshare(), "sh", "-c", f'mount -t tmpfs -o size={size},mode=700 none "$0" && exec "$@"', str(folder)]

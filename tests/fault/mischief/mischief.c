@@ -24,6 +24,9 @@
 
 #define OBJECT_MAX 64
 
+/* What stands in for libc must be seen. */
+#pragma GCC visibility push(default)
+
 struct mischief {
     /* The fail_at-th allocation from now fails, and fail_more behind it; 0: none. */
     _Atomic int64_t fail_at;
@@ -31,16 +34,13 @@ struct mischief {
     _Atomic int64_t failed; /* so many have */
     /* Dies when it has sent so many more octets to clients; less than 0: never. */
     _Atomic int64_t output_left;
+    _Atomic int64_t deaths;  /* and so often more, at the first octet */
     _Atomic int64_t sent;    /* octets to clients */
     _Atomic int64_t clock;   /* seconds that the wall clock is ahead */
     char object[OBJECT_MAX]; /* only allocations of the object with this name, if it has any */
 };
 
 static struct mischief *mischief;
-
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t n, size_t size);
-extern void *__libc_realloc(void *block, size_t size);
 
 __attribute__((constructor)) static void begin(void)
 {
@@ -60,6 +60,11 @@ __attribute__((constructor)) static void begin(void)
 }
 
 /* Allocations */
+
+#ifndef WITHOUT_ALLOCATIONS
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t n, size_t size);
+extern void *__libc_realloc(void *block, size_t size);
 
 static bool is_of_object(const void *caller)
 {
@@ -117,6 +122,7 @@ void *reallocarray(void *block, size_t n, size_t size)
     }
     return __libc_realloc(block, whole);
 }
+#endif
 
 /* What an agent sends to its clients */
 
@@ -137,7 +143,7 @@ static void send_and_die(int fd, const struct msghdr *message, size_t left, int 
         iov.iov_len = left;
     if (left > 0)
         send(fd, iov.iov_base, iov.iov_len, flags);
-    atomic_store(&mischief->output_left, -1); /* the next agent lives */
+    atomic_store(&mischief->output_left, atomic_fetch_sub(&mischief->deaths, 1) > 0 ? 0 : -1);
     kill(getpid(), SIGKILL);
 }
 
