@@ -100,8 +100,7 @@ static void test_a_queue_that_moves_is_no_hang(void **state)
 static void test_the_frame_says_what_was_asked(void **state)
 {
     const struct cs_host_logout_request m = {.slot = 3, .hold = 1, .why = cs_bytes_of("why")};
-    const struct cs_host_question question = {
-        .type = CS_HOST_LOGOUT, .logout = &m, .fd = -1};
+    const struct cs_host_question question = {.type = CS_HOST_LOGOUT, .logout = &m, .fd = -1};
     struct cs_buf buf = CS_BUF_INIT(1024);
     struct cs_host_logout_request back;
     struct cs_frame frame;
