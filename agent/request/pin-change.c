@@ -27,15 +27,11 @@ static void on_changed(void *user, const struct cs_answer *answer)
 {
     struct cs_request *request = user;
     struct cs_fault fault = {0};
-    const struct cs_reply reply = {
-        .text = "",
-        .tokens = {.n = request->n_labels, .labels = cs_buf_bytes(&request->labels)},
-    };
 
     request->job = NULL;
     record(request, answer);
     if (answer->code == 0) {
-        cs_request_finish(request, &reply);
+        cs_request_finish_labels(request);
         return;
     }
     cs_fail(&fault, answer->code, "%s", answer->text);
@@ -109,8 +105,7 @@ static void change_pin(struct cs_request *request)
     if (r == 0 && !has_pin(token))
         r = cs_fail(&fault, CS_ERR_INVALID, "token '%s' has no PIN to change", token->name);
     if (r == 0) {
-        cs_buf_put_string(&request->labels, token->name);
-        request->n_labels++;
+        cs_request_add_label(request, token);
         r = ask_host(request, token);
     }
     if (r < 0)

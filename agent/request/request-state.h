@@ -65,6 +65,9 @@ struct cs_request {
 
 /* Ends it with the reply; the request is gone after it. */
 void cs_request_finish(struct cs_request *request, const struct cs_reply *reply);
+/* For replies that name the tokens concerned. */
+void cs_request_add_label(struct cs_request *request, const struct cs_token *token);
+void cs_request_finish_labels(struct cs_request *request);
 /* After its reply, which has gone by request->reply. */
 void cs_request_free(struct cs_request *request);
 void cs_request_fail(struct cs_request *request, int code, const struct cs_fault *fault);

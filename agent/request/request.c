@@ -67,6 +67,25 @@ void cs_request_finish(struct cs_request *request, const struct cs_reply *reply)
     cs_request_free(request);
 }
 
+void cs_request_add_label(struct cs_request *request, const struct cs_token *token)
+{
+    cs_buf_put_string(&request->labels, token->name);
+    request->n_labels++;
+}
+
+void cs_request_finish_labels(struct cs_request *request)
+{
+    const struct cs_reply reply = {
+        .text = "",
+        .tokens = {.n = request->n_labels, .labels = cs_buf_bytes(&request->labels)},
+    };
+
+    if (request->labels.error < 0)
+        cs_request_fail(request, request->labels.error, NULL);
+    else
+        cs_request_finish(request, &reply);
+}
+
 void cs_request_fail(struct cs_request *request, int code, const struct cs_fault *fault)
 {
     const struct cs_reply reply = {.code = code, .text = cs_fault_text(fault, code)};

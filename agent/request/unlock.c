@@ -9,29 +9,13 @@
 
 #include <countersign/error.h>
 
-static void add_label(struct cs_request *request, const struct cs_token *token)
-{
-    cs_buf_put_string(&request->labels, token->name);
-    request->n_labels++;
-}
-
-static void reply_labels(struct cs_request *request)
-{
-    const struct cs_reply reply = {
-        .text = "",
-        .tokens = {.n = request->n_labels, .labels = cs_buf_bytes(&request->labels)},
-    };
-
-    cs_request_finish(request, &reply);
-}
-
 static void on_unlocked(struct cs_login_waiter *waiter, int code, const char *text)
 {
     struct cs_request *request = waiter->user;
     struct cs_fault fault = {0};
 
     if (code == 0) {
-        reply_labels(request);
+        cs_request_finish_labels(request);
         return;
     }
     cs_fail(&fault, code, "%s", text);
@@ -42,9 +26,9 @@ static void unlock_token(struct cs_request *request, const struct cs_token *toke
 {
     int r;
 
-    add_label(request, token);
+    cs_request_add_label(request, token);
     if (!cs_token_is_locked(token)) {
-        reply_labels(request);
+        cs_request_finish_labels(request);
         return;
     }
     request->login.caller = request->caller;
@@ -74,7 +58,7 @@ static void unlock(struct cs_request *request)
     else if (token)
         unlock_token(request, token);
     else
-        reply_labels(request); /* there are tokens, and none of them is locked */
+        cs_request_finish_labels(request); /* there are tokens, and none of them is locked */
 }
 
 void cs_request_unlock(struct cs_request *request, const struct cs_msg_unlock *m, int fd)
@@ -100,7 +84,7 @@ static int lock_token(struct cs_request *request, const struct cs_token *token)
     const struct cs_host_question question = {.type = CS_HOST_LOGOUT, .logout = &m, .fd = -1};
 
     cs_login_cancel(request->service, token);
-    add_label(request, token);
+    cs_request_add_label(request, token);
     cs_info("%s (pid %d) locks '%s'", cs_caller_name(request->caller), (int)request->caller->pid,
         token->name);
     return cs_request_ask_part(request, token->host, &question);
@@ -125,7 +109,7 @@ static void lock(struct cs_request *request)
         r = cs_fail(
             &fault, CS_ERR_INVALID, "token '%s' has no PIN, so it cannot be locked", named->name);
     if (r == 0)
-        r = cs_request_split(request, inventory->n_tokens, reply_labels);
+        r = cs_request_split(request, inventory->n_tokens, cs_request_finish_labels);
     for (size_t i = 0; r == 0 && i < inventory->n_tokens; i++)
         if (is_concerned(inventory->tokens[i], named))
             r = lock_token(request, inventory->tokens[i]);

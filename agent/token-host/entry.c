@@ -30,7 +30,8 @@ int cs_entry_check(
 /* Somebody may be trying PINs: the agent keeps a record. */
 static void report(struct cs_token *token, int code, const struct cs_failure *failure)
 {
-    CS_AUTO(cs_buf_deinit) struct cs_buf buf = CS_BUF_INIT(2048);
+    uint8_t room[2048];
+    struct cs_buf buf = CS_BUF_IN(room);
     size_t frame = cs_frame_begin(&buf, CS_HOST_PIN_REFUSED, 0);
 
     cs_host_failed_put(&buf,

@@ -120,7 +120,8 @@ void cs_link_send(struct cs_link *link, const struct cs_buf *frames)
 
 void cs_link_done(struct cs_link *link, uint32_t id)
 {
-    CS_AUTO(cs_buf_deinit) struct cs_buf buf = CS_BUF_INIT(64);
+    uint8_t room[64];
+    struct cs_buf buf = CS_BUF_IN(room);
     size_t frame = cs_frame_begin(&buf, CS_HOST_DONE, id);
 
     cs_frame_end(&buf, frame);
@@ -129,7 +130,8 @@ void cs_link_done(struct cs_link *link, uint32_t id)
 
 void cs_link_signed(struct cs_link *link, uint32_t id, struct cs_bytes signature)
 {
-    CS_AUTO(cs_buf_deinit) struct cs_buf buf = CS_BUF_INIT(4096);
+    uint8_t room[4096];
+    struct cs_buf buf = CS_BUF_IN(room);
     struct cs_msg_signed m = {.signature = signature};
     size_t frame = cs_frame_begin(&buf, CS_HOST_SIGNED, id);
 
@@ -140,7 +142,8 @@ void cs_link_signed(struct cs_link *link, uint32_t id, struct cs_bytes signature
 
 void cs_link_failed(struct cs_link *link, uint32_t id, int code, const struct cs_failure *failure)
 {
-    CS_AUTO(cs_buf_deinit) struct cs_buf buf = CS_BUF_INIT(4096);
+    uint8_t room[4096];
+    struct cs_buf buf = CS_BUF_IN(room);
     struct cs_host_failed m = {.code = code};
     size_t frame = cs_frame_begin(&buf, CS_HOST_FAILED, id);
     char text[sizeof(failure->fault.text)];

@@ -47,7 +47,8 @@ static int queue(
 
 static void report_ready(struct cs_host *host)
 {
-    CS_AUTO(cs_buf_deinit) struct cs_buf buf = CS_BUF_INIT(4096);
+    uint8_t room[4096];
+    struct cs_buf buf = CS_BUF_IN(room);
     struct cs_host_ready m = {.manufacturer = cs_bytes_of(cs_module_manufacturer(host->module)),
         .description = cs_bytes_of(cs_module_description(host->module))};
     size_t frame = cs_frame_begin(&buf, CS_HOST_READY, 0);
@@ -59,7 +60,8 @@ static void report_ready(struct cs_host *host)
 
 static void report_scanned(struct cs_host *host)
 {
-    CS_AUTO(cs_buf_deinit) struct cs_buf buf = CS_BUF_INIT(64);
+    uint8_t room[64];
+    struct cs_buf buf = CS_BUF_IN(room);
     size_t frame = cs_frame_begin(&buf, CS_HOST_SCANNED, 0);
 
     cs_frame_end(&buf, frame);

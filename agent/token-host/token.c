@@ -150,7 +150,8 @@ static struct cs_bytes why_locked(const struct cs_token *token)
 
 static void report_state(const struct cs_token *token)
 {
-    CS_AUTO(cs_buf_deinit) struct cs_buf buf = CS_BUF_INIT(4096);
+    uint8_t room[4096];
+    struct cs_buf buf = CS_BUF_IN(room);
     struct cs_host_token_state m = {.slot = token->number,
         .flags = wire_flags(token),
         .since = token->since,
@@ -211,6 +212,9 @@ static void report_picture(struct cs_token *token)
     frame = cs_frame_begin(&buf, CS_HOST_TOKEN_END, 0);
     cs_host_number_put(&buf, token->number);
     cs_frame_end(&buf, frame);
+    token->behind = buf.error == CS_ERR_MEMORY;
+    if (token->behind)
+        return;
     cs_link_send(token->link, &buf);
     token->reported = true;
 }
@@ -286,7 +290,7 @@ static bool take_reading(struct cs_token *token, unsigned n_unlocked, struct cs_
         set_why(token, cs_bytes_of(LOGIN_ENDED));
     }
     changed = valid && take_objects(token, objects);
-    if (changed || (valid && !token->reported))
+    if (changed || (valid && (!token->reported || token->behind)))
         report_picture(token);
     else if (lost)
         report_state(token);
@@ -309,6 +313,8 @@ int cs_token_read(struct cs_token *token, bool fresh, struct cs_failure *failure
         if (cs_ckr_is_stale(rv) && !fresh)
             rv = read_once(token, true, &objects, &info);
     } while (rv == CKR_OK && !take_reading(token, n_unlocked, &objects, &info));
+    if (rv == CKR_OK && token->behind)
+        rv = CKR_HOST_MEMORY;
     pthread_mutex_unlock(&token->reading);
     return rv == CKR_OK ? 0 : cs_ckr_fail(failure, rv, token->name);
 }
@@ -438,7 +444,8 @@ void cs_token_report_state(struct cs_token *token)
 
 void cs_token_report_gone(struct cs_token *token)
 {
-    CS_AUTO(cs_buf_deinit) struct cs_buf buf = CS_BUF_INIT(64);
+    uint8_t room[64];
+    struct cs_buf buf = CS_BUF_IN(room);
     size_t frame = cs_frame_begin(&buf, CS_HOST_TOKEN_GONE, 0);
 
     cs_host_number_put(&buf, token->number);

@@ -41,6 +41,7 @@ struct cs_token {
     bool held;                     /* CS_TOKEN_HELD */
     bool gone;
     bool reported;
+    bool behind; /* the agent's picture is, for want of memory */
     uint64_t since;
     char why[CS_TOKEN_WHY_MAX];
     struct cs_objects objects;

@@ -36,6 +36,10 @@ struct cs_buf {
 };
 
 #define CS_BUF_INIT(limit) ((struct cs_buf){.max = (limit)})
+/* In an array of the caller's: for what must be said even when there is no memory. Not to be
+ * deinitialised. */
+#define CS_BUF_IN(array)                                                                           \
+    ((struct cs_buf){.data = (array), .cap = sizeof(array), .max = sizeof(array)})
 void cs_buf_deinit(struct cs_buf *buf);
 void cs_buf_reset(struct cs_buf *buf);
 struct cs_bytes cs_buf_bytes(const struct cs_buf *buf);
