@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs that prove who they are by TLS, with the server in the same process.
 
-As a program: CERTIFICATE KEY AUTHORITY REFERENCE COUNT. It makes that many handshakes and prints a
-line for each try, "in NAME" or "out: " and what its user reads; after one that failed it waits for a
-line on its input, which says that its user has done something about it.
+As a program: CERTIFICATE KEY AUTHORITY REFERENCE. For every line on its input it tries a handshake and
+prints "in NAME", or "out: " and what its user reads; for the line "anew" it loads its key again first.
 """
 import pathlib
 import ssl
@@ -14,21 +13,24 @@ import sys
 class Program:
     """One that uses a reference, in a process of its own."""
 
-    def __init__(self, f, ca, reference, count, **options):
-        certificate, key = _server(f, ca)
+    def __init__(self, f, ca, reference, **options):
+        certificate, key = _server(ca)
         self.process = f.start(
-            [sys.executable, pathlib.Path(__file__), certificate, key, ca.certificate, reference, count],
+            ["python3", pathlib.Path(__file__), certificate, key, ca.certificate, reference],
             log=f.path("programs.log"), provider=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             text=True, **options)
 
-    def next(self):
-        """What came of the next try."""
+    def go(self, how=""):
+        self.process.stdin.write(how + "\n")
+        self.process.stdin.flush()
+
+    def hear(self):
         return self.process.stdout.readline().rstrip("\n")
 
-    def goes_on(self):
-        """Its user has mended something."""
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
+    def next(self, how=""):
+        """What comes of the next try."""
+        self.go(how)
+        return self.hear()
 
     def end(self, patience=60):
         """Its exit status."""
@@ -36,7 +38,7 @@ class Program:
         return self.process.wait(patience)
 
 
-def _server(f, ca):
+def _server(ca):
     if not hasattr(ca, "server_in_memory"):
         ca.server_in_memory = ca.issue_server(f"in-memory-{ca.name}")
     return ca.server_in_memory
@@ -62,9 +64,8 @@ class Pair:
     def handshake(self, client):
         """The name that the server was shown; ssl.SSLError."""
         to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-        ends = [client.wrap_bio(to_client, to_server),
-                self.server.wrap_bio(to_server, to_client, server_side=True)]
-        server = ends[1]
+        server = self.server.wrap_bio(to_server, to_client, server_side=True)
+        ends = [client.wrap_bio(to_client, to_server), server]
         while ends:
             for end in list(ends):
                 try:
@@ -76,18 +77,15 @@ class Pair:
 
 
 def main():
-    certificate, key, authority, reference, count = sys.argv[1:]
-    pair, made = Pair(certificate, key, authority), 0
-    client = None
-    while made < int(count):
+    certificate, key, authority, reference = sys.argv[1:]
+    pair, client = Pair(certificate, key, authority), None
+    for line in sys.stdin:
         try:
-            client = client or pair.client(reference)
+            if not client or line == "anew\n":
+                client = pair.client(reference)
             print("in", pair.handshake(client), flush=True)
-            made += 1
         except (ssl.SSLError, OSError) as why:
             print("out:", str(why).replace("\n", " "), flush=True)
-            if not sys.stdin.readline():
-                return
 
 
 if __name__ == "__main__":

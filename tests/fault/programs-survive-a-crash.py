@@ -24,21 +24,20 @@ class User(threading.Thread):
     def __init__(self, twins, label, reference):
         super().__init__(daemon=True)
         self.twins, self.label = twins, label
-        self.program = Program(twins.f, twins.authorities[label], reference, N_SIGNATURES)
+        self.program = Program(twins.f, twins.authorities[label], reference)
         self.client = protocol.Client(twins.agent.socket)
         self.read, self.status = [], None
         self.start()
 
     def run(self):
-        while True:
+        while self.read.count(f"in {self.label}") < N_SIGNATURES:
             line = self.program.next()
+            self.read.append(line)
             if not line:
                 break
-            self.read.append(line)
             if line.startswith("out: "):
                 self.twins.wait_for_token(self.label, self.client)
                 self.twins.agent.unlock(self.twins.tokens[self.label], check=False)
-                self.program.goes_on()
         self.status = self.program.end()
 
     def result(self):

@@ -71,10 +71,11 @@ def stops(tap, s):
     pid = s.client.status().modules[0].pid
     s.fault.clear()
     s.fault.script("slot 0 token=corp", "delay C_Sign 300 once")
-    program = Program(s.f, s.ca, reference, 2)
+    program = Program(s.f, s.ca, reference)
+    program.go()
     s.fault.wait("C_SignInit")
     os.kill(s.agent.process.pid, signal.SIGSTOP)
-    late = Program(s.f, s.ca, reference, 1)
+    late = Program(s.f, s.ca, reference)
     heard = []
     listener = threading.Thread(target=lambda: heard.append(late.next()), daemon=True)
     listener.start()
@@ -84,7 +85,7 @@ def stops(tap, s):
         assert not heard and program.process.poll() is None
     os.kill(s.agent.process.pid, signal.SIGCONT)
     with tap.case("it goes on: both get what they asked for, and the module did not count as hung"):
-        assert program.next() == "in alice" and program.next() == "in alice"
+        assert program.hear() == "in alice" and program.next() == "in alice"
         listener.join(30)
         assert heard == ["in alice"], heard
         assert program.end() == late.end() == 0
