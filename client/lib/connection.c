@@ -93,8 +93,9 @@ static int connect_failed(const char *path, int error, struct cs_fault *fault)
     case EAGAIN:
         return silent(fault);
     default:
-        return cs_fail(
-            fault, CS_ERR_SYSTEM, "cannot connect to %s: %s", path, strerrordesc_np(error));
+        return cs_fail(fault, CS_ERR_SYSTEM,
+            "cannot connect to an agent at %s: %s: check COUNTERSIGN_SOCKET and XDG_RUNTIME_DIR",
+            path, strerrordesc_np(error));
     }
 }
 
