@@ -96,6 +96,11 @@ static void case_free(struct cs_consent_case *asked)
     free(asked);
 }
 
+static bool is_show(const struct cs_subject *subject)
+{
+    return strcmp(subject->what, CS_SUBJECT_SHOW) == 0;
+}
+
 static void record(
     const struct cs_consent_case *asked, int code, bool for_session, const char *text)
 {
@@ -105,8 +110,13 @@ static void record(
     const char *answer = for_session ? "session" : "once";
     char line[1024];
 
-    snprintf(line, sizeof(line), "%s may sign %s with '%s' on '%s': %s", subject->name,
-        subject->what, subject->label, subject->token, code == 0 ? answer : text);
+    if (is_show(subject))
+        snprintf(line, sizeof(line), "server '%s' is to see '%s' on '%s', for %s: %s",
+            subject->server, subject->label, subject->token, subject->name,
+            code == 0 ? answer : text);
+    else
+        snprintf(line, sizeof(line), "%s may sign %s with '%s' on '%s': %s", subject->name,
+            subject->what, subject->label, subject->token, code == 0 ? answer : text);
     cs_audit_begin(audit, "consent", waiter ? waiter->caller : NULL);
     cs_audit_put_hex(audit, "identity", CS_BYTES(subject->id, CS_ID_SIZE));
     cs_audit_put(audit, "label", cs_bytes_of(subject->label));
@@ -143,7 +153,9 @@ static void finish(struct cs_consent_case *asked, int code, bool for_session, co
     record(asked, code, for_session, text);
     if (for_session && !asked->each_time)
         cs_grant_add(&consents->grants, asked->subject, 0);
-    if (code == CS_ERR_DENIED || code == CS_ERR_TIMEOUT)
+    if (code == CS_ERR_TIMEOUT && is_show(asked->subject))
+        consents->unanswered = uv_now(consents->loop) + CS_LIMIT_UNANSWERED_TIME;
+    else if (code == CS_ERR_DENIED || code == CS_ERR_TIMEOUT)
         cs_grant_add(
             &consents->grants, asked->subject, uv_now(consents->loop) + CS_LIMIT_REFUSAL_TIME);
     TAILQ_CONCAT(&waiters, &asked->waiters, link);
@@ -171,7 +183,8 @@ static uint32_t flags_of(const struct cs_consent_case *asked)
         const char *what;
         uint32_t flag;
     } kinds[] = {{"tls", CS_PROMPT_SIGN_TLS}, {"csr", CS_PROMPT_SIGN_CSR},
-        {"digest", CS_PROMPT_SIGN_DIGEST}, {"data", CS_PROMPT_SIGN_DATA}};
+        {"digest", CS_PROMPT_SIGN_DIGEST}, {"data", CS_PROMPT_SIGN_DATA},
+        {CS_SUBJECT_SHOW, CS_PROMPT_SHOW}};
     uint32_t flags = asked->each_time ? CS_PROMPT_EACH_TIME : 0;
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -193,7 +206,9 @@ static int ask(struct cs_consent_case *asked, struct cs_fault *fault)
         .pinentry = cs_bytes_of(consents->config->pinentry),
         .token = cs_bytes_of(subject->token),
         .program = cs_bytes_of(subject->name),
-        .command = cs_bytes_of(cs_caller_command(caller, command, sizeof(command))),
+        .command = cs_bytes_of(*subject->certificate
+                                   ? subject->certificate
+                                   : cs_caller_command(caller, command, sizeof(command))),
         .key = cs_bytes_of(subject->label),
         .host = cs_bytes_of(subject->server),
     };
@@ -264,6 +279,10 @@ static int answer(struct cs_consents *consents, const struct cs_subject *subject
         grant->uses++;
         return 1;
     }
+    if (is_show(subject) && uv_now(consents->loop) < consents->unanswered) {
+        snprintf(text, size, "nobody answered not long ago");
+        return CS_ERR_LOCKED;
+    }
     get_environment(consents, caller, &environment);
     if (!consents->config->prompt || !has_place(&environment)) {
         snprintf(text, size, "%s",
@@ -276,6 +295,14 @@ static int answer(struct cs_consents *consents, const struct cs_subject *subject
         return CS_ERR_DENIED;
     }
     return 0;
+}
+
+bool cs_consent_has(struct cs_consents *consents, const struct cs_subject *subject)
+{
+    const struct cs_grant *grant =
+        cs_grant_find(&consents->grants, subject, uv_now(consents->loop));
+
+    return grant && !grant->until;
 }
 
 int cs_consent_wait(struct cs_consents *consents, const struct cs_subject *subject, bool each_time,

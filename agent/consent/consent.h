@@ -20,6 +20,7 @@ struct cs_consents {
     struct cs_grants grants;
     TAILQ_HEAD(cs_consent_cases, cs_consent_case) cases; /* the first is being asked */
     size_t n_cases;
+    uint64_t unanswered; /* which certificate to show is asked again then, on the loop's clock */
     struct cs_environment display; /* the agent's own, borrowed; n is 0 if it has none */
     struct cs_watcher watcher;
 };
@@ -49,6 +50,8 @@ void cs_consents_stop(struct cs_consents *consents);
  */
 int cs_consent_wait(struct cs_consents *consents, const struct cs_subject *subject, bool each_time,
     struct cs_consent_waiter *waiter, char *text, size_t size);
+/* Whether an answer of before allows it; nobody is asked, and no use is counted. */
+bool cs_consent_has(struct cs_consents *consents, const struct cs_subject *subject);
 /* The waiter gives up; a question nobody waits for is taken away. */
 void cs_consent_leave(struct cs_consent_waiter *waiter);
 

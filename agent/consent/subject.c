@@ -12,6 +12,7 @@ static const size_t strings[] = {
     offsetof(struct cs_subject, token),
     offsetof(struct cs_subject, token_uri),
     offsetof(struct cs_subject, server),
+    offsetof(struct cs_subject, certificate),
     offsetof(struct cs_subject, what),
 };
 #define N_STRINGS (sizeof(strings) / sizeof(strings[0]))
@@ -27,6 +28,8 @@ struct cs_subject *cs_subject_dup(const struct cs_subject *subject)
     size_t size = sizeof(copy);
     char *at;
 
+    if (!copy.certificate)
+        copy.certificate = "";
     for (size_t i = 0; i < N_STRINGS; i++)
         size += strlen(*string_at(&copy, i)) + 1;
     kept = malloc(size);

@@ -10,14 +10,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Which of several certificates a server is to see. Its program is any: "*". */
+#define CS_SUBJECT_SHOW "show"
+
 struct cs_subject {
     const char *program; /* as rules name it; "": not established, so no yes is kept for it */
     const char *name;    /* of the program, for people */
     const char *label;   /* of the key, for people */
     const char *token;   /* its name, for people */
     const char *token_uri;
-    const char *server; /* "": not known */
-    const char *what;   /* is to be signed: "tls", "csr", "digest" or "data" */
+    const char *server;      /* "": not known */
+    const char *certificate; /* in words, of SHOW; may be NULL */
+    const char *what;        /* is to be signed: "tls", "csr", "digest" or "data"; or SHOW */
     uint8_t id[CS_ID_SIZE];
     struct cs_executable file; /* behind a path; zero of an app, and of what is not established */
 };

@@ -221,7 +221,9 @@ void cs_choice_explain(const struct cs_choice *choices, size_t n,
 
     name_of(choices[0].identity, name, sizeof(name));
     cs_text_clean(criteria->host, host, sizeof(host));
-    if (criteria->preference)
+    if (criteria->chosen)
+        snprintf(reason, sizeof(reason), "you chose it for this session");
+    else if (criteria->preference)
         explain_preferred(criteria->preference, n, reason, sizeof(reason));
     else
         snprintf(reason, sizeof(reason), "%s",

@@ -13,6 +13,7 @@ struct cs_criteria {
     struct cs_bytes issuers;                /* that many DER names, each with a u32 length */
     struct cs_bytes schemes;                /* two bytes each */
     const struct cs_preference *preference; /* for this host, or NULL */
+    bool chosen;                            /* a person said which */
 };
 
 struct cs_choice {

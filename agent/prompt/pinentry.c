@@ -293,8 +293,11 @@ static gpg_error_t get_consent(struct talk *talk, uint32_t flags)
     const char *once = "_Once", *session = "This _session", *no = "_No";
     gpg_error_t error;
 
-    if (flags & CS_PROMPT_EACH_TIME)
-        return confirm(talk, "_Yes", "", no);
+    if (flags & (CS_PROMPT_EACH_TIME | CS_PROMPT_SHOW)) {
+        error = confirm(talk, "_Yes", "", no);
+        talk->for_session = !error && flags & CS_PROMPT_SHOW;
+        return error;
+    }
     if (has_three_buttons(talk)) {
         error = confirm(talk, once, session, no);
         talk->for_session = is_answer(error) && gpg_err_code(error) == GPG_ERR_NOT_CONFIRMED;

@@ -34,6 +34,9 @@ enum cs_prompt_flag {
     CS_PROMPT_SIGN_DIGEST = 1 << 6, /* a hash: nobody knows of what */
     CS_PROMPT_SIGN_DATA = 1 << 7,   /* something else */
     CS_PROMPT_EACH_TIME = 1 << 8,   /* an answer for the session is none */
+    CS_PROMPT_SHOW =
+        1 << 9, /* not whether it may sign, but whether the server is to see this
+                   certificate, which command tells, and not another; for the session */
 };
 
 enum cs_prompt_verdict {

@@ -82,6 +82,23 @@ static const char *purpose(uint32_t flags)
     return "a login to a server whose name is not known";
 }
 
+/* The question which certificate: this one or another. */
+static void say_show(struct cs_words *words, const struct cs_prompt_request *request)
+{
+    char token[72], key[96], program[128], certificate[256], host[128];
+
+    cs_words_clean(token, sizeof(token), request->token);
+    cs_words_clean(key, sizeof(key), request->key);
+    cs_words_clean(program, sizeof(program), request->program);
+    cs_words_clean(certificate, sizeof(certificate), request->command);
+    cs_words_clean(host, sizeof(host), request->host);
+    snprintf(words->description, sizeof(words->description),
+        "Several of your certificates suit %s%s. Show it this one?\n\nKey: %s on token %s\n"
+        "Certificate: %s\nAsked by: %s",
+        *host ? "the server " : "a server whose name is not known", host, key, token, certificate,
+        program);
+}
+
 /* The question of a consent: who, with what, for what. Of an interpreter, only the way it was
  * started tells which script it runs. */
 static void say_consent(struct cs_words *words, const struct cs_prompt_request *request)
@@ -106,7 +123,7 @@ void cs_words_for(struct cs_words *words, const struct cs_prompt_request *reques
 
     words->error[0] = '\0';
     if (request->kind == CS_PROMPT_CONSENT) {
-        say_consent(words, request);
+        (request->flags & CS_PROMPT_SHOW ? say_show : say_consent)(words, request);
         return;
     }
     cs_words_clean(token, sizeof(token), request->token);

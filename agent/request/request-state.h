@@ -43,9 +43,13 @@ struct cs_request {
     struct cs_part *parts; /* of what is asked of several hosts */
     size_t n_parts;
     void (*parts_done)(struct cs_request *request);
-    /* of FIND; its fields lie in data */
+    /* of FIND and CHOOSE; its fields lie in data */
     struct cs_criteria criteria;
-    /* of SIGN */
+    bool may_ask;
+    uint8_t refused[CS_LIMIT_CANDIDATES][CS_ID_SIZE]; /* the person wants to show another */
+    size_t n_refused;
+    bool chosen; /* id is the one to show */
+    /* of SIGN; of CHOOSE the one that is asked about */
     uint8_t id[CS_ID_SIZE];
     enum cs_proof_kind proof;
     char host[CS_TEXT_MAX]; /* the server, if the proof tells; else "" */

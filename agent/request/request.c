@@ -2,12 +2,11 @@
 /*
  * Requests: their life, and those that only look at the inventory. Invariant: a request is in the
  * service's list until its one reply has gone or its transport has cancelled it. What it takes to
- * sign is in sign.c, to unlock and lock in unlock.c.
+ * sign is in sign.c, to unlock and lock in unlock.c, to find in find.c.
  */
 #include "request/request.h"
 #include "request/request-state.h"
 #include "base/cleanup.h"
-#include "base/log.h"
 
 #include <countersign/error.h>
 #include <string.h>
@@ -150,62 +149,4 @@ void cs_request_resolve(struct cs_request *request, const struct cs_msg_resolve 
         cs_request_fail(request, CS_ERR_MEMORY, NULL);
     else
         cs_request_when_settled(request, resolve);
-}
-
-/* Candidates are only counted, so that the sentence can say that there were more. */
-#define CHOICES 2
-
-static void find(struct cs_request *request)
-{
-    const struct cs_inventory *inventory = &request->service->inventory;
-    struct cs_choice choices[CHOICES];
-    struct cs_reply reply = {.text = ""};
-    struct cs_fault fault = {0};
-    char why[CS_TEXT_MAX * 3];
-    size_t n;
-
-    request->criteria.preference =
-        cs_preferences_find(&request->service->config->preferences, request->criteria.host);
-    n = cs_choice_list(inventory, &request->criteria, time(NULL), choices, CHOICES);
-
-    if (n == 0) {
-        reply.code = cs_choice_none(inventory, &request->criteria, time(NULL), &fault);
-        cs_info("%s found no identity: %s", cs_caller_name(request->caller), fault.text);
-        cs_request_fail(request, reply.code, &fault);
-        return;
-    }
-    cs_choice_explain(choices, n, &request->criteria, why, sizeof(why));
-    cs_info("%s is to present %s", cs_caller_name(request->caller), why);
-    reply.match =
-        (struct cs_name_match){.identity = choices[0].identity, .leaf = choices[0].certificate};
-    reply.why = why;
-    cs_request_finish(request, &reply);
-}
-
-/* Keeps a copy of the bytes in data, where they stay as long as the request. */
-static size_t keep(struct cs_request *request, struct cs_bytes bytes)
-{
-    size_t at = request->data.len;
-
-    cs_buf_put(&request->data, bytes.data, bytes.len);
-    return at;
-}
-
-void cs_request_find(struct cs_request *request, const struct cs_msg_find *m)
-{
-    size_t host = keep(request, m->host);
-    size_t issuers = keep(request, m->issuers);
-    size_t schemes = keep(request, m->schemes);
-
-    if (request->data.error) {
-        cs_request_fail(request, request->data.error, NULL);
-        return;
-    }
-    request->criteria = (struct cs_criteria){
-        .host = CS_BYTES(request->data.data + host, m->host.len),
-        .n_issuers = m->n_issuers,
-        .issuers = CS_BYTES(request->data.data + issuers, m->issuers.len),
-        .schemes = CS_BYTES(request->data.data + schemes, m->schemes.len),
-    };
-    cs_request_when_settled(request, find);
 }

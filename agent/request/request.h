@@ -36,7 +36,8 @@ void cs_request_cancel(struct cs_request *request);
 /* Replies when the inventory tells all there is to know, for lists. */
 void cs_request_inventory(struct cs_request *request);
 void cs_request_resolve(struct cs_request *request, const struct cs_msg_resolve *m);
-void cs_request_find(struct cs_request *request, const struct cs_msg_find *m);
+/* may_ask: a person says which, where several suit. */
+void cs_request_find(struct cs_request *request, const struct cs_msg_find *m, bool may_ask);
 void cs_request_sign(struct cs_request *request, const struct cs_msg_sign *m);
 /* Takes fd, which is -1 unless the PIN comes from it. */
 void cs_request_unlock(struct cs_request *request, const struct cs_msg_unlock *m, int fd);

@@ -121,6 +121,7 @@ static void put_reply(const struct pending *pending, const struct cs_reply *repl
         break;
     case CS_MSG_RESOLVE:
     case CS_MSG_FIND:
+    case CS_MSG_CHOOSE:
         put_resolved(pending->peer, &reply->match, reply->why);
         break;
     case CS_MSG_POLICY_CHECK:
@@ -315,7 +316,7 @@ static int take_find(struct cs_peer *peer, const struct cs_frame *frame)
         r = new_pending(peer, frame, &pending);
     if (r < 0)
         return r;
-    cs_request_find(pending->request, &m);
+    cs_request_find(pending->request, &m, frame->type == CS_MSG_CHOOSE);
     return 0;
 }
 
@@ -455,6 +456,7 @@ static int take_request(struct cs_peer *peer, const struct cs_frame *frame)
     case CS_MSG_RESOLVE:
         return take_resolve(peer, frame);
     case CS_MSG_FIND:
+    case CS_MSG_CHOOSE:
         return take_find(peer, frame);
     case CS_MSG_SIGN:
         return take_sign(peer, frame);

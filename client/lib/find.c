@@ -36,8 +36,9 @@ static void put_criteria(struct cs_buf *frame, const struct countersign_criteria
     cs_buf_deinit(&schemes);
 }
 
-int countersign_find(struct countersign_client *client, const struct countersign_criteria *criteria,
-    struct countersign_identity **identityp, struct countersign_fault *public_fault)
+static int find(struct countersign_client *client, uint16_t type,
+    const struct countersign_criteria *criteria, struct countersign_identity **identityp,
+    struct countersign_fault *public_fault)
 {
     struct cs_fault *fault = cs_client_fault(public_fault);
     struct cs_msg_found found;
@@ -47,7 +48,7 @@ int countersign_find(struct countersign_client *client, const struct countersign
 
     if (criteria->host && !cs_bytes_is_string(cs_bytes_of(criteria->host)))
         return cs_fail(fault, CS_ERR_INVALID, "the name of a server must be UTF-8");
-    cs_request_init(&request, CS_MSG_FIND);
+    cs_request_init(&request, type);
     put_criteria(&request.frame, criteria);
     r = cs_client_ask(client, &request, &reply, fault);
     if (r == 0)
@@ -57,4 +58,20 @@ int countersign_find(struct countersign_client *client, const struct countersign
     if (r == 0)
         r = cs_identity_new(identityp, &found.resolved, &found.why);
     return cs_client_end(client, &request, &reply, r, fault);
+}
+
+int countersign_find(struct countersign_client *client, const struct countersign_criteria *criteria,
+    struct countersign_identity **identityp, struct countersign_fault *fault)
+{
+    return find(client, CS_MSG_FIND, criteria, identityp, fault);
+}
+
+int countersign_choose(struct countersign_client *client,
+    const struct countersign_criteria *criteria, struct countersign_identity **identityp,
+    struct countersign_fault *fault)
+{
+    int r = find(client, CS_MSG_CHOOSE, criteria, identityp, fault);
+
+    /* An agent from before a package was renewed goes on until the session ends. */
+    return r == CS_ERR_UNSUPPORTED ? countersign_find(client, criteria, identityp, fault) : r;
 }

@@ -104,7 +104,7 @@ int cs_choose(const struct countersign_criteria *criteria, struct countersign_id
     if (agent->identity)
         r = countersign_resolve(agent->client, agent->identity, CS_EXPECT_KEY, &identity, NULL);
     else
-        r = countersign_find(agent->client, criteria, &identity, NULL);
+        r = countersign_choose(agent->client, criteria, &identity, NULL);
     if (r == 0 &&
         (!countersign_identity_id(identity) || countersign_identity_n_chain(identity) == 0))
         r = CS_ERR_NOT_FOUND;

@@ -114,6 +114,13 @@ struct countersign_criteria {
  */
 int countersign_find(struct countersign_client *client, const struct countersign_criteria *criteria,
     struct countersign_identity **identityp, struct countersign_fault *fault);
+/*
+ * The same for a program that will present it (PROTOCOL.md, CHOOSE): where several suit, a person
+ * may be asked which, once in a session. CS_ERR_DENIED: none, by the person's choice.
+ */
+int countersign_choose(struct countersign_client *client,
+    const struct countersign_criteria *criteria, struct countersign_identity **identityp,
+    struct countersign_fault *fault);
 const char *countersign_identity_why(const struct countersign_identity *identity);
 
 /*

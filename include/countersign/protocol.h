@@ -29,6 +29,7 @@ enum cs_message_type {
     CS_MSG_WATCH = 0x000c,
     CS_MSG_PIN_CHANGE = 0x000d,
     CS_MSG_PING = 0x000e,
+    CS_MSG_CHOOSE = 0x000f,
     CS_MSG_POLICY = 0x0010,
     CS_MSG_POLICY_CHECK = 0x0011,
     CS_MSG_CONSENTS = 0x0014,
