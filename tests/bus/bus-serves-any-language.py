@@ -25,6 +25,16 @@ def shape(interface):
              for p in interface.findall("property")})
 
 
+def annotated(interface, how):
+    """The properties that are to tell of their changes so."""
+    root = ET.fromstring(DEFINITION.read_text())
+    names = {}
+    for one in root.findall(f"interface[@name='{interface}']/property"):
+        annotation = one.find("annotation[@name='org.freedesktop.DBus.Property.EmitsChangedSignal']")
+        names.setdefault("true" if annotation is None else annotation.get("value"), set()).add(one.get("name"))
+    return names[how]
+
+
 def shapes(xml):
     return {i.get("name"): shape(i) for i in ET.fromstring(xml).findall("interface")}
 
@@ -94,6 +104,7 @@ def main():
         with tap.case("why a token is locked changes, and the signal that tells of it"):
             client.call(token_path, TOKEN, "Lock")
             line = monitor.until("PropertiesChanged", "'Locked': <true>")
+            assert set(re.findall(r"'(\w+)':", line)) | {"Present"} == annotated(TOKEN, "true"), line
             assert client.get(token_path, TOKEN, "LockedReason") in line, line
         with tap.case("unlocking by a descriptor, and the signal that tells of it"):
             reader = pin_descriptor(token.pin)
@@ -138,7 +149,8 @@ def main():
             for kind in ("privkey", "pubkey", "cert"):
                 token.tool("--type", kind, "--id", alice.id.hex(), "--set-id", "77")
             client.agent("Refresh")
-            monitor.until("PropertiesChanged", IDENTITY, "'URI'")
+            line = monitor.until("PropertiesChanged", IDENTITY, "'URI'")
+            assert set(re.findall(r"'(\w+)'", line)) == annotated(IDENTITY, "invalidates"), line
             assert "id=%77" in client.get(identity_path, IDENTITY, "URI")
         with tap.case("an identity that comes is announced"):
             token.identity(ca, "p256", "bob")
