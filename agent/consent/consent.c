@@ -16,7 +16,6 @@
 #include "base/consent-message.h"
 #include "limit.h"
 #include "base/log.h"
-#include "base/runtime.h"
 
 #include <countersign/error.h>
 #include <stdio.h>
@@ -49,26 +48,6 @@ static bool has_place(const struct cs_environment *environment)
                 cs_bytes_equal(environment->entries[i].name, cs_bytes_of("GPG_TTY"))))
             return true;
     return false;
-}
-
-static void find_display(struct cs_environment *display)
-{
-    bool has_display = false;
-
-    *display = (struct cs_environment){0};
-    for (size_t i = 0; cs_runtime_prompt_variables[i] && display->n < CS_ENVIRONMENT_MAX; i++) {
-        struct cs_bytes name = cs_bytes_of(cs_runtime_prompt_variables[i]);
-        struct cs_bytes value = cs_bytes_of(getenv(cs_runtime_prompt_variables[i]));
-
-        /* A terminal that the agent was started from may be another's by now. */
-        if (value.len == 0 || cs_bytes_equal(name, cs_bytes_of("GPG_TTY")))
-            continue;
-        has_display |= is_place(name);
-        display->entries[display->n].name = name;
-        display->entries[display->n++].value = value;
-    }
-    if (!has_display)
-        display->n = 0;
 }
 
 static void get_environment(const struct cs_consents *consents, const struct cs_caller *caller,
@@ -417,7 +396,7 @@ void cs_consents_start(struct cs_consents *consents, struct cs_watchers *watcher
 {
     TAILQ_INIT(&consents->cases);
     cs_grants_init(&consents->grants);
-    find_display(&consents->display);
+    cs_caller_own_display(&consents->display);
     consents->watcher = (struct cs_watcher){.event = on_event, .user = consents};
     TAILQ_INSERT_TAIL(watchers, &consents->watcher, link);
 }

@@ -11,6 +11,7 @@
 
 #include <countersign/error.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -104,6 +105,23 @@ int cs_caller_introduce(
     return caller->environment.error;
 }
 
+void cs_caller_own_display(struct cs_environment *display)
+{
+    *display = (struct cs_environment){0};
+    if (cs_bytes_of(getenv("DISPLAY")).len == 0 && cs_bytes_of(getenv("WAYLAND_DISPLAY")).len == 0)
+        return;
+    for (size_t i = 0; cs_runtime_prompt_variables[i] && display->n < CS_ENVIRONMENT_MAX; i++) {
+        struct cs_bytes name = cs_bytes_of(cs_runtime_prompt_variables[i]);
+        struct cs_bytes value = cs_bytes_of(getenv(cs_runtime_prompt_variables[i]));
+
+        /* A terminal that the agent was started from may be another's by now. */
+        if (value.len == 0 || cs_bytes_equal(name, cs_bytes_of("GPG_TTY")))
+            continue;
+        display->entries[display->n].name = name;
+        display->entries[display->n++].value = value;
+    }
+}
+
 void cs_caller_get_environment(const struct cs_caller *caller, struct cs_environment *environment)
 {
     struct cs_reader reader = cs_reader_of(cs_buf_bytes(&caller->environment));
@@ -111,6 +129,8 @@ void cs_caller_get_environment(const struct cs_caller *caller, struct cs_environ
     *environment = (struct cs_environment){0};
     if (caller->environment.len > 0)
         cs_environment_read(&reader, environment);
+    else
+        cs_caller_own_display(environment);
 }
 
 char *cs_caller_command(const struct cs_caller *caller, char *out, size_t size)

@@ -30,6 +30,9 @@ void cs_caller_deinit(struct cs_caller *caller);
 /* Keeps what HELLO says: the name, and the variables that are for prompts. */
 int cs_caller_introduce(
     struct cs_caller *caller, struct cs_bytes program, const struct cs_environment *environment);
+/* The agent's own variables for prompts; none where it has no display. */
+void cs_caller_own_display(struct cs_environment *display);
+/* What the caller said, and of one that said nothing, as callers on the bus, the agent's own. */
 void cs_caller_get_environment(const struct cs_caller *caller, struct cs_environment *environment);
 /* For people's eyes alone: how it was started. Returns out. */
 char *cs_caller_command(const struct cs_caller *caller, char *out, size_t size);

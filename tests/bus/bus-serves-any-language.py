@@ -162,6 +162,14 @@ def main():
             assert client.get(token_path, TOKEN, "Locked") == 1
             assert "lock" in client.get(token_path, TOKEN, "LockedReason")
             assert client.agent("Lock") == []
+        with tap.case("a program on the bus that names no display is asked about on the agent's"):
+            agent.stop()
+            pinentry = f.pinentry(f"pin:{token.pin}")
+            agent = f.agent(rules=ANYTHING, pinentry=pinentry, environment={"DISPLAY": ":99"})
+            agent.cli("list", check=True)  # so it knows its identities
+            client.wait_for_name()
+            assert client.call(identity_path, IDENTITY, "Sign", "ecdsa_secp256r1_sha256", dbus.ByteArray(b"x"))
+            assert pinentry.questions() == 1 and "ENV DISPLAY=:99" in pinentry.asked(), pinentry.asked()
         with tap.case("the agent ends in order"):
             assert agent.stop() == 0
     tap.done()
