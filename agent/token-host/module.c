@@ -22,7 +22,7 @@
 #include <string.h>
 
 struct cs_module {
-    PKCS11_CTX *ctx; /* NULL: libp11 could not initialise it, we did */
+    PKCS11_CTX *ctx; /* NULL: it was not libp11 that initialised it, we did */
     void *handle;
     CK_FUNCTION_LIST *functions;
     char manufacturer[33], description[33];
@@ -100,17 +100,14 @@ static void copy_field(char text[33], const uint8_t field[32])
     text[len] = '\0';
 }
 
-/* libp11 offers the system's locks and cannot do without. A module that does not take them is
- * initialised here for one thread. */
-static CK_RV initialize_unthreaded(struct cs_module *module, const char *init_args)
+static CK_RV initialize_here(struct cs_module *module, const char *init_args)
 {
-    CK_C_INITIALIZE_ARGS args = {.pReserved = NULL};
+    CK_C_INITIALIZE_ARGS args = {.flags = module->threaded ? CKF_OS_LOCKING_OK : 0};
     CK_INFO info;
     CK_RV rv;
 
-    module->threaded = false;
     memcpy(&args.pReserved, &init_args, sizeof(init_args));
-    rv = module->functions->C_Initialize(init_args ? &args : NULL);
+    rv = module->functions->C_Initialize(init_args || module->threaded ? &args : NULL);
     if (rv != CKR_OK)
         return rv;
     rv = module->functions->C_GetInfo(&info);
@@ -123,9 +120,13 @@ static CK_RV initialize_unthreaded(struct cs_module *module, const char *init_ar
     return CKR_OK;
 }
 
+/* libp11 offers the system's locks and cannot do without: a module that does not take them is
+ * initialised here, for one thread. And so is one that libp11 got a state of its own from, beside
+ * ours: p11-kit's proxy makes a new one for everybody who asks for the function list. */
 static CK_RV initialize(struct cs_module *module, const char *path, const char *init_args)
 {
     PKCS11_CTX *ctx = PKCS11_CTX_new();
+    CK_INFO info;
     CK_RV rv;
 
     if (!ctx)
@@ -135,9 +136,15 @@ static CK_RV initialize(struct cs_module *module, const char *path, const char *
     if (PKCS11_CTX_load(ctx, path) < 0) {
         rv = libp11_error();
         PKCS11_CTX_free(ctx);
-        if (rv == CKR_CANT_LOCK)
-            rv = initialize_unthreaded(module, init_args);
-        return rv;
+        if (rv != CKR_CANT_LOCK)
+            return rv;
+        module->threaded = false;
+        return initialize_here(module, init_args);
+    }
+    if (module->functions->C_GetInfo(&info) == CKR_CRYPTOKI_NOT_INITIALIZED) {
+        PKCS11_CTX_unload(ctx);
+        PKCS11_CTX_free(ctx);
+        return initialize_here(module, init_args);
     }
     module->ctx = ctx;
     snprintf(module->manufacturer, sizeof(module->manufacturer), "%s",

@@ -12,6 +12,14 @@ def tokens(agent):
     return [entry["label"] for entry in json.loads(agent.cli("status", "--json", check=True).stdout)["tokens"]]
 
 
+def register(f):
+    """For programs that go by p11-kit; which does not read this when root runs it."""
+    folder = f.home / ".config/pkcs11/modules"
+    folder.mkdir(parents=True)
+    for name, path in (("countersign", programs.PKCS11), ("softhsm2", programs.SOFTHSM)):
+        (folder / f"{name}.module").write_text(f"module: {path}\n")
+
+
 def main():
     missing = programs.missing("softhsm", "softhsm2-util")
     if missing:
@@ -33,6 +41,16 @@ def main():
             agent.cli("refresh", check=True)
             assert tokens(agent) == ["corp"], tokens(agent)
             assert "module 'other' is loaded: Keys of the Countersign agent" in agent.log(), agent.log()
+        agent.stop()
+        with checks.case("through p11-kit's proxy it has not either, and the others have"):
+            if programs.PROXY is None:
+                raise tap.Skip("p11-kit-proxy.so is missing")
+            register(f)
+            agent = f.agent(modules={"proxy": programs.PROXY})
+            agent.cli("refresh", check=True)
+            assert tokens(agent) == ["corp"], tokens(agent)
+            agent.cli("refresh", check=True)
+            assert tokens(agent) == ["corp"], tokens(agent)
     checks.done()
 
 
