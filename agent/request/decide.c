@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whether a caller may have its signature: the facts are gathered here, the policy decides. Called
- * by sign.c once for each request, before a PIN is asked for.
+ * by sign.c before a PIN is asked for, and again after everything that took a person's time: rules
+ * may have changed meanwhile, and the program may have become another.
  */
 #include "request/request-state.h"
 #include "text.h"
@@ -27,6 +28,7 @@ static int ask(struct cs_request *request, const struct cs_decision *decision,
     const struct cs_policy_facts *facts, struct cs_fault *fault)
 {
     const struct cs_program *program = facts->program;
+    const struct cs_executable *file = &request->caller->procfs.file;
     char label[CS_TEXT_MAX], sign[CS_SIGN_TEXT], text[256];
     struct cs_subject subject = {
         .program = program->app[0] ? program->app : program->path,
@@ -39,9 +41,12 @@ static int ask(struct cs_request *request, const struct cs_decision *decision,
     };
     int r;
 
+    if (request->consented && cs_executable_equal(&request->consented_to, file))
+        return 0;
+    request->consented_to = *file;
     memcpy(subject.id, request->id, CS_ID_SIZE);
     if (program->path[0] && !program->app[0])
-        subject.file = request->caller->procfs.file;
+        subject.file = *file;
     request->consent.caller = request->caller;
     r = cs_consent_wait(&request->service->consents, &subject,
         decision->consent == CS_CONSENT_ALWAYS, &request->consent, text, sizeof(text));
@@ -76,10 +81,10 @@ int cs_request_decide(
 
     get_facts(request, identity, cs_caller_look(request->caller), &facts);
     decision = cs_policy_decide(&service->config->policy, &facts);
-    request->decided = true;
-    if (decision.verdict != CS_VERDICT_DENY && decision.rule->rate > 0)
+    if (decision.verdict != CS_VERDICT_DENY && decision.rule->rate > 0 && !request->decided)
         cs_decision_limit(
             &decision, cs_rate_count(&service->rates, decision.rule, facts.program, uv_hrtime()));
+    request->decided = true;
     snprintf(request->rule, sizeof(request->rule), "%s", decision.rule->name);
     switch (decision.verdict) {
     case CS_VERDICT_ALLOW:

@@ -56,11 +56,12 @@ struct cs_request {
     struct cs_traces traces;
     uint16_t scheme;
     bool examined;                 /* data is what is to be signed; before that, what came */
-    bool decided;                  /* the policy has had its say */
+    bool decided;                  /* it has been counted for its rule's rate */
     char rule[CS_LIMIT_RULE_NAME]; /* that decided, by its name; "" before that */
     struct cs_consent_waiter consent;
     const char *consented; /* by which answer, for people; NULL: none was needed */
-    bool logged_in;        /* a login was made for it; another would not help */
+    struct cs_executable consented_to;
+    bool logged_in; /* a login was made for it; another would not help */
     struct cs_buf data;
     struct cs_absent_waiter absent;
     uint32_t asked;    /* the slot of the token that was asked last */

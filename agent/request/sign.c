@@ -5,9 +5,9 @@
  * person must not hold a megabyte.
  *
  * What the bytes prove is found out in take(), where the message is still whole; that needs the
- * identity, so they are kept until that is known. The policy is asked in decide.c, once for each
- * signature, with all facts at hand, before a PIN is asked for; a person's consent is one more
- * thing to wait for, as a login is.
+ * identity, so they are kept until that is known. The policy is asked in decide.c, with all facts
+ * at hand, before a PIN is asked for and each time that something was waited for; a person's
+ * consent is one more thing to wait for, as a login is.
  */
 #include "request/request-state.h"
 #include "base/cleanup.h"
@@ -364,7 +364,7 @@ static void advance(struct cs_request *request)
     r = request->examined ? 0 : take_kept(request, identity, &fault);
     if (r == 0)
         r = check_scheme(request, identity, &fault);
-    if (r == 0 && !request->decided)
+    if (r == 0)
         r = cs_request_decide(request, identity, &fault);
     if (r == CS_DECIDE_LATER)
         return;

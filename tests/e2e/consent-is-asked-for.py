@@ -199,12 +199,56 @@ except protocol.AgentError as error:
 """
 
 
+TOOL_ENVIRONMENT = {"PYTHONPATH": str(programs.SOURCE / "tests/e2e"), "PYTHONHOME": "/usr"}
+
+
 def tool(s, path):
     """A program of its own at this path, which signs a hash."""
     if not path.exists():
         shutil.copy("/usr/bin/python3", path)
-    return s.f.run([path, "-c", TOOL, s.agent.socket], check=True, environment={
-        "PYTHONPATH": str(programs.SOURCE / "tests/e2e"), "PYTHONHOME": "/usr"}).stdout.strip()
+    return s.f.run([path, "-c", TOOL, s.agent.socket], check=True, environment=TOOL_ENVIRONMENT).stdout.strip()
+
+
+def changing(tap, f, token):
+    with tap.case("a rule that forbids it while the question is open is obeyed"), \
+            Scene(f, token, "after:2.0:ok") as s:
+        signer = Signer(s)
+        s.pinentry.wait(1, "CONFIRM")
+        s.agent.write_rules('[rule "no more"]\nsign = tls\n')
+        assert signer.end() == "DENIED" and "'no more'" in signer.text, signer.text
+    with tap.case("a yes is not for what the program has become meanwhile"), \
+            Scene(f, token, "after:2.0:ok", "cancel") as s:
+        path = f.path("becomes")
+        shutil.copy("/usr/bin/python3", path)
+        process = f.start([path, "-c", BECOMES, s.agent.socket], log=f.path("becomes.log"), stdin=-1, stdout=-1,
+                          text=True, environment=TOOL_ENVIRONMENT)
+        s.pinentry.wait(1, "CONFIRM")
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "denied\n", s.pinentry.asked()
+        shown = s.pinentry.told("SETDESC")
+        assert len(shown) == 2 and f"Program: {path}" in shown[0] and "Program: /usr/bin/python3" in shown[1], shown
+        f.stop(process)
+
+
+# Sends its request, becomes another program when it is told to, and reads the answer as that.
+BECOMES = """
+import os, sys
+import protocol_client as protocol
+client = protocol.Client(sys.argv[1], environment=[("DISPLAY", ":99")])
+alice = client.resolve("alice", 1)[0]
+client.post(protocol.SIGN, protocol.blob(alice.id) + protocol.u16(0x0403) + protocol.u8(1) + protocol.blob(bytes(32)))
+os.set_inheritable(client.socket.fileno(), True)
+sys.stdin.readline()
+os.execv("/usr/bin/python3", ["python3", "-c", '''
+import socket, sys
+import protocol_client as protocol
+client = protocol.Connection(connected=socket.socket(fileno=int(sys.argv[1])))
+kind, _, body = client.receive()
+print("denied" if kind == protocol.ERROR and b"the user said no" in body else "signed", flush=True)
+sys.stdin.read()
+''', str(client.socket.fileno())])
+"""
 
 
 def leaving(tap, f, token):
@@ -254,6 +298,7 @@ def main():
         answers(tap, f, token)
         session(tap, f, token)
         pretending(tap, f, token)
+        changing(tap, f, token)
         leaving(tap, f, token)
         shares(tap, f, token)
     tap.done()
