@@ -130,6 +130,13 @@ bool cs_name_pattern_fits(const struct cs_name_pattern *pattern, const struct cs
     return fits_identity(&pattern->pattern, identity);
 }
 
+bool cs_name_pattern_is_plain(const struct cs_name_pattern *pattern)
+{
+    if (pattern->pattern.uri)
+        return cs_uri_is_about_keys(pattern->pattern.uri);
+    return strncasecmp(pattern->name, "pkcs11:", strlen("pkcs11:")) != 0;
+}
+
 bool cs_name_pattern_names_key(const struct cs_name_pattern *pattern)
 {
     return !pattern->pattern.uri || cs_uri_names_object(pattern->pattern.uri);

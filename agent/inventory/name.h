@@ -24,6 +24,9 @@ void cs_name_pattern_free(struct cs_name_pattern *pattern);
 CS_DEFINE_CLEANUP(struct cs_name_pattern *, cs_name_pattern_free);
 bool cs_name_pattern_fits(
     const struct cs_name_pattern *pattern, const struct cs_identity *identity);
+/* Whether all of it counts: there is no attribute in it that nobody knows, or that is none of a key
+ * or token. */
+bool cs_name_pattern_is_plain(const struct cs_name_pattern *pattern);
 /* Whether it names a key, and not just the token that keys are on. */
 bool cs_name_pattern_names_key(const struct cs_name_pattern *pattern);
 

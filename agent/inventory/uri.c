@@ -89,6 +89,18 @@ int cs_uri_parse(const char *text, P11KitUri **urip, struct cs_fault *fault)
     return 0;
 }
 
+bool cs_uri_is_about_keys(P11KitUri *uri)
+{
+    CS_AUTO(p11_kit_uri_freep) P11KitUri *plain = p11_kit_uri_new();
+
+    return plain && !p11_kit_uri_any_unrecognized(uri) &&
+           p11_kit_uri_get_slot_id(uri) == p11_kit_uri_get_slot_id(plain) &&
+           memcmp(p11_kit_uri_get_slot_info(uri), p11_kit_uri_get_slot_info(plain),
+               sizeof(CK_SLOT_INFO)) == 0 &&
+           memcmp(p11_kit_uri_get_module_info(uri), p11_kit_uri_get_module_info(plain),
+               sizeof(CK_INFO)) == 0;
+}
+
 bool cs_uri_fits_token(P11KitUri *uri, const struct cs_token *token)
 {
     CK_TOKEN_INFO info = {0};

@@ -17,6 +17,8 @@ char *cs_uri_of_object(
 int cs_uri_parse(const char *text, P11KitUri **urip, struct cs_fault *fault);
 CS_DEFINE_CLEANUP(P11KitUri *, p11_kit_uri_free);
 
+/* Whether all that is in it is a property of tokens and their objects, and known. */
+bool cs_uri_is_about_keys(P11KitUri *uri);
 /* Whether the attributes of tokens in the URI fit; those of slots, libraries and PINs are no part
  * of it. */
 bool cs_uri_fits_token(P11KitUri *uri, const struct cs_token *token);

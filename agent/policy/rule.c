@@ -158,6 +158,12 @@ static int set_identity(struct cs_rule *rule, const struct cs_setting *at, struc
     r = cs_name_pattern_new(at->value, &key, &why);
     if (r == CS_ERR_INVALID)
         return cs_setting_refuse(at, fault, why.text);
+    if (r == 0 && !cs_name_pattern_is_plain(key)) {
+        cs_name_pattern_free(key);
+        return cs_setting_refuse(at, fault,
+            "write no other attributes than token, manufacturer, model, serial, object, id and "
+            "type behind pkcs11:");
+    }
     copy = r == 0 ? strdup(at->value) : NULL;
     if (!copy) {
         cs_name_pattern_free(key);

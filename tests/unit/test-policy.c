@@ -387,6 +387,11 @@ static void test_mistakes(void **state)
     assert_wrong("[r]\nfinal = perhaps", "yes or no");
     assert_wrong("[r]\nidentity = pkcs11:token=%zz", "RFC 7512");
     assert_wrong("[r]\nidentity = ", "URI");
+    assert_wrong("[r]\nidentity = pkcs11:token=corp;objct=alice", "no other attributes");
+    assert_wrong("[r]\nidentity = pkcs11:token=corp;slot-id=3", "no other attributes");
+    assert_wrong("[r]\nidentity = pkcs11:slot-description=x", "no other attributes");
+    assert_wrong("[r]\nidentity = pkcs11:library-version=3", "no other attributes");
+    assert_wrong("[r]\nidentity = PKCS11:token=corp", "no other attributes");
     assert_wrong("[r]\ncolour = red", "no such setting");
 }
 
