@@ -19,7 +19,7 @@ packages_bench=(p11-kit p11-kit-modules libengine-pkcs11-openssl binutils)
 
 # Programs that the PKCS#11 module is loaded into.
 packages_clients=(
-    chromium firefox-esr libnss3-tools gnutls-bin wget git default-jdk-headless openvpn
+    chromium firefox-esr libnss3-tools gnutls-bin wget git ldap-utils default-jdk-headless openvpn
     openssh-client openssh-server libengine-pkcs11-openssl p11-kit
 )
 

@@ -6,7 +6,7 @@ import p11kit
 import programs
 from fixture import Fixture
 from station import VERSIONS, Station, Visit
-from table import Table
+from table import Cannot, Table
 from tap import Skip, skip_all
 
 _REQUEST = "GET / HTTP/1.0\r\n\r\n"
@@ -57,6 +57,21 @@ def git_clones(row, f, before, station, key, version):
     assert f.run(["git", "-C", clone, "log", "--format=%s"], check=True).stdout == "one\n"
 
 
+def ldapsearch(row, f, before, station, key, version):
+    """It opens what it is given as a key as a file, whatever its TLS library could do."""
+    if programs.find("ldapsearch") is None:
+        raise Skip("ldapsearch is not installed")
+    needs_gnutls(f, "ldapsearch")
+    server = station.server(key, version)
+    seen = f.run([*before, "ldapsearch", "-d", "1", "-x", "-H", f"ldaps://localhost:{server.port}"],
+                 environment={"LDAPTLS_CACERT": str(station.office.certificate),
+                              "LDAPTLS_CERT": p11kit.uri(key, "cert"),
+                              "LDAPTLS_KEY": p11kit.uri(key, "private")})
+    assert "No such file or directory" in seen.stderr and p11kit.uri(key, "private") in seen.stderr, seen
+    row.ended(seen, status=255)
+    raise Cannot("opens certificate and key as files itself")
+
+
 def main():
     lacking = programs.missing("softhsm", "softhsm2-util", "pkcs11-tool", "openssl", "nginx",
                                "gnutls-cli", "wget", "git") or namespace.lacking()
@@ -79,6 +94,8 @@ def main():
                     row.sees(wget(f, before, station, key, version))
                 with table.row("git", "module", key, version) as row:
                     git_clones(row, f, before, station, key, version)
+                with table.row("ldapsearch", "module", key, version) as row:
+                    ldapsearch(row, f, before, station, key, version)
     table.done()
 
 

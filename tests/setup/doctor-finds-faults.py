@@ -153,6 +153,10 @@ def libraries(tap, doctor):
                 raise Skip(f"{name} is not installed")
             found = doctor(name).that_say(" uses ")
             assert len(found) == 1 and library in found[0]["text"], found
+    with tap.case("OpenLDAP with GnuTLS takes no URI"):
+        if not programs.find("ldapsearch") or not doctor("ldapsearch").that_say("libgnutls"):
+            raise Skip("there is no ldapsearch with GnuTLS")
+        doctor("ldapsearch", status=1).one("as files itself", "error", "")
     for path, words in {"/usr/bin/python3": "_ssl", "/usr/bin/perl": "SSLeay", "/usr/bin/node": "OpenSSL 3",
                         "/usr/bin/chromium": "libnss3", "/usr/bin/firefox-esr": "libnss3",
                         "/usr/bin/java": "Java"}.items():

@@ -108,8 +108,14 @@ static void say_gnutls(struct cs_findings *findings, const struct cs_program *pr
     const char *target = target_of(program);
     const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
     char path[PATH_MAX];
+    const char *slash = strrchr(program->path, '/');
     bool registered = cs_installed_p11_kit(path);
 
+    if (fnmatch("ldap*", slash ? slash + 1 : program->path, 0) == 0) {
+        cs_find(findings, CS_SEVERITY_ERROR, "route",
+            "OpenLDAP opens certificate and key as files itself, so it takes no pkcs11: URI.");
+        return;
+    }
     snprintf(path, sizeof(path), "%s%s/pkcs11/modules/countersign.module",
         config ? config
         : home ? home
