@@ -83,6 +83,35 @@ static void on_lost(void *user)
 
 /* Calls */
 
+static void dispatch(struct cs_bus_call *call);
+
+static void on_settled(void *user, const struct cs_reply *reply)
+{
+    struct cs_bus_call *call = user;
+
+    call->request = NULL;
+    if (reply->code < 0)
+        cs_bus_call_fail(call, reply->code, reply->text);
+    else
+        dispatch(call);
+}
+
+/* An object that is not there may come: the call may be what started the agent. */
+static bool wait_for_object(struct cs_bus_call *call)
+{
+    struct cs_bus_object object;
+    struct cs_request *request;
+
+    if (call->settled ||
+        cs_bus_object_find(call->place, dbus_message_get_path(call->message), &object))
+        return false;
+    call->settled = true;
+    request = cs_bus_call_request(call, on_settled);
+    if (request)
+        cs_request_inventory(request);
+    return true;
+}
+
 static void dispatch(struct cs_bus_call *call)
 {
     const char *interface = dbus_message_get_interface(call->message);
@@ -92,7 +121,7 @@ static void dispatch(struct cs_bus_call *call)
     struct cs_bus_object object;
     const char *own;
 
-    if (!cs_bus_call_object(call, &object))
+    if (wait_for_object(call) || !cs_bus_call_object(call, &object))
         return;
     own = cs_bus_object_interface(&object);
     standard = interface ? cs_bus_standard_find(&object, interface, member) : NULL;

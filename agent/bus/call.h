@@ -13,6 +13,7 @@ struct cs_bus_call {
     const struct cs_bus_place *place;
     DBusMessage *message;
     struct cs_request *request; /* NULL while none is under way */
+    bool settled;               /* the pictures of the tokens were waited for */
     char *tokens;               /* of Agent1.Lock: the paths of its answer, one behind the other */
     size_t n_tokens;
 };

@@ -166,8 +166,8 @@ def main():
             agent.stop()
             pinentry = f.pinentry(f"pin:{token.pin}")
             agent = f.agent(rules=ANYTHING, pinentry=pinentry, environment={"DISPLAY": ":99"})
-            agent.cli("list", check=True)  # so it knows its identities
             client.wait_for_name()
+            # At once: as the call that starts an agent, it waits until that knows its tokens.
             assert client.call(identity_path, IDENTITY, "Sign", "ecdsa_secp256r1_sha256", dbus.ByteArray(b"x"))
             assert pinentry.questions() == 1 and "ENV DISPLAY=:99" in pinentry.asked(), pinentry.asked()
         with tap.case("the agent ends in order"):
