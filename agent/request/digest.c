@@ -3,9 +3,13 @@
 #include "request/digest.h"
 
 #include <countersign/error.h>
+#include <openssl/crypto.h>
 
 int cs_digest_init(struct cs_digest *digest)
 {
+    /* OpenSSL 3.0 fetches from a library context that it had no memory for. */
+    if (!OSSL_LIB_CTX_get0_global_default())
+        return CS_ERR_MEMORY;
     digest->context = EVP_MD_CTX_new();
     digest->sha256 = EVP_MD_fetch(NULL, cs_hash_name(CS_HASH_SHA256), NULL);
     digest->sha384 = EVP_MD_fetch(NULL, cs_hash_name(CS_HASH_SHA384), NULL);
