@@ -13,7 +13,8 @@ from tap import Tap, skip_all
 SCHEME = 0x0403  # ecdsa_secp256r1_sha256
 REFRESH = 0x000B
 MOST = 2000  # allocations of one step
-RUNS = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144)  # where each costs a process
+STARTS, STRIDE = 400, 11  # where each costs the start of an agent
+RUNS = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144)  # where each costs that of a program
 
 
 class Scene:
@@ -108,6 +109,26 @@ def daemons(tap, s):
     sweep(tap, s, "agent", s.of_agent, "a signature", s.sign, more=3)
 
 
+def start(tap, s):
+    with tap.case(f"the agent's start, one in {STRIDE} allocations: it starts, or says why not"):
+        s.agent.stop()
+        refused = 0
+        for nth in range(1, STARTS, STRIDE):
+            s.of_agent.fail_at(nth)
+            said = len(s.agent.log())
+            try:
+                s.agent.start()
+            except RuntimeError:
+                refused += 1
+                assert s.agent.process.returncode == 1 and len(s.agent.log()) > said + 30, (nth, s.agent.log()[said:])
+            else:
+                assert s.agent.stop() == 0, (nth, s.agent.log()[said:])
+            assert s.of_agent.failed() == 1, f"there are fewer than {nth} allocations"
+        assert refused, "none was needed"
+        s.agent.start()
+        s.is_whole()
+
+
 def provider(tap, s):
     played = s.mischief.of("python3")
     played.only_of(programs.PROVIDER.name)
@@ -171,6 +192,7 @@ def main():
         s = Scene(f)
         tap.diagnose = lambda: f.diagnose() + s.fault.tail()
         daemons(tap, s)
+        start(tap, s)
         provider(tap, s)
         shims(tap, s)
     tap.done()
