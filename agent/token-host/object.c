@@ -23,6 +23,7 @@ struct scan {
     const char *token;
     struct cs_objects *objects;
     bool too_large; /* an attribute of the object at hand was */
+    CK_RV failure;  /* of the last object that was left out */
     CK_ULONG number;
     CK_BBOOL flag;
     uint8_t label[CS_OBJECT_NAME_MAX], cka_id[CS_OBJECT_NAME_MAX];
@@ -222,6 +223,8 @@ static CK_RV read_key_value(struct scan *scan, CK_OBJECT_HANDLE handle, struct c
     }
     if (rv != CKR_OK)
         return rv;
+    if (spki.error == CS_ERR_MEMORY)
+        return CKR_HOST_MEMORY;
     if (spki.error == 0)
         object->value = cs_buf_bytes(&spki);
     /* A public key that cannot be told helps nobody. */
@@ -265,6 +268,7 @@ static CK_RV read_object(struct scan *scan, CK_OBJECT_HANDLE handle, CK_OBJECT_C
     if (rv == CKR_OK || cs_ckr_is_stale(rv) || rv == CKR_HOST_MEMORY)
         return rv;
     warn_left_out(scan, "an object", cs_ckr_name(rv));
+    scan->failure = rv;
     return CKR_OK;
 }
 
@@ -321,9 +325,12 @@ CK_RV cs_objects_read(struct cs_module *module, CK_SESSION_HANDLE session, const
         scan->session = session;
         scan->token = token;
         scan->objects = &found;
+        scan->failure = CKR_OK;
     }
     for (size_t i = 0; rv == CKR_OK && i < 3; i++)
         rv = read_class(scan, classes[i]);
+    if (rv == CKR_OK && found.n == 0)
+        rv = scan->failure;
     if (rv == CKR_OK)
         *objects = found;
     else
