@@ -169,6 +169,30 @@ size_t cs_choice_list(const struct cs_inventory *inventory, const struct cs_crit
     return n;
 }
 
+static bool same(const struct cs_choice *a, const struct cs_choice *b)
+{
+    const X509 *x = a->certificate->x509, *y = b->certificate->x509;
+
+    return memcmp(a->identity->key->id, b->identity->key->id, CS_ID_SIZE) == 0 ||
+           (X509_NAME_cmp(X509_get_subject_name(x), X509_get_subject_name(y)) == 0 &&
+               X509_NAME_cmp(X509_get_issuer_name(x), X509_get_issuer_name(y)) == 0);
+}
+
+size_t cs_choice_distinct(struct cs_choice *choices, size_t n)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        size_t at = 0;
+
+        while (at < kept && !same(&choices[at], &choices[i]))
+            at++;
+        if (at == kept)
+            choices[kept++] = choices[i];
+    }
+    return kept;
+}
+
 static void name_of(const struct cs_identity *identity, char *name, size_t size)
 {
     cs_text_clean(identity->source->label, name, size);

@@ -25,6 +25,10 @@ struct cs_choice {
 size_t cs_choice_list(const struct cs_inventory *inventory, const struct cs_criteria *criteria,
     time_t now, struct cs_choice *choices, size_t max);
 
+/* Leaves, of the choices as above, those that are different to a person, and returns how many: of
+ * several for one key, or with the same subject and issuer, that is renewed, the first. */
+size_t cs_choice_distinct(struct cs_choice *choices, size_t n);
+
 /* CS_ERR_NOT_FOUND, and a sentence that says of the identities there are why they do not suit. */
 int cs_choice_none(const struct cs_inventory *inventory, const struct cs_criteria *criteria,
     time_t now, struct cs_fault *fault);

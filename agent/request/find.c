@@ -15,30 +15,6 @@
 
 #define ANY_PROGRAM "*"
 
-/* Of the same person, from the same authority: the older is there until the newer has arrived. */
-static bool is_renewal(const struct cs_choice *newer, const struct cs_choice *older)
-{
-    const X509 *a = newer->certificate->x509, *b = older->certificate->x509;
-
-    return X509_NAME_cmp(X509_get_subject_name(a), X509_get_subject_name(b)) == 0 &&
-           X509_NAME_cmp(X509_get_issuer_name(a), X509_get_issuer_name(b)) == 0;
-}
-
-static size_t drop_renewed(struct cs_choice *choices, size_t n)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        bool renewed = false;
-
-        for (size_t j = 0; j < kept && !renewed; j++)
-            renewed = is_renewal(&choices[j], &choices[i]);
-        if (!renewed)
-            choices[kept++] = choices[i];
-    }
-    return kept;
-}
-
 struct question {
     struct cs_subject subject;
     char label[CS_TEXT_MAX], host[CS_TEXT_MAX], certificate[CS_TEXT_MAX];
@@ -167,7 +143,7 @@ static void find(struct cs_request *request)
         cs_preferences_find(&request->service->config->preferences, request->criteria.host);
     n = cs_choice_list(
         &request->service->inventory, &request->criteria, time(NULL), choices, CS_LIMIT_CANDIDATES);
-    n_asked = drop_renewed(choices, n);
+    n_asked = cs_choice_distinct(choices, n);
     if (n_asked > 1) {
         at = find_chosen(request, choices, n_asked);
         chosen = at < n_asked;
@@ -220,7 +196,7 @@ void cs_request_find(struct cs_request *request, const struct cs_msg_find *m, bo
         .issuers = CS_BYTES(request->data.data + issuers, m->issuers.len),
         .schemes = CS_BYTES(request->data.data + schemes, m->schemes.len),
     };
-    request->may_ask = may_ask;
+    request->may_ask = may_ask && request->service->config->choose;
     request->consent.done = on_answer;
     request->consent.user = request;
     cs_request_when_settled(request, find);

@@ -191,6 +191,60 @@ static void test_the_issuer_may_be_any_of_the_chain(void **state)
     assert_string_equal(issued_by(w, 2), "other ");
 }
 
+/* How many of the choices a person tells apart. */
+static size_t n_distinct(struct world *w)
+{
+    struct cs_choice choices[8];
+    size_t n = cs_choice_list(&w->inventory, &(struct cs_criteria){0}, w->now, choices, 8);
+    size_t distinct = cs_choice_distinct(choices, n);
+
+    for (size_t i = 1; i < distinct; i++)
+        assert_true(choices[i - 1].certificate->not_after >= choices[i].certificate->not_after);
+    return distinct;
+}
+
+static void test_a_renewed_certificate_is_no_other(void **state)
+{
+    struct world *w = *state;
+
+    add_identity(w, "alice", 0, -9, 10, "clientAuth");
+    add_identity(w, "alice", 0, -1, 30, "clientAuth");
+    world_done(w);
+    assert_string_equal(chosen(w, &(struct cs_criteria){0}), "alice alice ");
+    assert_int_equal(n_distinct(w), 1);
+}
+
+static void test_another_subject_or_issuer_is_another(void **state)
+{
+    struct world *w = *state;
+
+    add_identity(w, "alice", 0, -9, 10, "clientAuth");
+    add_identity(w, "alice", 2, -1, 30, "clientAuth");
+    add_identity(w, "alice", 0, -1, 20, "clientAuth");
+    add_identity(w, "bob", 0, -1, 15, "clientAuth");
+    add_identity(w, "past", 0, -9, -1, "clientAuth");
+    world_done(w);
+    assert_int_equal(n_distinct(w), 3);
+}
+
+static void test_the_same_key_is_no_other(void **state)
+{
+    struct world *w = *state;
+    struct cs_identity identity[2] = {0};
+    struct cs_key key = {.id = {1}};
+    struct cs_object certificate[2] = {{.x509 = w->ca[0]}, {.x509 = w->ca[2]}};
+    struct cs_choice choices[2];
+
+    world_done(w); /* which takes the token */
+    for (int i = 0; i < 2; i++) {
+        identity[i].key = &key;
+        choices[i] = (struct cs_choice){&identity[i], &certificate[i]};
+    }
+    assert_int_equal(cs_choice_distinct(choices, 2), 1);
+    assert_ptr_equal(choices[0].identity, &identity[0]);
+    assert_int_equal(cs_choice_distinct(choices, 0), 0);
+}
+
 static void test_the_key_must_sign_in_a_scheme_of_the_server(void **state)
 {
     struct world *w = *state;
@@ -318,6 +372,9 @@ int main(void)
         TEST(test_the_one_that_expires_last_comes_first),
         TEST(test_what_is_not_valid_or_not_for_clients_does_not_suit),
         TEST(test_the_issuer_may_be_any_of_the_chain),
+        TEST(test_a_renewed_certificate_is_no_other),
+        TEST(test_another_subject_or_issuer_is_another),
+        TEST(test_the_same_key_is_no_other),
         TEST(test_the_key_must_sign_in_a_scheme_of_the_server),
         TEST(test_issuers_that_are_no_names_match_nothing),
         TEST(test_more_choices_than_room_keeps_the_best),
