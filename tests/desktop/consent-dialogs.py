@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The question whether a program may sign, in each pinentry with windows under Xvfb, answered by keys.
+"""The questions whether a program may sign, and which of several keys a server is to see, in each pinentry
+with windows under Xvfb, answered by keys.
 
-Pictures of them are left in the build folder: tests/desktop/consent-*.png.
+Pictures of them are left in the build folder: tests/desktop/consent-*.png, show-*.png.
 """
 import hashlib
 import pathlib
@@ -23,9 +24,13 @@ PICTURES = programs.BUILD / "tests/desktop"
 KEYS = {"gtk-2": {"no": ["Return"], "once": ["alt+o"], "session": ["alt+s"]},
         "qt": {"no": ["Return"], "once": ["alt+o"], "session": ["alt+s"]},
         "gnome3": {"no": ["Escape"], "once": ["Return", "Escape"], "session": ["Return", "Return"]}}
+# Not this one, but the next.
+NEXT = {"gtk-2": ["alt+n", "alt+y"], "qt": ["alt+n", "alt+y"], "gnome3": ["Escape", "Return"]}
 
 
-class Signer(threading.Thread):
+class Asker(threading.Thread):
+    """A program that waits for an answer."""
+
     def __init__(self, agent):
         super().__init__(daemon=True)
         self.client = protocol.Client(agent.socket)
@@ -35,9 +40,7 @@ class Signer(threading.Thread):
 
     def run(self):
         try:
-            alice, _ = self.client.resolve("alice", 1)
-            self.client.sign(alice.id, ECDSA, DIGEST, True)
-            self.result = "signed"
+            self.result = self.ask()
         except protocol.AgentError as why:
             self.result = why.name
 
@@ -45,6 +48,18 @@ class Signer(threading.Thread):
         self.join(90)
         assert not self.is_alive(), "nobody answered"
         return self.result
+
+
+class Signer(Asker):
+    def ask(self):
+        alice, _ = self.client.resolve("alice", 1)
+        self.client.sign(alice.id, ECDSA, DIGEST, True)
+        return "signed"
+
+
+class Finder(Asker):
+    def ask(self):
+        return self.client.choose("api.corp.example")[1].label.decode()
 
 
 class Desk:
@@ -67,15 +82,21 @@ class Desk:
         self.screen.wait_gone()
 
     def answer(self, what, picture=None):
-        signer = Signer(self.agent)
-        for i, key in enumerate(KEYS[self.kind][what]):
+        names = ["consent-{}", "consent-{}-how-long"] if picture else []
+        return self._press(Signer(self.agent), KEYS[self.kind][what], names)
+
+    def choose_next(self):
+        return self._press(Finder(self.agent), NEXT[self.kind], ["show-{}", "show-{}-next"])
+
+    def _press(self, asker, keys, names):
+        for i, key in enumerate(keys):
             window = self.screen.window()
-            if picture:
+            if names:
                 PICTURES.mkdir(parents=True, exist_ok=True)
-                self.screen.picture(PICTURES / f"consent-{self.kind}{'-how-long' if i else ''}.png")
+                self.screen.picture(PICTURES / (names[i].format(self.kind) + ".png"))
             self.screen.press(window, key)
             self.screen.wait_gone(window)
-        return signer.end()
+        return asker.end()
 
 
 def cases(tap, f, token, screen, bus, kind):
@@ -85,6 +106,10 @@ def cases(tap, f, token, screen, bus, kind):
     with tap.case(f"{kind}: for this session"), Desk(f, token, screen, bus, kind) as d:
         assert d.answer("session") == "signed"
         assert Signer(d.agent).end() == "signed"
+    with tap.case(f"{kind}: not this certificate, but the next"), Desk(f, token, screen, bus, kind) as d:
+        assert d.choose_next() == "alice"
+        finder = Finder(d.agent)
+        assert finder.end() == "alice"
     with tap.case(f"{kind}: no"), Desk(f, token, screen, bus, kind) as d:
         assert d.answer("no") == "DENIED"
     if kind == "gnome3":
@@ -106,7 +131,10 @@ def main():
         bus = desktop.Bus(f, "session")
         tap.diagnose = f.diagnose
         token = f.token("corp")
-        token.identity(f.authority("Office"), "p256", "alice")
+        office = f.authority("Office")
+        token.identity(office, "p256", "alice")
+        later = token.generate("p256", "later")
+        token.write_certificate(office.issue(later.public, "/O=Corp/CN=later", days=300), "later", later.id)
         for kind in KEYS:
             cases(tap, f, token, screen, bus, kind)
     tap.done()

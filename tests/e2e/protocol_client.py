@@ -12,7 +12,7 @@ import struct
 # What a client signs in TLS 1.3 with SHA-256: nothing else is signed without a rule.
 HANDSHAKE = b" " * 64 + b"TLS 1.3, client CertificateVerify\0" + bytes(32)
 HELLO, TOKENS, IDENTITIES, CERTIFICATES, RESOLVE, SIGN, UNLOCK, LOCK, STATUS = range(1, 10)
-PIN_CHANGE = 0x000D
+PIN_CHANGE, CHOOSE = 0x000D, 0x000F
 POLICY, POLICY_CHECK = 0x10, 0x11
 CONSENTS, CONSENT_REVOKE, USES, RECORD = range(0x14, 0x18)
 REPLY, ERROR = 0x8000, 0xFFFF
@@ -325,6 +325,15 @@ class Client(Connection):
         chain = reply.list(reply.bytes)
         reply.end()
         return identity, chain
+
+    def choose(self, host=""):
+        """(why, identity, chain): of any issuer and scheme."""
+        reply = self.ask(CHOOSE, string(host) + u32(0) + blob(b""))
+        why, has = reply.string(), reply.u8()
+        identity = Identity.read(reply) if has else None
+        chain = reply.list(reply.bytes)
+        reply.end()
+        return why, identity, chain
 
     def sign(self, identity_id, scheme, data, digest=False):
         reply = self.ask(SIGN, blob(identity_id) + u16(scheme) + u8(digest) + blob(data))
