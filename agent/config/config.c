@@ -87,6 +87,8 @@ static int set_agent(struct cs_config *config, const struct cs_setting *at, stru
         return mend ? cs_setting_refuse(at, fault, mend) : 0;
     if (strcmp(at->name, "prompt") == 0)
         return set_choice(&config->prompt, at, "auto", "never", fault);
+    if (strcmp(at->name, "choose") == 0)
+        return set_choice(&config->choose, at, "ask", "latest", fault);
     if (strcmp(at->name, "audit") == 0)
         return set_choice(&config->audit, at, "on", "off", fault);
     if (strcmp(at->name, "audit-failure") == 0)
@@ -320,6 +322,7 @@ int cs_config_load(
     if (!config)
         return CS_ERR_MEMORY;
     config->prompt = true;
+    config->choose = true;
     config->audit = true;
     config->prompt_timeout = PROMPT_TIMEOUT;
     config->module_timeout = MODULE_TIMEOUT;

@@ -29,6 +29,7 @@ struct cs_config_token {
 
 struct cs_config {
     bool prompt; /* may ask a person */
+    bool choose; /* asks which of several keys a server is to see */
     char *pinentry;
     uint32_t prompt_timeout; /* seconds */
     uint64_t module_timeout; /* milliseconds without any answer; then a host counts as hung */

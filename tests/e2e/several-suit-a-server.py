@@ -93,6 +93,9 @@ def asks_nobody(tap, f, token, server):
     with tap.case("nobody can be asked: the one that expires last"), \
             Scene(f, token, server, "ok", display={}) as s:
         assert s.curl() == f"CN={s.find()['identity']['label']}" and s.asked() == 0
+    with tap.case("choose = latest: the same, though there is a display"), \
+            Scene(f, token, server, "ok", settings="choose = latest") as s:
+        assert s.curl() == f"CN={s.find()['identity']['label']}" and s.asked() == 0
     with tap.case("nobody answers: the same"), \
             Scene(f, token, server, "hang", settings="prompt-timeout = 1") as s:
         for _ in range(2):

@@ -87,6 +87,7 @@ static void test_nothing_said(void **state)
     (void)state;
     assert_int_equal(load(""), 0);
     assert_true(config->prompt);
+    assert_true(config->choose);
     assert_int_equal(config->prompt_timeout, 120);
     assert_int_equal(config->module_timeout, 60000);
     assert_null(config->pinentry);
@@ -100,6 +101,7 @@ static void test_everything_said(void **state)
     assert_int_equal(load("# comment\n"
                           "[agent]\n"
                           "prompt = never ; comment\n"
+                          "choose = latest\n"
                           "  pinentry=/usr/bin/pinentry-tty\n"
                           "\tprompt-timeout = 5\n"
                           "module-timeout = 2m\n"
@@ -112,6 +114,7 @@ static void test_everything_said(void **state)
                           "pin-credential = home.pin\n"),
         0);
     assert_false(config->prompt);
+    assert_false(config->choose);
     assert_string_equal(config->pinentry, "/usr/bin/pinentry-tty");
     assert_int_equal(config->prompt_timeout, 5);
     assert_int_equal(config->module_timeout, 120000);
@@ -176,6 +179,7 @@ static void test_mistakes_are_named_with_file_and_line(void **state)
 {
     (void)state;
     assert_wrong("[agent]\nprompt = perhaps\n", 2, "auto or never");
+    assert_wrong("[agent]\nchoose = first\n", 2, "ask or latest");
     assert_wrong("[agent]\n\nprompt-timeout = 0\n", 3, "seconds");
     assert_wrong("[agent]\nprompt-timeout = 9x\n", 2, "seconds");
     assert_wrong("[agent]\nmodule-timeout = none\n", 2, "from 1s to 1h");
