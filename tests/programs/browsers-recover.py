@@ -1,6 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Forbidden by a rule, PIN cancelled, token pulled, agent gone: an error page at once, and no restart of the browser."""
+"""Forbidden by a rule, PIN cancelled, token pulled, agent gone: an error page at once, and no restart of the browser.
+
+With an agent that is stopped it comes when the module's patience is at its end.
+"""
+import signal
 import time
 
 import chromium
@@ -55,6 +59,8 @@ def troubles(station, pinentry):
         "the token is pulled": (station.pull, station.put_back),
         "the agent has ended": (station.agent.stop, station.agent.start),
         "the agent has crashed": (station.agent.kill, station.agent.start),
+        "the agent is stopped": (lambda: station.agent.process.send_signal(signal.SIGSTOP),
+                                 lambda: station.agent.process.send_signal(signal.SIGCONT)),
     }
 
 
