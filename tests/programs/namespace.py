@@ -32,7 +32,7 @@ def _unshare():
 
 def lacking():
     """What stands in the way, or None."""
-    return None if _unshare() else "a way to mount namespaces (root, or user namespaces)"
+    return None if _unshare() else "way to mount folders elsewhere (by root, or user namespaces)"
 
 
 def words(folders):
