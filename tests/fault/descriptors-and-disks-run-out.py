@@ -91,7 +91,7 @@ def disk(tap, f):
         with tap.case(f"a disk that is full, audit-failure = {failure}"):
             lacking = namespace.lacking()
             if lacking:
-                raise Skip(f"needs {lacking}")
+                raise Skip(f"there is no {lacking}")
             s = Scene(f, under=namespace.small_disk(state, "12k"), settings=f"audit-failure = {failure}",
                       environment={"XDG_STATE_HOME": str(state)})
             refused = fill(s)
