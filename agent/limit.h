@@ -49,7 +49,7 @@
 /* Consent */
 #define CS_LIMIT_CONSENTS 32             /* questions that wait for a person */
 #define CS_LIMIT_GRANTS 256              /* answers that are remembered */
-#define CS_LIMIT_REFUSAL_TIME 10000      /* a no holds for so long */
+#define CS_LIMIT_REFUSAL_TIME 60000      /* a no holds for so long: Firefox tries again and again */
 #define CS_LIMIT_UNANSWERED_TIME 3600000 /* which certificate to show is not asked again */
 
 /* The record of uses */
