@@ -122,7 +122,9 @@ def start(tap, s):
                 refused += 1
                 assert s.agent.process.returncode == 1 and len(s.agent.log()) > said + 30, (nth, s.agent.log()[said:])
             else:
-                assert s.agent.stop() == 0, (nth, s.agent.log()[said:])
+                # It may have listened for a moment before the allocation failed.
+                status, log = s.agent.stop(), s.agent.log()[said:]
+                assert status == 0 or (status == 1 and "out of memory" in log), (nth, status, log)
             assert s.of_agent.failed() == 1, f"there are fewer than {nth} allocations"
         assert refused, "none was needed"
         s.agent.start()
