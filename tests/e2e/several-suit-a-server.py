@@ -34,9 +34,13 @@ class Scene:
         return [programs.CLI, "run", "--", "curl", "--silent", "--show-error", "--ipv4", "--cacert",
                 self.server.ca.certificate, url]
 
+    def environment(self):
+        preload = {"LD_PRELOAD": programs.sanitizer_library()} if programs.SANITIZE else {}
+        return {**self.f.environment, **preload}
+
     def curl(self):
         """Whom the server saw."""
-        seen = self.f.run(self.argv(), check=True)
+        seen = self.f.run(self.argv(), check=True, environment=self.environment())
         answer = server_module.answer(seen.stdout)
         return answer["dn"].split(",")[0] if answer else seen.stdout
 
@@ -72,14 +76,14 @@ def asks(tap, f, token, server):
         s.agent.cli("consent", "revoke", str(consent["id"]), check=True)
         assert s.curl().startswith("CN=") and s.asked() == 3
     with tap.case("eight at once: one question"), Scene(f, token, server, "after:1.0:ok", "cancel") as s:
-        processes = [subprocess.Popen(s.argv(), env=f.environment, stdout=subprocess.PIPE, text=True)
+        processes = [subprocess.Popen(s.argv(), env=s.environment(), stdout=subprocess.PIPE, text=True)
                      for _ in range(8)]
         seen = {server_module.answer(process.communicate(timeout=60)[0])["dn"] for process in processes}
         assert len(seen) == 1 and s.asked() == 1, (seen, s.asked())
     with tap.case("none of them: the handshake goes on without"), Scene(f, token, server, "cancel") as s:
         assert "400 No required SSL certificate" in s.curl() and s.asked() == 2
     with tap.case("who does not wait for the answer leaves no dialog behind"), Scene(f, token, server, "hang") as s:
-        process = subprocess.Popen(s.argv(), env=f.environment)
+        process = subprocess.Popen(s.argv(), env=s.environment())
         s.pinentry.wait(1, "CONFIRM")
         process.kill()
         process.wait()
