@@ -126,16 +126,9 @@ static uint64_t handshake(SSL_CTX *client_context, SSL_CTX *server_context)
     return now() - start;
 }
 
-static int compare(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return x < y ? -1 : x > y;
-}
-
 static void report(struct credential *c, size_t rounds)
 {
-    qsort(c->took, rounds, sizeof(*c->took), compare);
+    sort(c->took, rounds);
     printf("%ju %ju\n", (uintmax_t)c->took[rounds / 2], (uintmax_t)c->took[rounds / 10]);
 }
 

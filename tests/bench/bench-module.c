@@ -51,13 +51,6 @@ static void *work(void *user)
     return NULL;
 }
 
-static int compare(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return x < y ? -1 : x > y;
-}
-
 int main(int argc, char **argv)
 {
     static struct worker workers[THREADS_MAX];
@@ -90,7 +83,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < threads; i++)
         pthread_join(workers[i].thread, NULL);
     begun = now() - begun;
-    qsort(took, rounds * threads, sizeof(*took), compare);
+    sort(took, rounds * threads);
     printf("%ju %ju %.0f\n", (uintmax_t)took[rounds * threads / 2],
         (uintmax_t)took[rounds * threads / 10], (double)(rounds * threads) * 1e9 / (double)begun);
     fflush(stdout);

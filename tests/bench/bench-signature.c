@@ -11,52 +11,24 @@
  * usage: bench-signature MODULE TOKEN PIN KEY_ID_HEX OPENSSL_CNF URI ROUNDS
  */
 #include "message.h"
+#include "token.h"
 
-#include <dlfcn.h>
 #include <openssl/conf.h>
-#include <openssl/crypto.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/store.h>
-#include <p11-kit/pkcs11.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define REQUEST_SIZE 200 /* a SIGN with it, and its reply, in octets */
 #define REPLY_SIZE 90
 #define WARM_UP 200
 
-static _Noreturn void die(const char *what)
-{
-    fprintf(stderr, "bench-signature: %s\n", what);
-    ERR_print_errors_fp(stderr);
-    _exit(1);
-}
-
-static uint64_t now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return x < y ? -1 : x > y;
-}
-
 static void report(const char *name, uint64_t *values, size_t n)
 {
-    qsort(values, n, sizeof(*values), compare);
+    sort(values, n);
     printf("%s %ju %ju\n", name, (uintmax_t)values[n / 2], (uintmax_t)values[n / 10]);
 }
 
@@ -67,49 +39,13 @@ struct direct {
     CK_OBJECT_HANDLE key;
 };
 
-static CK_SLOT_ID slot_of(CK_FUNCTION_LIST *f, const char *label)
-{
-    CK_SLOT_ID slots[64];
-    CK_ULONG n = sizeof(slots) / sizeof(slots[0]);
-    CK_TOKEN_INFO info;
-    size_t len = strlen(label);
-
-    if (f->C_GetSlotList(CK_TRUE, slots, &n) != CKR_OK)
-        die("C_GetSlotList");
-    for (CK_ULONG i = 0; i < n; i++) {
-        if (f->C_GetTokenInfo(slots[i], &info) == CKR_OK && len <= sizeof(info.label) &&
-            memcmp(info.label, label, len) == 0)
-            return slots[i];
-    }
-    die("no such token");
-}
-
 static void direct_init(
-    struct direct *d, const char *module, const char *token, char *pin, const char *id_hex)
+    struct direct *d, const char *module, const char *token, const char *pin, const char *id_hex)
 {
-    CK_C_GetFunctionList get_list;
-    CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
-    void *handle = dlopen(module, RTLD_NOW | RTLD_LOCAL);
-    long id_len = 0;
-    uint8_t *id = OPENSSL_hexstr2buf(id_hex, &id_len);
-    CK_ATTRIBUTE template[] = {{CKA_CLASS, &class, sizeof(class)}, {CKA_ID, id, (CK_ULONG)id_len}};
-    CK_ULONG found = 0;
-
-    if (!handle || !id)
-        die("cannot load the module");
-    *(void **)&get_list = dlsym(handle, "C_GetFunctionList");
-    if (!get_list || get_list(&d->f) != CKR_OK || d->f->C_Initialize(NULL) != CKR_OK)
-        die("cannot initialise the module");
-    if (d->f->C_OpenSession(slot_of(d->f, token), CKF_SERIAL_SESSION, NULL, NULL, &d->session) !=
-        CKR_OK)
-        die("C_OpenSession");
-    if (d->f->C_Login(d->session, CKU_USER, (CK_UTF8CHAR *)pin, strlen(pin)) != CKR_OK)
-        die("C_Login");
-    if (d->f->C_FindObjectsInit(d->session, template, 2) != CKR_OK ||
-        d->f->C_FindObjects(d->session, &d->key, 1, &found) != CKR_OK || found != 1)
-        die("no such key");
-    d->f->C_FindObjectsFinal(d->session);
-    OPENSSL_free(id);
+    d->f = module_load(module);
+    d->session = token_open(d->f, token, 0);
+    token_login(d->f, d->session, pin);
+    d->key = token_find_key(d->f, d->session, id_hex);
 }
 
 /* Gives the time of C_Sign alone in signp, and of C_SignInit and C_Sign in bothp. */

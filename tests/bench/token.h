@@ -4,11 +4,13 @@
 #define CS_TESTS_BENCH_TOKEN_H
 
 #include <p11-kit/pkcs11.h>
+#include <stddef.h>
 #include <stdint.h>
 
 _Noreturn void die(const char *what);
 /* Nanoseconds of a clock that only goes forward. */
 uint64_t now(void);
+void sort(uint64_t *values, size_t n);
 
 CK_FUNCTION_LIST *module_load(const char *path);
 CK_SESSION_HANDLE token_open(CK_FUNCTION_LIST *f, const char *label, CK_FLAGS flags);
