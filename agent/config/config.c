@@ -255,6 +255,16 @@ struct loading {
     bool administrator; /* the file is one of the administrator's */
 };
 
+/* In [agent] everything may be commented out; any other section without a setting is a mistake. */
+static int take_empty(const struct cs_setting *at, struct cs_fault *fault)
+{
+    if (strcmp(at->section, "agent") == 0)
+        return 0;
+    return cs_fail(fault, CS_ERR_CONFIG,
+        "%s:%d: there is no setting in [%s]: write what it is to say, or take the section out",
+        at->file, at->line, at->section);
+}
+
 static int take_setting(void *user, const struct cs_setting *at, struct cs_fault *fault)
 {
     const struct loading *loading = user;
@@ -262,6 +272,8 @@ static int take_setting(void *user, const struct cs_setting *at, struct cs_fault
     char buffer[512];
     const char *name;
 
+    if (!at->name)
+        return take_empty(at, fault);
     name = quoted_name(at->section, "rule", buffer, sizeof(buffer));
     if (name)
         return cs_policy_take(&config->policy, name, at, loading->administrator, fault);
@@ -277,7 +289,7 @@ static int take_setting(void *user, const struct cs_setting *at, struct cs_fault
         return set_token(config, name, at, fault);
     name = quoted_name(at->section, "host", buffer, sizeof(buffer));
     if (name)
-        return cs_preferences_take(&config->preferences, name, at, fault);
+        return cs_preferences_take(&config->preferences, name, at, loading->administrator, fault);
     return cs_fail(fault, CS_ERR_CONFIG,
         "%s:%d: no such section as [%s]: there are [agent], [module \"NAME\"], [token "
         "\"NAME\"], [rule \"NAME\"] and [host \"NAME\"]",
@@ -343,6 +355,17 @@ void cs_config_take_rules(struct cs_config *config, struct cs_config *newer)
     newer->policy = policy;
     config->preferences = newer->preferences;
     newer->preferences = preferences;
+}
+
+int cs_config_take_system_rules(struct cs_config *config, struct cs_config *newer)
+{
+    int r = cs_policy_keep_user(&newer->policy, &config->policy);
+
+    if (r < 0)
+        return r;
+    cs_preferences_keep_user(&newer->preferences, &config->preferences);
+    cs_config_take_rules(config, newer);
+    return 0;
 }
 
 int cs_config_put(const struct cs_config *config, const char *prompt_program, struct cs_buf *buf)

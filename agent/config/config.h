@@ -50,6 +50,9 @@ int cs_config_load(
     const struct cs_places *places, struct cs_config **configp, struct cs_fault *fault);
 /* Takes rules and preferences of a configuration that was loaded later, which gets the old ones. */
 void cs_config_take_rules(struct cs_config *config, struct cs_config *newer);
+/* As cs_config_take_rules, of a configuration of the administrator's files alone: what the user's
+ * said stays behind it. */
+int cs_config_take_system_rules(struct cs_config *config, struct cs_config *newer);
 /* Writes the frame CONFIGURE for a token host. */
 int cs_config_put(const struct cs_config *config, const char *prompt_program, struct cs_buf *buf);
 /* How a module's slots are watched, as its token host wants to be told. */

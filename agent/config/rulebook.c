@@ -2,6 +2,8 @@
 /*
  * The rules in force. The whole configuration is read again, so that no mistake in it is passed
  * over, but the rules alone are taken from it: the rest is what hosts and timers were started with.
+ * A mistake in the user's files keeps nothing of the administrator's from being read; one in the
+ * administrator's leaves all as it was.
  */
 #include "config/rulebook.h"
 #include "audit/audit.h"
@@ -17,6 +19,38 @@ void cs_rulebook_init(
         (struct cs_rulebook){.config = config, .places = *places, .loaded = (uint64_t)time(NULL)};
 }
 
+static void note_change(struct cs_rulebook *rulebook, const char *what)
+{
+    rulebook->loaded = (uint64_t)time(NULL);
+    cs_info("%s", what);
+    cs_audit_note(rulebook->audit, "rules", NULL, what);
+}
+
+static int reload_system(struct cs_rulebook *rulebook)
+{
+    CS_AUTO(cs_config_freep) struct cs_config *newer = NULL;
+    struct cs_places system = rulebook->places;
+    int r;
+
+    system.user[0] = '\0';
+    if (!system.system[0])
+        return CS_ERR_NOT_FOUND;
+    r = cs_config_load(&system, &newer, NULL);
+    return r < 0 ? r : cs_config_take_system_rules(rulebook->config, newer);
+}
+
+static void refuse(struct cs_rulebook *rulebook, const char *why)
+{
+    snprintf(rulebook->error, sizeof(rulebook->error), "%s", why);
+    cs_audit_note(rulebook->audit, "rules-refused", NULL, rulebook->error);
+    if (reload_system(rulebook) == 0) {
+        cs_error("%s; the user's rules stay what they were", rulebook->error);
+        note_change(rulebook, "the administrator's rules were read again");
+    } else {
+        cs_error("%s; the rules stay what they were", rulebook->error);
+    }
+}
+
 void cs_rulebook_reload(struct cs_rulebook *rulebook)
 {
     CS_AUTO(cs_config_freep) struct cs_config *newer = NULL;
@@ -24,16 +58,12 @@ void cs_rulebook_reload(struct cs_rulebook *rulebook)
     int r = cs_config_load(&rulebook->places, &newer, &fault);
 
     if (r < 0) {
-        snprintf(rulebook->error, sizeof(rulebook->error), "%s", cs_fault_text(&fault, r));
-        cs_error("%s; the rules stay what they were", rulebook->error);
-        cs_audit_note(rulebook->audit, "rules-refused", NULL, rulebook->error);
+        refuse(rulebook, cs_fault_text(&fault, r));
         return;
     }
     cs_config_take_rules(rulebook->config, newer);
-    rulebook->loaded = (uint64_t)time(NULL);
     rulebook->error[0] = '\0';
-    cs_info("has read the rules again");
-    cs_audit_note(rulebook->audit, "rules", NULL, "the rules were read again");
+    note_change(rulebook, "the rules were read again");
 }
 
 static void on_changed(void *user)

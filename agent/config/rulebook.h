@@ -21,7 +21,8 @@ void cs_rulebook_init(
 /* Reads the files again when they change. */
 void cs_rulebook_watch(struct cs_rulebook *rulebook, uv_loop_t *loop);
 void cs_rulebook_stop(struct cs_rulebook *rulebook);
-/* Reads the files now. If there is a mistake in them, the rules stay what they are. */
+/* Reads the files now. If there is a mistake in them, the rules stay what they are; but
+ * the administrator's are taken over if the mistake is in the user's. */
 void cs_rulebook_reload(struct cs_rulebook *rulebook);
 
 #endif

@@ -23,6 +23,7 @@ struct reading {
     bool goes_on;      /* this line is more of the one before */
     bool will_go_on;   /* this line ended in a backslash */
     char section[512]; /* of the lines that come */
+    int section_line;  /* of its header, while no setting followed; else 0 */
     char *raw;
     size_t raw_size;
     cs_settings_handler *handler;
@@ -39,10 +40,30 @@ static int refuse(struct reading *reading, const char *what)
     return reading->error;
 }
 
+static void hand_over(struct reading *reading, const struct cs_setting *setting)
+{
+    if (reading->error == 0)
+        reading->error = reading->handler(reading->user, setting, reading->fault);
+}
+
+static void end_section(struct reading *reading)
+{
+    const struct cs_setting empty = {
+        .file = reading->path,
+        .line = reading->section_line,
+        .section = reading->section,
+    };
+
+    if (reading->section_line)
+        hand_over(reading, &empty);
+    reading->section_line = 0;
+}
+
 static void note_section(struct reading *reading, const char *line)
 {
     const char *end = strchr(line, ']');
 
+    end_section(reading);
     if (!end)
         refuse(reading, "the section header has no closing bracket: write [name]");
     else if ((size_t)(end - line) >= sizeof(reading->section))
@@ -50,6 +71,7 @@ static void note_section(struct reading *reading, const char *line)
     else
         snprintf(
             reading->section, sizeof(reading->section), "%.*s", (int)(end - line - 1), line + 1);
+    reading->section_line = reading->line;
 }
 
 /* Without the line's end and the backslash that says that it goes on. */
@@ -114,8 +136,8 @@ static int take_setting(void *user, const char *section, const char *name, const
     };
 
     (void)section;
-    if (reading->error == 0)
-        reading->error = reading->handler(reading->user, &setting, reading->fault);
+    reading->section_line = 0;
+    hand_over(reading, &setting);
     return reading->error == 0;
 }
 
@@ -139,6 +161,7 @@ int cs_settings_read(
     }
     if (reading.error == 0 && line < 0)
         return cs_fail(fault, CS_ERR_CONFIG, "cannot read %s", path);
+    end_section(&reading);
     return reading.error;
 }
 

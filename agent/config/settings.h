@@ -11,7 +11,7 @@ struct cs_setting {
     const char *file;
     int line;
     const char *section; /* as between the brackets; "" before the first header */
-    const char *name;
+    const char *name;    /* NULL: a section without any; line is that of its header */
     const char *value;
     bool goes_on; /* more of the value of the setting before this one */
 };
@@ -20,8 +20,8 @@ struct cs_setting {
 typedef int cs_settings_handler(
     void *user, const struct cs_setting *setting, struct cs_fault *fault);
 
-/* Hands every setting of the file over. A missing file is CS_ERR_NOT_FOUND, others are
- * CS_ERR_CONFIG with a sentence. */
+/* Hands every setting of the file over, and every section that has none. A missing file is
+ * CS_ERR_NOT_FOUND, others are CS_ERR_CONFIG with a sentence. */
 int cs_settings_read(
     const char *path, cs_settings_handler *handler, void *user, struct cs_fault *fault);
 

@@ -93,6 +93,8 @@ static int take_field(void *user, const struct cs_setting *at, struct cs_fault *
     struct entry *entry = user;
 
     (void)fault;
+    if (!at->name)
+        return 0;
     for (size_t f = 0; f < N_FIELDS; f++) {
         if (strcmp(at->name, field_names[f]) != 0 || entry->fields[f])
             continue;
@@ -108,7 +110,7 @@ static int take_user_config(void *user, const struct cs_setting *at, struct cs_f
     enum user_config *mode = user;
 
     (void)fault;
-    if (strcmp(at->name, "user-config") != 0)
+    if (!at->name || strcmp(at->name, "user-config") != 0)
         return 0;
     if (strcmp(at->value, "none") == 0)
         *mode = USER_NONE;

@@ -55,9 +55,9 @@ static struct cs_preference *place_of(struct cs_preferences *preferences, const 
 }
 
 int cs_preferences_take(struct cs_preferences *preferences, const char *host,
-    const struct cs_setting *at, struct cs_fault *fault)
+    const struct cs_setting *at, bool administrator, struct cs_fault *fault)
 {
-    struct cs_preference made = {0}, *place;
+    struct cs_preference made = {.administrator = administrator}, *place;
     int r;
 
     if (strcmp(at->name, "identity") != 0)
@@ -76,6 +76,25 @@ int cs_preferences_take(struct cs_preferences *preferences, const char *host,
     deinit(place);
     *place = made;
     return 0;
+}
+
+void cs_preferences_keep_user(struct cs_preferences *preferences, struct cs_preferences *older)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < older->n; i++) {
+        struct cs_preference *item = &older->items[i], *place = NULL;
+
+        if (!item->administrator)
+            place = place_of(preferences, item->host);
+        if (place) {
+            deinit(place);
+            *place = *item;
+        } else {
+            older->items[n++] = *item;
+        }
+    }
+    older->n = n;
 }
 
 void cs_preferences_deinit(struct cs_preferences *preferences)

@@ -10,6 +10,7 @@ struct cs_preference {
     char *host;                  /* fnmatch(3) */
     struct cs_name_pattern *key; /* NULL: no identity at all */
     char *where;                 /* file:line */
+    bool administrator;          /* out of the administrator's directory */
 };
 
 struct cs_preferences {
@@ -17,9 +18,12 @@ struct cs_preferences {
     struct cs_preference *items;
 };
 
-/* A setting of [host "name"]; CS_ERR_CONFIG with a sentence. */
+/* A setting of [host "name"]; administrator: the file is one of the administrator's. CS_ERR_CONFIG
+ * with a sentence. */
 int cs_preferences_take(struct cs_preferences *preferences, const char *host,
-    const struct cs_setting *at, struct cs_fault *fault);
+    const struct cs_setting *at, bool administrator, struct cs_fault *fault);
+/* Takes what the user's files said out of older ones, as if it were read behind what is here. */
+void cs_preferences_keep_user(struct cs_preferences *preferences, struct cs_preferences *older);
 void cs_preferences_deinit(struct cs_preferences *preferences);
 
 /* The one for a server, "" if its name is unknown: a name before a wildcard, a longer wildcard

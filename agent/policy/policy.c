@@ -147,6 +147,37 @@ int cs_policy_complete(struct cs_policy *policy, struct cs_fault *fault)
     return 0;
 }
 
+static void keep(struct cs_policy *policy, const struct cs_rule *kept)
+{
+    struct cs_rule *replaced = find(policy, kept->name);
+
+    if (replaced && !replaced->final)
+        drop(policy, replaced);
+    policy->rules[policy->n_rules] = *kept;
+    policy->rules[policy->n_rules++].order += policy->n_read;
+}
+
+int cs_policy_keep_user(struct cs_policy *policy, struct cs_policy *older)
+{
+    struct cs_rule *rules =
+        reallocarray(policy->rules, policy->n_rules + older->n_rules, sizeof(*rules));
+    size_t n = 0;
+
+    if (!rules)
+        return CS_ERR_MEMORY;
+    policy->rules = rules;
+    for (size_t i = 0; i < older->n_rules; i++) {
+        if (older->rules[i].file && !older->rules[i].administrator)
+            keep(policy, &older->rules[i]);
+        else
+            older->rules[n++] = older->rules[i];
+    }
+    older->n_rules = n;
+    policy->n_read += older->n_read;
+    qsort(policy->rules, policy->n_rules, sizeof(*policy->rules), compare);
+    return 0;
+}
+
 static bool fits(const struct cs_rule *rule, const struct cs_policy_facts *facts)
 {
     return (rule->about & cs_sign_of(facts->proof)) && cs_rule_fits_program(rule, facts->program) &&

@@ -27,6 +27,9 @@ void cs_policy_deinit(struct cs_policy *policy);
 /* A setting of [rule "name"]; administrator: the file is one of the administrator's. */
 int cs_policy_take(struct cs_policy *policy, const char *name, const struct cs_setting *at,
     bool administrator, struct cs_fault *fault);
+/* Takes the user's rules out of an older policy, as if they were read behind what is here. Both are
+ * complete. */
+int cs_policy_keep_user(struct cs_policy *policy, struct cs_policy *older);
 /* After the last setting: whether every rule is whole; brings them into their order. */
 int cs_policy_complete(struct cs_policy *policy, struct cs_fault *fault);
 

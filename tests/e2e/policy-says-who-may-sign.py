@@ -176,9 +176,9 @@ def files(tap, s):
         assert s.policy()["error"] is None
         refused(s.dgst(), "rule 'documents'", "allows only tls: add data to its sign")
     with tap.case("SIGHUP reads them as well"):
-        before = s.agent.log().count("has read the rules")
+        before = s.agent.log().count("rules were read again")
         s.agent.process.send_signal(1)
-        s.wait(lambda: s.agent.log().count("has read the rules") > before)
+        s.wait(lambda: s.agent.log().count("rules were read again") > before)
     with tap.case("the administrator's directory may come to be later; his final rule stands"):
         s.system.mkdir()
         s.write('[rule "no documents"]\nsign = tls, csr\nfinal = yes\n', s.system / "a.conf")
@@ -189,12 +189,27 @@ def files(tap, s):
     with tap.case("what is not final yields to the user's rule"):
         s.write('[rule "no documents"]\nsign = tls, csr\n', s.system / "a.conf")
         assert s.dgst().returncode == 0
+    with tap.case("a mistake in the user's file keeps no rule of the administrator's from being read"):
+        s.write('[rule "documents"]\nidentity = alice\nsign = tls, data\n')
+        s.write('[rule "documents"]\nidentity = alice\nsign = everything\n', wrong=True)
+        assert s.dgst().returncode == 0
+        s.write('[rule "no documents"]\nsign = tls, csr\nfinal = yes\n', s.system / "a.conf")
+        refused(s.dgst(), f"rule 'no documents' ({s.system}/a.conf:2) allows only tls, csr and is final: ask")
+        assert "sign = everything" in s.policy()["error"]
+        assert "documents" in [rule["name"] for rule in s.policy()["rules"]]
+    with tap.case("one in the administrator's leaves everything as it was"):
+        (s.system / "a.conf").write_text('[rule "no documents"]\n')
+        s.wait(lambda: "a.conf:1: there is no setting in" in s.policy()["error"])
+        refused(s.dgst(), "is final")
+        s.write('[rule "no documents"]\nsign = tls, csr\n', s.system / "a.conf")
+        assert s.dgst().returncode == 0
+        s.write('[rule "documents"]\nidentity = alice\nsign = tls, data\n')
     with tap.case("a directory that goes takes its rules along"):
         s.write('[rule "none"]\nidentity = alice\nprogram = /*/*/*\nsign = none\nfinal = on\n', s.system / "a.conf")
         refused(s.curl(), "'alice' does not sign a TLS handshake for")
-        before = s.agent.log().count("has read the rules")
+        before = s.agent.log().count("rules were read again")
         shutil.rmtree(s.system)
-        s.wait(lambda: s.agent.log().count("has read the rules") > before)
+        s.wait(lambda: s.agent.log().count("rules were read again") > before)
         assert s.curl().answer
     with tap.case("and may come again"):
         s.system.mkdir()

@@ -17,7 +17,7 @@ from fixture import Fixture
 from tap import Skip, Tap, skip_all
 
 NOBODY = 65534
-READ = "has read the rules again"
+READ = "rules were read again"
 
 
 def become_nobody():

@@ -286,7 +286,7 @@ static void test_more_choices_than_room_keeps_the_best(void **state)
 }
 
 /* "HOST=IDENTITY" each, a line of a file "f" each. */
-static struct cs_preferences prefer(const char *const *texts)
+static struct cs_preferences prefer(const char *const *texts, bool administrator)
 {
     struct cs_preferences preferences = {0};
 
@@ -296,7 +296,7 @@ static struct cs_preferences prefer(const char *const *texts)
         const struct cs_setting at = {
             .file = "f", .line = i + 1, .name = "identity", .value = equals + 1};
 
-        assert_int_equal(cs_preferences_take(&preferences, host, &at, NULL), 0);
+        assert_int_equal(cs_preferences_take(&preferences, host, &at, administrator, NULL), 0);
     }
     return preferences;
 }
@@ -313,7 +313,7 @@ static void test_the_nearest_name_of_a_host_counts(void **state)
 {
     static const char *const texts[] = {"api.corp.example=a", "*=none", "*.example=b",
         "*.corp.example=c", "API.corp.example=d", "*.corp.exampl?=e", NULL};
-    struct cs_preferences preferences = prefer(texts);
+    struct cs_preferences preferences = prefer(texts, false);
 
     world_done(*state); /* which takes the token */
     assert_int_equal(preferred(&preferences, "api.corp.example"), 5);
@@ -325,12 +325,33 @@ static void test_the_nearest_name_of_a_host_counts(void **state)
     assert_int_equal(preferred(&preferences, "api.corp.example"), 0);
 }
 
+static void test_what_the_user_said_is_kept(void **state)
+{
+    static const char *const old_texts[] = {"a=gone", "b=gone", NULL};
+    static const char *const users[] = {"b=x", "c=y", NULL};
+    static const char *const new_texts[] = {"d=x", "e=x", "b=x", NULL};
+    struct cs_preferences older = prefer(old_texts, true), user = prefer(users, false);
+    struct cs_preferences preferences = prefer(new_texts, true);
+
+    world_done(*state); /* which takes the token */
+    cs_preferences_keep_user(&older, &user);
+    cs_preferences_keep_user(&preferences, &older);
+    assert_int_equal(preferred(&preferences, "a"), 0);
+    assert_int_equal(preferred(&preferences, "b"), 1);
+    assert_int_equal(preferred(&preferences, "c"), 2);
+    assert_int_equal(preferred(&preferences, "e"), 2);
+    assert_int_equal(older.n, 1);
+    cs_preferences_deinit(&preferences);
+    cs_preferences_deinit(&older);
+    cs_preferences_deinit(&user);
+}
+
 static void test_a_preference_goes_before_issuers_and_dates(void **state)
 {
     static const char *const texts[] = {
         "one=older", "none=none", "token=pkcs11:token=corp", "dead=past", NULL};
     struct world *w = *state;
-    struct cs_preferences preferences = prefer(texts);
+    struct cs_preferences preferences = prefer(texts, false);
     struct cs_criteria criteria = {.preference = &preferences.items[0]};
     struct cs_choice choices[4];
     struct cs_fault fault = {0};
@@ -379,6 +400,7 @@ int main(void)
         TEST(test_issuers_that_are_no_names_match_nothing),
         TEST(test_more_choices_than_room_keeps_the_best),
         TEST(test_the_nearest_name_of_a_host_counts),
+        TEST(test_what_the_user_said_is_kept),
         TEST(test_a_preference_goes_before_issuers_and_dates),
     };
 

@@ -85,7 +85,7 @@ static void assert_wrong(const char *text, int line, const char *hint)
 static void test_nothing_said(void **state)
 {
     (void)state;
-    assert_int_equal(load(""), 0);
+    assert_int_equal(load("[agent]\n; prompt = never\n"), 0);
     assert_true(config->prompt);
     assert_true(config->choose);
     assert_int_equal(config->prompt_timeout, 120);
@@ -207,6 +207,10 @@ static void test_mistakes_are_named_with_file_and_line(void **state)
     assert_wrong("[agent]\npinentry = /x \\\n/y\n", 3, "goes on");
     assert_wrong("[rule \"x\"]\n\nsign = everything\n", 3, "tls, csr, digest, data, or none");
     assert_wrong("[rule \"x\"]\nprogram = /x\n", 2, "does not say what may be signed");
+    assert_wrong("[rule \"x\"]\nsign = tls\n[rule \"y\"]\n[agent]\n", 3, "no setting in [rule");
+    assert_wrong("[rule \"x\"]\n; sign = tls\n", 1, "no setting in [rule");
+    assert_wrong("[token \"x\"]\n", 1, "no setting in [token");
+    assert_wrong("\n[nonsense]\n", 2, "no setting in [nonsense]");
     assert_wrong("[rule \"x\"]\nsign = tls\nfinal = yes\n", 3, "administrator");
 }
 

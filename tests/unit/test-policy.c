@@ -334,6 +334,47 @@ static void test_a_final_rule_stands(void **state)
     assert_true(decision.rule->final);
 }
 
+static void test_the_users_rules_are_kept(void **state)
+{
+    struct cs_policy older;
+
+    (void)state;
+    assert_int_equal(take("/etc/a.conf", true, "[gone]\nsign = data\nfinal = yes\n"), 0);
+    assert_int_equal(
+        take("/home/b.conf", false, "[x]\nsign = none\n[r]\nsign = data\n[y]\nsign = tls"), 0);
+    assert_int_equal(cs_policy_complete(&policy, &fault), 0);
+    older = policy;
+    assert_int_equal(cs_policy_init(&policy), 0);
+    assert_int_equal(
+        take("/etc/a.conf", true, "[z]\nsign = none\n[r]\nsign = tls\n[y]\nsign = none"), 0);
+    assert_int_equal(cs_policy_complete(&policy, &fault), 0);
+    assert_int_equal(cs_policy_keep_user(&policy, &older), 0);
+    assert_int_equal(policy.n_rules, 5 + 4);
+    assert_string_equal(policy.rules[0].name, "y");
+    assert_string_equal(policy.rules[0].file, "/home/b.conf");
+    assert_string_equal(policy.rules[1].name, "r");
+    assert_string_equal(policy.rules[2].name, "x");
+    assert_string_equal(policy.rules[3].name, "z");
+    cs_policy_deinit(&older);
+}
+
+static void test_a_final_rule_stands_before_what_is_kept(void **state)
+{
+    struct cs_policy older;
+
+    (void)state;
+    assert_int_equal(take("/home/b.conf", false, "[r]\nidentity = alice\nsign = data"), 0);
+    assert_int_equal(cs_policy_complete(&policy, &fault), 0);
+    older = policy;
+    assert_int_equal(cs_policy_init(&policy), 0);
+    assert_int_equal(take("/etc/a.conf", true, "[r]\nsign = tls\nfinal = yes"), 0);
+    assert_int_equal(cs_policy_complete(&policy, &fault), 0);
+    assert_int_equal(cs_policy_keep_user(&policy, &older), 0);
+    assert_int_equal(policy.n_rules, 5 + 2);
+    assert_verdict("/x", CS_PROOF_DATA, CS_VERDICT_DENY);
+    cs_policy_deinit(&older);
+}
+
 static void test_rates(void **state)
 {
     struct cs_decision decision;
@@ -493,6 +534,8 @@ int main(void)
         TEST(test_of_equals_the_later),
         TEST(test_a_later_file_replaces_a_rule),
         TEST(test_a_final_rule_stands),
+        TEST(test_the_users_rules_are_kept),
+        TEST(test_a_final_rule_stands_before_what_is_kept),
         TEST(test_rates),
         TEST(test_mistakes),
         TEST(test_refusals_say_what_would_allow_it),
