@@ -6,7 +6,8 @@
  * without one came first.
  *
  * A PIN that is handed over by descriptor has a login of its own, beside others, because it may
- * never come; if it opens the token, the others are over. Called by sign.c and unlock.c.
+ * never come; if it opens the token, the others are over. Of many that say nothing the one that is
+ * awaited longest makes room, so that they keep nobody out. Called by sign.c and unlock.c.
  */
 #include "request/login.h"
 #include "base/cleanup.h"
@@ -43,20 +44,21 @@ static struct cs_login *find(
     struct cs_login *login;
 
     TAILQ_FOREACH(login, &service->logins, link)
-    if (is_of(login, host, slot) && login->how != CS_HOST_LOGIN_FD)
+    if (is_of(login, host, slot) && !(login->how & CS_HOST_LOGIN_FD))
         break;
     return login;
 }
 
-/* How many PINs are awaited from descriptors. */
-static unsigned count_handed_over(
-    const struct cs_service *service, const struct cs_host *host, uint32_t slot)
+/* How many PINs are awaited from descriptors, and the one that has been awaited longest. */
+static unsigned count_handed_over(const struct cs_service *service, const struct cs_host *host,
+    uint32_t slot, struct cs_login **oldestp)
 {
-    const struct cs_login *login;
+    struct cs_login *login;
     unsigned n = 0;
 
     TAILQ_FOREACH(login, &service->logins, link)
-    n += is_of(login, host, slot) && login->how == CS_HOST_LOGIN_FD;
+    if (is_of(login, host, slot) && (login->how & CS_HOST_LOGIN_FD) && n++ == 0)
+        *oldestp = login;
     return n;
 }
 
@@ -214,24 +216,38 @@ static int join(struct cs_login *login, struct cs_login_waiter *waiter)
     return 0;
 }
 
+/* It has one waiter, as every PIN that is handed over. */
+static void make_room(struct cs_login *login)
+{
+    struct cs_login_waiter *waiter = TAILQ_FIRST(&login->waiters);
+    struct cs_fault fault = {0};
+
+    cs_fail(&fault, CS_ERR_BUSY,
+        "token '%s': no PIN came through the descriptor, and others with one wait: try again",
+        login->name);
+    cs_login_leave(waiter);
+    waiter->done(waiter, CS_ERR_BUSY, fault.text);
+}
+
 int cs_login_wait(
     struct cs_service *service, const struct cs_token *token, struct cs_login_waiter *waiter)
 {
-    bool handed_over = waiter->how == CS_HOST_LOGIN_FD;
+    bool handed_over = waiter->how & CS_HOST_LOGIN_FD;
     struct cs_login *login = handed_over ? NULL : find(service, token->host, token->slot);
-    int r = 0;
+    struct cs_login *oldest = NULL;
+    int r;
 
     if (login)
         return join(login, waiter);
-    if (handed_over &&
-        count_handed_over(service, token->host, token->slot) >= CS_LIMIT_PINS_HANDED_OVER)
-        r = CS_ERR_BUSY;
-    login = r < 0 ? NULL : calloc(1, sizeof(*login));
+    login = calloc(1, sizeof(*login));
     if (!login) {
         if (waiter->fd >= 0)
             close(cs_steal_fd(&waiter->fd));
-        return r < 0 ? r : CS_ERR_MEMORY;
+        return CS_ERR_MEMORY;
     }
+    if (handed_over &&
+        count_handed_over(service, token->host, token->slot, &oldest) >= CS_LIMIT_PINS_HANDED_OVER)
+        make_room(oldest);
     login->service = service;
     login->host = token->host;
     login->slot = token->slot;
@@ -263,8 +279,10 @@ void cs_login_leave(struct cs_login_waiter *waiter)
 
 bool cs_login_is_under_way(const struct cs_service *service, const struct cs_token *token)
 {
+    struct cs_login *oldest;
+
     return find(service, token->host, token->slot) ||
-           count_handed_over(service, token->host, token->slot) > 0;
+           count_handed_over(service, token->host, token->slot, &oldest) > 0;
 }
 
 void cs_login_cancel(struct cs_service *service, const struct cs_token *token)

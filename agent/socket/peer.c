@@ -355,7 +355,7 @@ static int take_unlock(struct cs_peer *peer, const struct cs_frame *frame)
     CS_AUTO(cs_closep) int fd = -1;
     int r = cs_msg_unlock_get(frame->body, &m);
 
-    if (r == 0 && m.how == CS_UNLOCK_FD) {
+    if (r == 0 && (m.how & CS_UNLOCK_FD)) {
         fd = cs_channel_take_fd(&peer->channel);
         if (fd < 0)
             r = CS_ERR_PROTOCOL;
@@ -375,7 +375,7 @@ static int take_pin_change(struct cs_peer *peer, const struct cs_frame *frame)
     int fds[2] = {-1, -1};
     int r = cs_msg_unlock_get(frame->body, &m);
 
-    if (r == 0 && m.how == CS_UNLOCK_FD && !cs_channel_take_fds(&peer->channel, fds, 2))
+    if (r == 0 && (m.how & CS_UNLOCK_FD) && !cs_channel_take_fds(&peer->channel, fds, 2))
         r = CS_ERR_PROTOCOL;
     if (r == 0)
         r = new_pending(peer, frame, &pending);

@@ -57,21 +57,6 @@ static int spawn(char *const argv[], int out, pid_t *pidp)
 }
 
 /* Waits for output, its end, or the word to give up. */
-static int wait_output(int out, int cancel_fd, int timeout_ms)
-{
-    struct pollfd fds[] = {{.fd = out, .events = POLLIN}, {.fd = cancel_fd, .events = POLLIN}};
-    int n;
-
-    do
-        n = poll(fds, 2, timeout_ms);
-    while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return CS_ERR_SYSTEM;
-    if (n == 0)
-        return CS_ERR_TIMEOUT;
-    return fds[1].revents ? CS_ERR_CANCELLED : 0;
-}
-
 /* Reaps the child, by force if it must be; returns its wait status. */
 static int finish(pid_t pid, bool patient)
 {
@@ -100,11 +85,9 @@ static int explain_end(const char *program, int status, struct cs_fault *fault)
 static int read_pin(const char *program, pid_t pid, int out, int cancel_fd, int timeout_ms,
     struct cs_secret *pin, struct cs_fault *fault)
 {
-    int r = wait_output(out, cancel_fd, timeout_ms), status;
+    int r = cs_secret_read(pin, out, cancel_fd, timeout_ms);
+    int status = finish(pid, r == 0);
 
-    if (r == 0)
-        r = cs_secret_read(pin, out, timeout_ms);
-    status = finish(pid, r == 0);
     if (r == CS_ERR_TIMEOUT)
         return cs_fail(
             fault, r, "the command %s gave no PIN within %d s", program, timeout_ms / 1000);

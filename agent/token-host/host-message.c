@@ -55,7 +55,7 @@ int cs_host_login_get(struct cs_bytes body, struct cs_host_login_request *m)
     m->program = cs_get_string(&reader);
     m->key = cs_get_bytes(&reader);
     cs_environment_read(&reader, &m->environment);
-    if (!reader.error && (m->how > CS_HOST_LOGIN_FORCE || m->on_request > 1))
+    if (!reader.error && (m->how > (CS_HOST_LOGIN_FD | CS_HOST_LOGIN_FORCE) || m->on_request > 1))
         return CS_ERR_PROTOCOL;
     return cs_reader_end(&reader);
 }

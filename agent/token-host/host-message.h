@@ -64,15 +64,16 @@ struct cs_host_configure {
  * the prompt's time. */
 #define CS_HOST_ASK_MAX 3
 
+/* FORCE may be added to FD. */
 enum cs_host_login {
     CS_HOST_LOGIN_AUTO = 0, /* the configured source, else a prompt if the environment allows one */
     CS_HOST_LOGIN_FD = 1,   /* the descriptor that comes with the message */
-    CS_HOST_LOGIN_FORCE = 2 /* as AUTO, also at CKF_USER_PIN_FINAL_TRY */
+    CS_HOST_LOGIN_FORCE = 2 /* also at CKF_USER_PIN_FINAL_TRY, and what was refused before */
 };
 
 struct cs_host_login_request {
     uint32_t slot;           /* the agent's name for the token, as TOKEN_BEGIN gave it */
-    uint8_t how;             /* enum cs_host_login */
+    uint8_t how;             /* enum cs_host_login: bits */
     uint8_t on_request;      /* a person asked for it: ends CS_TOKEN_HELD */
     struct cs_bytes program; /* who asks, for the prompt */
     struct cs_bytes key;     /* the label of the key that it is for; empty: none in particular */

@@ -293,7 +293,7 @@ static bool join(struct cs_token *token, uint32_t id, const struct cs_host_login
     for (struct cs_login *login = token->logins; login && !joined; login = login->next)
         if (login->fd < 0 && login->n_waiters < WAITERS_MAX && !cs_cancel_fired(&login->cancel)) {
             login->waiters[login->n_waiters++] = id;
-            login->force |= m->how == CS_HOST_LOGIN_FORCE;
+            login->force |= (m->how & CS_HOST_LOGIN_FORCE) != 0;
             login->on_request |= m->on_request;
             joined = true;
         }
@@ -330,7 +330,7 @@ static int login_new(struct cs_host *host, struct cs_token *token, struct cs_byt
     r = cs_host_login_get(cs_buf_bytes(&login->body), &login->asker);
     if (r < 0)
         return r;
-    login->force = login->asker.how == CS_HOST_LOGIN_FORCE;
+    login->force = login->asker.how & CS_HOST_LOGIN_FORCE;
     login->on_request = login->asker.on_request;
     r = cs_cancel_begin(&host->cancels, &login->cancel, 0);
     if (r < 0)
@@ -373,14 +373,14 @@ static int request_login(
     token = cs_slots_get(&host->slots, m.slot);
     if (!token)
         return cs_fail(&failure->fault, CS_ERR_TOKEN_ABSENT, "the token is not there any more");
-    if (m.how == CS_HOST_LOGIN_FD && *fdp < 0)
+    if ((m.how & CS_HOST_LOGIN_FD) && *fdp < 0)
         return cs_fail(&failure->fault, CS_ERR_INVALID, "no descriptor came with the request");
     remember_asker(token, body);
     if (cs_token_check_unlocked(token, failure) == 0) {
         cs_link_done(&host->link, id);
         return 0;
     }
-    if (m.how != CS_HOST_LOGIN_FD && join(token, id, &m))
+    if (!(m.how & CS_HOST_LOGIN_FD) && join(token, id, &m))
         return 0;
     return start(host, token, id, body, fdp);
 }
@@ -393,7 +393,7 @@ void cs_login_start(struct cs_host *host, uint32_t id, struct cs_bytes body)
     int r;
 
     /* Descriptors come in the order of the messages that bring one. */
-    if (cs_host_login_get(body, &m) == 0 && m.how == CS_HOST_LOGIN_FD)
+    if (cs_host_login_get(body, &m) == 0 && (m.how & CS_HOST_LOGIN_FD))
         fd = cs_link_take_fd(&host->link);
     r = request_login(host, id, body, &fd, &failure);
     if (r < 0)

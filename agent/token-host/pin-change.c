@@ -160,7 +160,7 @@ static int get_new_pin(struct change *change, struct cs_failure *failure)
 
     if (change->new_fd < 0)
         return cs_pin_get_new(&request, change->min, change->max, change->new_pin, failure);
-    r = cs_secret_read(change->new_pin, change->new_fd, FD_TIMEOUT_MS);
+    r = cs_secret_read(change->new_pin, change->new_fd, change->cancel.fd, FD_TIMEOUT_MS);
     if (r < 0 && r != CS_ERR_TOO_LARGE)
         return cs_fail(&failure->fault, r, "token '%s': no new PIN came through the descriptor: %s",
             change->token->name, cs_error_text(r));
@@ -198,7 +198,7 @@ static uint32_t length_of(CK_ULONG len)
 
 static int change_pin(struct change *change, struct cs_failure *failure)
 {
-    bool force = change->m.how == CS_HOST_LOGIN_FORCE;
+    bool force = change->m.how & CS_HOST_LOGIN_FORCE;
     struct cs_token *token = change->token;
     CK_FLAGS flags;
     CK_RV rv = cs_token_refresh_info(token, &flags);
@@ -265,7 +265,7 @@ static int change_fill(struct change *change, struct cs_bytes body, struct cs_fa
     r = cs_host_login_get(cs_buf_bytes(&change->body), &change->m);
     if (r < 0)
         return r;
-    if (change->m.how == CS_HOST_LOGIN_FD) {
+    if (change->m.how & CS_HOST_LOGIN_FD) {
         change->fd = cs_link_take_fd(&change->host->link);
         change->new_fd = cs_link_take_fd(&change->host->link);
         if (change->new_fd < 0)

@@ -2,6 +2,10 @@
 /*
  * Gets PINs. Invariant: a PIN is in a cs_secret or nowhere, and one that the token refused leaves
  * this module only by force. Called by login and sign, on threads that may wait.
+ *
+ * A token may refuse a right PIN, or a refused one may become right, and nothing but a person's
+ * word for it tells: modules that forget CKF_USER_PIN_COUNT_LOW when a card is read again are
+ * common, and a descriptor is a script's as often as a person's. So the flags set nothing back.
  */
 #include "token-host/pin.h"
 #include "base/log.h"
@@ -43,7 +47,8 @@ static int check_pin(
     if (!refused)
         return 0;
     return cs_fail(&failure->fault, CS_ERR_PIN_INCORRECT,
-        "token '%s': %s was refused before and is not sent again: correct it, or run '%s'",
+        "token '%s': %s was refused before and is not sent again: correct it, or, if it is right "
+        "now, add --force to '%s'",
         request->token->name, request->origin, request->token->unlock);
 }
 
@@ -58,7 +63,7 @@ void cs_pin_refused(struct cs_token *token, struct cs_secret *pin)
 int cs_pin_read(
     struct cs_pin_request *request, int fd, struct cs_secret *pin, struct cs_failure *failure)
 {
-    int r = cs_secret_read(pin, fd, FD_TIMEOUT_MS);
+    int r = cs_secret_read(pin, fd, request->cancel_fd, FD_TIMEOUT_MS);
 
     snprintf(request->origin, sizeof(request->origin), "the PIN");
     if (r == CS_ERR_TOO_LARGE)
@@ -137,7 +142,7 @@ static int from_credential(struct cs_pin_request *request, const char *name, str
         return cs_fail(&failure->fault, CS_ERR_LOCKED,
             "token '%s' is locked: the credential %s in $CREDENTIALS_DIRECTORY cannot be read: %s",
             request->token->name, name, strerrordesc_np(errno));
-    r = cs_secret_read(pin, fd, FD_TIMEOUT_MS);
+    r = cs_secret_read(pin, fd, request->cancel_fd, FD_TIMEOUT_MS);
     if (r < 0)
         return cs_fail(&failure->fault, CS_ERR_LOCKED,
             "token '%s' is locked: the credential %s cannot be read: %s", request->token->name,
@@ -229,7 +234,7 @@ static int from_person(
         if (r == 0)
             r = check_pin(request, pin, failure);
         snprintf(request->error, sizeof(request->error),
-            "This PIN was refused before and is not sent again.");
+            "This PIN was refused before and is not sent again: if it is right now, use --force.");
     } while (r == CS_ERR_PIN_INCORRECT && request->asked < CS_HOST_ASK_MAX);
     cs_entry_end_asking(request->token);
     return r;

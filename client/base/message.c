@@ -363,7 +363,7 @@ int cs_msg_unlock_get(struct cs_bytes body, struct cs_msg_unlock *m)
 
     m->token = cs_get_string(&reader);
     m->how = cs_get_u8(&reader);
-    if (m->how > CS_UNLOCK_FORCE)
+    if (m->how > (CS_UNLOCK_FD | CS_UNLOCK_FORCE))
         return CS_ERR_PROTOCOL;
     return cs_reader_end(&reader);
 }

@@ -129,7 +129,7 @@ struct cs_msg_signed {
 /* Also the body of PIN_CHANGE. */
 struct cs_msg_unlock {
     struct cs_bytes token; /* a URI, label or serial; empty: the one token there is to unlock */
-    uint8_t how;           /* enum cs_unlock */
+    uint8_t how;           /* enum cs_unlock: bits */
 };
 
 struct cs_msg_lock {

@@ -72,9 +72,9 @@ int cs_secret_set_len(struct cs_secret *secret, size_t len)
     return 0;
 }
 
-static int wait_readable(int fd, long long deadline)
+static int wait_readable(int fd, int cancel_fd, long long deadline)
 {
-    struct pollfd pfd = {.fd = fd, .events = POLLIN};
+    struct pollfd fds[] = {{.fd = fd, .events = POLLIN}, {.fd = cancel_fd, .events = POLLIN}};
     int n;
 
     do {
@@ -82,21 +82,24 @@ static int wait_readable(int fd, long long deadline)
 
         if (left <= 0)
             return CS_ERR_TIMEOUT;
-        n = poll(&pfd, 1, (int)left);
+        n = poll(fds, 2, (int)left);
     } while (n < 0 && errno == EINTR);
     if (n < 0)
         return CS_ERR_SYSTEM;
-    return n == 0 ? CS_ERR_TIMEOUT : 0;
+    if (n == 0)
+        return CS_ERR_TIMEOUT;
+    return fds[1].revents ? CS_ERR_CANCELLED : 0;
 }
 
 /* To the end of fd; *lenp counts the line end, if there is one. */
-static int read_all(struct cs_secret *secret, int fd, long long deadline, size_t *lenp)
+static int read_all(
+    struct cs_secret *secret, int fd, int cancel_fd, long long deadline, size_t *lenp)
 {
     size_t len = 0;
 
     for (;;) {
         ssize_t n;
-        int r = wait_readable(fd, deadline);
+        int r = wait_readable(fd, cancel_fd, deadline);
 
         if (r < 0)
             return r;
@@ -115,10 +118,10 @@ static int read_all(struct cs_secret *secret, int fd, long long deadline, size_t
     return 0;
 }
 
-int cs_secret_read(struct cs_secret *secret, int fd, int timeout_ms)
+int cs_secret_read(struct cs_secret *secret, int fd, int cancel_fd, int timeout_ms)
 {
     size_t len;
-    int r = read_all(secret, fd, cs_clock_ms() + timeout_ms, &len);
+    int r = read_all(secret, fd, cancel_fd, cs_clock_ms() + timeout_ms, &len);
 
     if (r == 0 && len > 0 && secret->data[len - 1] == '\n')
         len -= len > 1 && secret->data[len - 2] == '\r' ? 2 : 1;

@@ -22,9 +22,10 @@ char *cs_secret_data(struct cs_secret *secret);
 size_t cs_secret_len(const struct cs_secret *secret);
 int cs_secret_set_len(struct cs_secret *secret, size_t len);
 
-/* Reads to the end of fd, within timeout_ms; one line end at the end is dropped. CS_ERR_TOO_LARGE,
- * CS_ERR_TIMEOUT, CS_ERR_SYSTEM: the secret is then empty. */
-int cs_secret_read(struct cs_secret *secret, int fd, int timeout_ms);
+/* Reads to the end of fd, within timeout_ms; one line end at the end is dropped. It is given up as
+ * soon as cancel_fd, if not -1, is readable. CS_ERR_TOO_LARGE, CS_ERR_TIMEOUT, CS_ERR_CANCELLED,
+ * CS_ERR_SYSTEM: the secret is then empty. */
+int cs_secret_read(struct cs_secret *secret, int fd, int cancel_fd, int timeout_ms);
 
 void cs_wipe(void *data, size_t len);
 

@@ -51,8 +51,6 @@ static int run(struct cs_cli *cli, int argc, char **argv)
         return cs_cli_usage(cli, "there is no 'countersign pin %s', only 'pin change'", argv[0]);
     if (!pin_fd != !new_pin_fd)
         return cs_cli_usage(cli, "--pin-fd and --new-pin-fd belong together");
-    if (force && pin_fd)
-        return cs_cli_usage(cli, "--force and --pin-fd exclude each other");
     if (pin_fd)
         status = cs_pin_descriptor(cli, "pin-fd", pin_fd, &fd);
     if (pin_fd && status == 0)
@@ -62,10 +60,7 @@ static int run(struct cs_cli *cli, int argc, char **argv)
     if (status != 0)
         return status;
     return change(cli, argc > 1 ? argv[1] : NULL,
-        pin_fd  ? CS_UNLOCK_FD
-        : force ? CS_UNLOCK_FORCE
-                : CS_UNLOCK_ASK,
-        fd, new_fd);
+        (pin_fd ? CS_UNLOCK_FD : CS_UNLOCK_ASK) | (force ? CS_UNLOCK_FORCE : 0), fd, new_fd);
 }
 
 const struct cs_verb cs_verb_pin = {
@@ -80,7 +75,8 @@ const struct cs_verb cs_verb_pin = {
             "\n"
             "  --pin-fd N       read the present PIN from descriptor N instead, to its end\n"
             "  --new-pin-fd N   and the new one from this\n"
-            "  --force          ask even if one more wrong PIN blocks the token\n",
+            "  --force          try even if one more wrong PIN blocks the token, and a PIN\n"
+            "                   that it refused before\n",
     .examples = "  countersign pin change corp\n"
                 "  countersign pin change --pin-fd 3 --new-pin-fd 4 3<old.pin 4<new.pin\n",
     .run = run,

@@ -38,14 +38,12 @@ static int run(struct cs_cli *cli, int argc, char **argv)
 
     if (r != CS_OPTIONS_GO)
         return r;
-    if (force && pin_fd)
-        return cs_cli_usage(cli, "--force and --pin-fd exclude each other");
     if (pin_fd) {
         status = cs_pin_descriptor(cli, "pin-fd", pin_fd, &fd);
         if (status != 0)
             return status;
     }
-    how = pin_fd ? CS_UNLOCK_FD : force ? CS_UNLOCK_FORCE : CS_UNLOCK_ASK;
+    how = (pin_fd ? CS_UNLOCK_FD : CS_UNLOCK_ASK) | (force ? CS_UNLOCK_FORCE : 0);
     cs_pin_tell_terminal();
     r = cs_cli_connect(cli);
     if (r == 0)
@@ -68,7 +66,8 @@ const struct cs_verb cs_verb_unlock = {
             "as well.\n"
             "\n"
             "  --pin-fd N   read the PIN from descriptor N instead, to its end\n"
-            "  --force      ask even if one more wrong PIN blocks the token\n"
+            "  --force      try even if one more wrong PIN blocks the token, and a PIN that\n"
+            "               it refused before\n"
             "  --json       print JSON\n"
             "\n"
             "A PIN has no place on a command line or in the environment, where others see it.\n",

@@ -116,16 +116,16 @@ int countersign_unlock(struct countersign_client *client, const char *token, int
     struct cs_fault *fault = cs_client_fault(public_fault);
     struct cs_request request;
 
-    if (how < CS_UNLOCK_ASK || how > CS_UNLOCK_FORCE)
+    if (how < CS_UNLOCK_ASK || how > (CS_UNLOCK_FD | CS_UNLOCK_FORCE))
         return cs_fail(fault, CS_ERR_INVALID, "%d is not an enum cs_unlock", how);
-    if (how == CS_UNLOCK_FD && fd < 0)
+    if ((how & CS_UNLOCK_FD) && fd < 0)
         return cs_fail(fault, CS_ERR_INVALID, "there is no descriptor to read the PIN from");
     if (bad_token_name(token, fault) < 0)
         return CS_ERR_INVALID;
     cs_request_init(&request, CS_MSG_UNLOCK);
     cs_msg_unlock_put(&request.frame,
         &(struct cs_msg_unlock){.token = cs_client_name(token), .how = (uint8_t)how});
-    if (how == CS_UNLOCK_FD)
+    if (how & CS_UNLOCK_FD)
         request.fd = fd;
     return ask_for_labels(client, &request, labelsp, fault);
 }
@@ -136,9 +136,9 @@ int countersign_change_pin(struct countersign_client *client, const char *token,
     struct cs_fault *fault = cs_client_fault(public_fault);
     struct cs_request request;
 
-    if (how < CS_UNLOCK_ASK || how > CS_UNLOCK_FORCE)
+    if (how < CS_UNLOCK_ASK || how > (CS_UNLOCK_FD | CS_UNLOCK_FORCE))
         return cs_fail(fault, CS_ERR_INVALID, "%d is not an enum cs_unlock", how);
-    if (how == CS_UNLOCK_FD && (fd < 0 || new_fd < 0))
+    if ((how & CS_UNLOCK_FD) && (fd < 0 || new_fd < 0))
         return cs_fail(fault, CS_ERR_INVALID,
             "there are no two descriptors to read the present and the new PIN from");
     if (bad_token_name(token, fault) < 0)
@@ -146,7 +146,7 @@ int countersign_change_pin(struct countersign_client *client, const char *token,
     cs_request_init(&request, CS_MSG_PIN_CHANGE);
     cs_msg_unlock_put(
         &request.frame, &(struct cs_msg_unlock){.token = cs_bytes_of(token), .how = (uint8_t)how});
-    if (how == CS_UNLOCK_FD) {
+    if (how & CS_UNLOCK_FD) {
         request.fd = fd;
         request.fd2 = new_fd;
     }

@@ -137,8 +137,8 @@ int countersign_sign(struct countersign_client *client, const uint8_t *id, uint1
 
 /*
  * Unlocks the token that a URI, label or serial names; NULL: the one token that can be unlocked.
- * how is an enum cs_unlock. With CS_UNLOCK_FD the token's own process reads the PIN from fd, to
- * its end (one line end at the end is dropped); the caller still owns fd. lock with NULL locks
+ * how is made of enum cs_unlock. With CS_UNLOCK_FD the token's own process reads the PIN from fd,
+ * to its end (one line end at the end is dropped); the caller still owns fd. lock with NULL locks
  * every token. labels, if not NULL, receives the labels of the tokens it was about, for
  * countersign_list_free.
  */
@@ -148,7 +148,7 @@ int countersign_lock(struct countersign_client *client, const char *token,
     struct countersign_list **labelsp, struct countersign_fault *fault);
 
 /*
- * Gives a token another PIN; NULL: the one token there is. how is an enum cs_unlock. By prompts, or
+ * Gives a token another PIN; NULL: the one token there is. how is as above. By prompts, or
  * with CS_UNLOCK_FD the token's own process reads the present PIN from fd and the new one from
  * new_fd, as countersign_unlock does. CS_ERR_INVALID: the token does not take the new one.
  */

@@ -54,11 +54,12 @@ enum cs_input {
     CS_INPUT_DIGEST = 1,  /* a hash of the size that the scheme says */
 };
 
-/* UNLOCK: where the PIN comes from. PIN_CHANGE: where both come from; FD: two descriptors. */
+/* UNLOCK: where the PIN comes from. PIN_CHANGE: where both come from; FD: two descriptors. FORCE
+ * may be added to FD. */
 enum cs_unlock {
     CS_UNLOCK_ASK = 0,  /* from the configured source, else by a prompt */
     CS_UNLOCK_FD = 1,   /* from the descriptor that came with the message */
-    CS_UNLOCK_FORCE = 2 /* as ASK, even if it is the last try the token allows */
+    CS_UNLOCK_FORCE = 2 /* even on the token's last try, and with a PIN that it refused before */
 };
 
 /* Flags of a token. */

@@ -27,6 +27,14 @@ def by_descriptor(tap, f):
             else:
                 raise AssertionError("signed without a PIN")
         assert spy.count("C_Login") == before, spy.calls()
+    with tap.case("the same by a descriptor again: none; with --force it is sent once more"):
+        before = spy.count("C_Login")
+        seen = agent.unlock_with("corp", "0000", check=False)
+        assert seen.returncode == 5 and "add --force to 'countersign unlock corp'" in seen.stderr, seen
+        assert spy.count("C_Login") == before, spy.calls()
+        seen = agent.unlock_with("corp", "0000", check=False, force=True)
+        assert seen.returncode == 5 and "CKR_PIN_INCORRECT" in seen.stderr, seen
+        assert spy.count("C_Login") == before + 1, spy.calls()
     with tap.case("the right PIN: one C_Login more"):
         before = spy.count("C_Login")
         agent.unlock_with("corp", "1234")

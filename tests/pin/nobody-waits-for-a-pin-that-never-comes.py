@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A PIN descriptor that never delivers, or rubbish: its own request ends, and no other waits."""
+import json
 import os
 import time
 
@@ -43,6 +44,11 @@ class PipeScene(Scene):
         assert client.receive()[0] == protocol.STATUS + protocol.REPLY  # so the first was read
         return client
 
+    def threads(self):
+        """How many threads the token's process has."""
+        pid = json.loads(self.agent.cli("status", "--json", check=True).stdout)["modules"][0]["pid"]
+        return len(os.listdir(f"/proc/{pid}/task"))
+
 
 def error_of(function, *arguments):
     try:
@@ -52,12 +58,14 @@ def error_of(function, *arguments):
     raise AssertionError("it was done")
 
 
-def error_of_or_none(function, *arguments):
+def refusal_of(client):
+    """The error with which a request that hung ends."""
+    kind, _, body = client.receive()
     try:
-        function(*arguments)
+        client.open_reply(protocol.UNLOCK, kind, body)
     except protocol.AgentError as error:
-        return error.name
-    return None
+        return error
+    raise AssertionError("it was done")
 
 
 def soon(function, *arguments):
@@ -100,25 +108,27 @@ def main():
             stuck.post(protocol.PIN_CHANGE, protocol.string("corp") + protocol.u8(1),
                        [s.silence(), s.silence()])
             soon(s.client().unlock_with, "corp", "1234")
-        with tap.case("there are not any number of them"), PipeScene(f, fault) as s:
-            stuck = [s.hang_unlock() for _ in range(8)]
-            reader, writer = os.pipe()
-            s.pipes += [reader, writer]
-            assert soon(error_of, s.client().unlock, "corp", 1, [reader]) == "BUSY"
-            for client in stuck:
+        with tap.case("however many there are: the oldest makes room"), PipeScene(f, fault) as s:
+            stuck = [s.hang_unlock() for _ in range(9)]
+            stuck[0].socket.settimeout(SOON)
+            assert refusal_of(stuck[0]).name == "BUSY"
+            soon(s.client().unlock_with, "corp", "1234")
+            for client in stuck[2:]:
+                client.socket.settimeout(SOON)
+                assert client.receive()[0] == protocol.UNLOCK + protocol.REPLY
+        with tap.case("who went leaves nothing behind in the token's process"), PipeScene(f, fault) as s:
+            threads = s.threads()
+            for client in [s.hang_unlock() for _ in range(4)]:
                 client.close()
             deadline = time.monotonic() + SOON
-            while error_of_or_none(s.client().unlock_with, "corp", "1234") == "BUSY":
-                assert time.monotonic() < deadline, "who went still counts"
+            while s.threads() > threads:
+                assert time.monotonic() < deadline, "a descriptor is still awaited"
+                time.sleep(0.02)
         with tap.case("it ends by itself, with a sentence"), PipeScene(f, fault) as s:
             client = s.hang_unlock()
             client.socket.settimeout(60)
-            kind, _, body = client.receive()
-            try:
-                client.open_reply(protocol.UNLOCK, kind, body)
-                raise AssertionError("it was done")
-            except protocol.AgentError as error:
-                assert error.name == "TIMEOUT" and "corp" in error.text, error
+            error = refusal_of(client)
+            assert error.name == "TIMEOUT" and "corp" in error.text, error
         with tap.case("what is no PIN: a folder, nothing, too much, a binary file, two lines"), \
                 PipeScene(f, fault) as s:
             for path, name in ((f.folder, "SYSTEM"), ("/dev/null", "LOCKED"), ("/dev/zero", "PIN_INCORRECT")):

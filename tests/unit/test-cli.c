@@ -36,6 +36,7 @@ struct fixture {
     const char *policy_error; /* NULL: an agent that knows no rules */
     uint8_t verdict;
     char pin[16];
+    bool forced;
     time_t now; /* when the test began: no later second than the program's own */
     /* of the last run */
     char *out, *err;
@@ -146,8 +147,9 @@ static void put_unlocked(struct fixture *f, struct cs_buf *buf, const struct cs_
         assert_int_equal(cs_msg_unlock_get(frame->body, &unlock), 0);
         snprintf(f->pin, sizeof(f->pin), "how %d ", unlock.how);
     }
-    if (unlock.how == CS_UNLOCK_FD)
+    if (unlock.how & CS_UNLOCK_FD)
         assert_true(read(f->agent.passed, f->pin, sizeof(f->pin) - 1) > 0);
+    f->forced = unlock.how & CS_UNLOCK_FORCE;
     cs_buf_put_u32(buf, 1);
     cs_buf_put_string(buf, "corp");
 }
@@ -572,6 +574,11 @@ static void test_unlock_and_lock(void **state)
     assert_int_equal(dup2(ends[0], 9), 9);
     assert_int_equal(RUN(f, "unlock", "--pin-fd", "9"), CS_EXIT_OK);
     assert_string_equal(f->pin, "123456");
+    assert_false(f->forced);
+    assert_int_equal(write(ends[1], "654321", 7), 7);
+    assert_int_equal(RUN(f, "unlock", "--pin-fd", "9", "--force"), CS_EXIT_OK);
+    assert_string_equal(f->pin, "654321");
+    assert_true(f->forced);
     close(9);
     close(ends[0]);
     close(ends[1]);
@@ -592,7 +599,6 @@ static void test_wrong_usage_is_told_from_failure(void **state)
     assert_int_equal(RUN(f, "pem", "x", "--output"), CS_EXIT_USAGE);
     assert_int_equal(RUN(f, "unlock", "--pin-fd", "x"), CS_EXIT_USAGE);
     assert_int_equal(RUN(f, "unlock", "--pin-fd", "99"), CS_EXIT_USAGE);
-    assert_int_equal(RUN(f, "unlock", "--pin-fd", "0", "--force"), CS_EXIT_USAGE);
     assert_int_equal(RUN(f, "show", "\xff"), CS_EXIT_USAGE);
     assert_int_equal(f->agent.n_connections, 0);
 }

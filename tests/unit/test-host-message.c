@@ -141,7 +141,7 @@ static void test_fields_out_of_their_range(void **state)
     struct cs_host_configure full = {.n_sources = CS_HOST_PIN_SOURCES_MAX};
 
     (void)state;
-    cs_host_login_put(&buf, &(struct cs_host_login_request){.how = 3});
+    cs_host_login_put(&buf, &(struct cs_host_login_request){.how = 4});
     assert_int_equal(recode_host_login(cs_buf_bytes(&buf), &again), CS_ERR_PROTOCOL);
     cs_buf_reset(&buf);
     cs_host_login_put(&buf, &(struct cs_host_login_request){.on_request = 2});

@@ -393,7 +393,7 @@ static void test_fields_out_of_their_range(void **state)
     cs_msg_resolve_put(&buf, &(struct cs_msg_resolve){.expect = 3});
     assert_int_equal(recode_msg_resolve(cs_buf_bytes(&buf), &again), CS_ERR_PROTOCOL);
     cs_buf_reset(&buf);
-    cs_msg_unlock_put(&buf, &(struct cs_msg_unlock){.how = 3});
+    cs_msg_unlock_put(&buf, &(struct cs_msg_unlock){.how = 4});
     assert_int_equal(recode_msg_unlock(cs_buf_bytes(&buf), &again), CS_ERR_PROTOCOL);
     cs_buf_reset(&buf);
     cs_msg_sign_put(&buf, &(struct cs_msg_sign){.id = ID, .input = 2});

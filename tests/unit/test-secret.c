@@ -145,7 +145,7 @@ static int read_bytes(struct cs_secret *secret, const void *bytes, size_t len)
     assert_int_equal(pipe(fds), 0);
     assert_int_equal(write(fds[1], bytes, len), len);
     close(fds[1]);
-    r = cs_secret_read(secret, fds[0], 5000);
+    r = cs_secret_read(secret, fds[0], -1, 5000);
     close(fds[0]);
     return r;
 }
@@ -211,7 +211,7 @@ static void test_a_descriptor_that_never_delivers_times_out(void **state)
     assert_int_equal(pipe(fds), 0);
     assert_int_equal(write(fds[1], "12", 2), 2);
     clock_gettime(CLOCK_MONOTONIC, &before);
-    assert_int_equal(cs_secret_read(*state, fds[0], 60), CS_ERR_TIMEOUT);
+    assert_int_equal(cs_secret_read(*state, fds[0], -1, 60), CS_ERR_TIMEOUT);
     clock_gettime(CLOCK_MONOTONIC, &after);
     assert_in_range(
         (after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000, 50,
@@ -225,9 +225,9 @@ static void test_what_is_no_descriptor_is_an_error(void **state)
 {
     int directory = open("/", O_RDONLY | O_CLOEXEC);
 
-    assert_int_equal(cs_secret_read(*state, directory, 1000), CS_ERR_SYSTEM);
+    assert_int_equal(cs_secret_read(*state, directory, -1, 1000), CS_ERR_SYSTEM);
     close(directory);
-    assert_int_equal(cs_secret_read(*state, directory, 1000), CS_ERR_SYSTEM);
+    assert_int_equal(cs_secret_read(*state, directory, -1, 1000), CS_ERR_SYSTEM);
 }
 
 static void *write_slowly(void *arg)
@@ -251,10 +251,25 @@ static void test_a_slow_writer_is_waited_for(void **state)
 
     assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
     assert_int_equal(pthread_create(&thread, NULL, write_slowly, &fds[1]), 0);
-    assert_int_equal(cs_secret_read(*state, fds[0], 10000), 0);
+    assert_int_equal(cs_secret_read(*state, fds[0], -1, 10000), 0);
     pthread_join(thread, NULL);
     close(fds[0]);
     assert_string_equal(cs_secret_data(*state), "1234");
+}
+
+static void test_it_is_given_up(void **state)
+{
+    int fds[2], cancel[2];
+
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(cancel, O_CLOEXEC), 0);
+    assert_int_equal(write(fds[1], "12", 2), 2);
+    close(cancel[1]);
+    assert_int_equal(cs_secret_read(*state, fds[0], cancel[0], 60000), CS_ERR_CANCELLED);
+    assert_int_equal(cs_secret_len(*state), 0);
+    close(fds[0]);
+    close(fds[1]);
+    close(cancel[0]);
 }
 
 #define WITH_SECRET(test) cmocka_unit_test_setup_teardown(test, new_secret, free_secret)
@@ -275,6 +290,7 @@ int main(void)
         WITH_SECRET(test_a_descriptor_that_never_delivers_times_out),
         WITH_SECRET(test_what_is_no_descriptor_is_an_error),
         WITH_SECRET(test_a_slow_writer_is_waited_for),
+        WITH_SECRET(test_it_is_given_up),
     };
 
     return cmocka_run_group_tests_name("secret", tests, NULL, NULL);
