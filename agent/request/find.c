@@ -39,7 +39,8 @@ static void make_question(
 
     describe(choice, question->certificate, sizeof(question->certificate));
     question->subject = (struct cs_subject){
-        .program = ANY_PROGRAM,
+        /* No yes is kept for a server that cannot be told from others. */
+        .program = request->criteria.host.len ? ANY_PROGRAM : "",
         .name = cs_caller_name(request->caller),
         .label = cs_text_clean(identity->source->label, question->label, sizeof(question->label)),
         .token = identity->token->name,

@@ -20,6 +20,7 @@
     X(SSL_get0_peer_CA_list)                                                                       \
     X(SSL_get_sigalgs)                                                                             \
     X(SSL_get_servername)                                                                          \
+    X(SSL_get0_peer_certificate)                                                                   \
     X(SSL_use_certificate)                                                                         \
     X(SSL_use_PrivateKey)                                                                          \
     X(SSL_ctrl)
@@ -43,6 +44,7 @@
     X(X509_up_ref)                                                                                 \
     X(X509_free)                                                                                   \
     X(d2i_X509)                                                                                    \
+    X(i2d_X509)                                                                                    \
     X(i2d_X509_NAME)                                                                               \
     X(CRYPTO_free)
 

@@ -8,6 +8,7 @@
 #include "preload/present.h"
 #include "preload/choose.h"
 #include "preload/credential.h"
+#include "preload/server.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -106,8 +107,9 @@ static int find_identity(
     const struct cs_libssl *openssl, SSL *ssl, struct countersign_identity **identityp)
 {
     uint16_t schemes[SIGALGS_MAX];
+    char server[CS_SERVER_NAME];
     struct countersign_criteria criteria = {
-        .host = openssl->SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name),
+        .host = cs_server_name(openssl, ssl, server),
         .schemes = schemes,
         .n_schemes = get_schemes(openssl, ssl, schemes),
     };

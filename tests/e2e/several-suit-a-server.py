@@ -6,6 +6,7 @@ import subprocess
 import time
 
 import programs
+import protocol_client as protocol
 import server as server_module
 from fixture import Fixture
 from tap import Tap, skip_all
@@ -28,9 +29,8 @@ class Scene:
     def __exit__(self, *_):
         self.agent.stop()
 
-    def argv(self):
-        # A server with a name, and not with an address alone.
-        url = self.server.url.replace("127.0.0.1", "localhost")
+    def argv(self, host="localhost", server=None):
+        url = (server or self.server).url.replace("127.0.0.1", host)
         return [programs.CLI, "run", "--", "curl", "--silent", "--show-error", "--ipv4", "--cacert",
                 self.server.ca.certificate, url]
 
@@ -38,9 +38,9 @@ class Scene:
         preload = {"LD_PRELOAD": programs.sanitizer_library()} if programs.SANITIZE else {}
         return {**self.f.environment, **preload}
 
-    def curl(self):
+    def curl(self, *where):
         """Whom the server saw."""
-        seen = self.f.run(self.argv(), check=True, environment=self.environment())
+        seen = self.f.run(self.argv(*where), check=True, environment=self.environment())
         answer = server_module.answer(seen.stdout)
         return answer["dn"].split(",")[0] if answer else seen.stdout
 
@@ -75,6 +75,24 @@ def asks(tap, f, token, server):
         assert consent["what"] == "show" and consent["server"] == "localhost", consent
         s.agent.cli("consent", "revoke", str(consent["id"]), check=True)
         assert s.curl().startswith("CN=") and s.asked() == 3
+    with tap.case("servers that have only an address are told apart by their certificates"), \
+            Scene(f, token, server, "ok", "ok") as s:
+        other = f.server(server.ca)
+        s.curl("127.0.0.1")
+        s.curl("127.0.0.1")
+        assert s.asked() == 1, s.pinentry.told("SETDESC")
+        consent, = s.consents()
+        assert f"the server sha256:{server.fingerprint[:32]}. Show" in s.pinentry.told("SETDESC")[0]
+        assert consent["server"] == f"sha256:{server.fingerprint[:32]}", consent
+        s.curl("127.0.0.1", other)
+        assert s.asked() == 2, s.pinentry.told("SETDESC")
+        assert "expires last" in s.find("")["why"], "no answer is for all of them"
+    with tap.case("no answer is kept for a server that nothing is known of"), \
+            Scene(f, token, server, "ok", "ok") as s:
+        client = protocol.Client(s.agent.socket, environment=list(DISPLAY.items()))
+        for i in (1, 2):
+            client.choose()
+            assert s.asked() == i and not s.consents(), s.consents()
     with tap.case("eight at once: one question"), Scene(f, token, server, "after:1.0:ok", "cancel") as s:
         processes = [subprocess.Popen(s.argv(), env=s.environment(), stdout=subprocess.PIPE, text=True)
                      for _ in range(8)]
