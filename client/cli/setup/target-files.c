@@ -128,11 +128,13 @@ static void choose_place(struct places *places, size_t fresh)
             places->chosen = i;
 }
 
-/* Two may be one file, by links. */
+/* By name, or by links. */
 static bool is_same_file(const char *a, const char *b)
 {
     struct stat one, other;
 
+    if (strcmp(a, b) == 0)
+        return true;
     return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
            one.st_ino == other.st_ino;
 }
@@ -157,16 +159,16 @@ static int edit_place(
     return r;
 }
 
-/* Where XDG_CONFIG_HOME is set, curl wants the dot in that folder, too; else it looks into
- * ~/.config after all others, and for the name without the dot. */
-static void curl_places(const struct cs_setup *setup, struct places *places)
+/* Where XDG_CONFIG_HOME is set, curl looks there before ~, for the name with the dot before 8.10
+ * and without it from then on; where it is not, into ~/.config after ~, and without the dot. */
+static void curl_places(const struct cs_setup *setup, struct places *places, bool dot)
 {
     bool has_config = getenv("XDG_CONFIG_HOME");
     bool has_home = add_place_of(places, "CURL_HOME", "/.curlrc");
     size_t fresh;
 
     if (has_config)
-        add_place(places, "%s/.curlrc", setup->config);
+        add_place(places, "%s/%scurlrc", setup->config, dot ? "." : "");
     fresh = has_home ? 0 : places->n;
     add_place(places, "%s/.curlrc", setup->home);
     if (!has_config || setup->plan.undo)
@@ -174,19 +176,30 @@ static void curl_places(const struct cs_setup *setup, struct places *places)
     choose_place(places, fresh);
 }
 
-int cs_target_curl(struct cs_setup *setup)
+static int edit_curlrc(struct cs_setup *setup, const struct places *places, const struct key *key)
 {
     static const char *const rivals[] = {"cert", "E", "key", NULL};
-    struct places places = {0};
+
+    return edit_place(setup, places,
+        cs_setup_text(setup, key->by_uri ? "cert = %s\nkey = %s\n" : "cert = %s\n",
+            key->certificate, key->private),
+        rivals);
+}
+
+/* Right for every curl, so that the next upgrade changes nothing: mostly that is one file. */
+int cs_target_curl(struct cs_setup *setup)
+{
+    struct places with_dot = {0}, without = {0};
     struct key key;
     int r = get_key(setup, "curl", &key);
 
-    curl_places(setup, &places);
+    curl_places(setup, &with_dot, true);
+    curl_places(setup, &without, false);
     if (r == 0)
-        r = edit_place(setup, &places,
-            cs_setup_text(setup, key.by_uri ? "cert = %s\nkey = %s\n" : "cert = %s\n",
-                key.certificate, key.private),
-            rivals);
+        r = edit_curlrc(setup, &with_dot, &key);
+    if (r == 0 && !setup->plan.undo &&
+        !is_same_file(with_dot.paths[with_dot.chosen], without.paths[without.chosen]))
+        r = edit_curlrc(setup, &without, &key);
     key_deinit(&key);
     if (r == 0)
         r = cs_setup_note(setup,
