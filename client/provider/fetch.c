@@ -13,75 +13,27 @@
  * for the answer to "EC", unless it had asked for the latter before. So before the first question
  * for ours, which a key of ours brings about, each name is fetched once more.
  *
- * EVP_KEYMGMT_fetch, and what else is called here by name, is found at run time in the very
- * libcrypto that loaded us, for this module links none and a process may hold several, one of them
- * inside the program itself. Where it is not to be found, nothing is done, and the order in
+ * Where EVP_KEYMGMT_fetch is not to be found (core.c), nothing is done, and the order in
  * openssl.cnf decides.
  */
 #include "provider/fetch.h"
+#include "provider/core.h"
 
-#include <dlfcn.h>
-#include <link.h>
 #include <pthread.h>
 #include <string.h>
 
-/* A loaded object: its name, and the segment with a certain address in it. */
-struct object {
-    uintptr_t address, low, high;
-    const char *name;
-};
-
-static int holds_address(struct dl_phdr_info *info, size_t size, void *data)
-{
-    struct object *object = data;
-
-    (void)size;
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        uintptr_t low = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
-        uintptr_t high = low + info->dlpi_phdr[i].p_memsz;
-
-        if (info->dlpi_phdr[i].p_type != PT_LOAD || object->address < low ||
-            object->address >= high)
-            continue;
-        object->low = low;
-        object->high = high;
-        object->name = info->dlpi_name;
-        return 1;
-    }
-    return 0;
-}
-
-/* A function of the object, whose code lies in one segment; NULL for another object's. */
-static void *function_of(const struct object *object, void *handle, const char *name)
-{
-    void *symbol = handle ? dlsym(handle, name) : NULL;
-
-    return (uintptr_t)symbol >= object->low && (uintptr_t)symbol < object->high ? symbol : NULL;
-}
-
 static void find_functions(struct cs_provider *provider)
 {
-    /* Any function of the core tells which object the core is. (dladdr would, too, but it looks at
-     * all symbols on the way.) */
-    struct object object = {.address = (uintptr_t)provider->get_libctx};
-    void *handle, *fetch, *release, *peek;
+    static const char *const names[] = {
+        "EVP_KEYMGMT_fetch", "EVP_KEYMGMT_free", "ERR_peek_last_error"};
+    void *found[3];
 
-    if (!dl_iterate_phdr(holds_address, &object))
-        return;
-    if (object.name && *object.name)
-        handle = dlopen(object.name, RTLD_LAZY | RTLD_NOLOAD);
-    else /* the program itself */
-        handle = dlopen(NULL, RTLD_LAZY);
-    fetch = function_of(&object, handle, "EVP_KEYMGMT_fetch");
-    release = function_of(&object, handle, "EVP_KEYMGMT_free");
-    peek = function_of(&object, handle, "ERR_peek_last_error");
-    memcpy(&provider->peek_last_error, &peek, sizeof(peek));
-    if (fetch && release) {
-        memcpy(&provider->keymgmt_fetch, &fetch, sizeof(fetch));
-        memcpy(&provider->keymgmt_free, &release, sizeof(release));
+    cs_core_find(provider, names, 3, found);
+    memcpy(&provider->peek_last_error, &found[2], sizeof(found[2]));
+    if (found[0] && found[1]) {
+        memcpy(&provider->keymgmt_fetch, &found[0], sizeof(found[0]));
+        memcpy(&provider->keymgmt_free, &found[1], sizeof(found[1]));
     }
-    if (handle)
-        dlclose(handle);
 }
 
 static void fetch_each(struct cs_provider *provider)

@@ -8,6 +8,7 @@
 #include "provider/signature.h"
 #include "provider/param.h"
 #include "provider/reference.h"
+#include "provider/verify.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -250,6 +251,19 @@ static int sign_digest(void *context, unsigned char *out, size_t *lenp, size_t s
     return sign(signature, hash, CS_BYTES(digest, len), out, lenp, size);
 }
 
+static int digest_verify(void *context, const unsigned char *value, size_t value_len,
+    const unsigned char *data, size_t len)
+{
+    return cs_verify(context, CS_BYTES(data, len), CS_BYTES(value, value_len));
+}
+
+static int digest_verify_final(void *context, const unsigned char *value, size_t value_len)
+{
+    struct cs_signature *signature = context;
+
+    return cs_verify(signature, cs_buf_bytes(&signature->message), CS_BYTES(value, value_len));
+}
+
 const OSSL_DISPATCH cs_signature_functions[] = {
     CS_FUNCTION(OSSL_FUNC_SIGNATURE_NEWCTX, signature_new),
     CS_FUNCTION(OSSL_FUNC_SIGNATURE_FREECTX, signature_free),
@@ -258,6 +272,11 @@ const OSSL_DISPATCH cs_signature_functions[] = {
     CS_FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_UPDATE, digest_sign_update),
     CS_FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_FINAL, digest_sign_final),
     CS_FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_SIGN, digest_sign),
+    /* It begins and goes on as a signature does. */
+    CS_FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_INIT, digest_sign_init),
+    CS_FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_UPDATE, digest_sign_update),
+    CS_FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_FINAL, digest_verify_final),
+    CS_FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY, digest_verify),
     CS_FUNCTION(OSSL_FUNC_SIGNATURE_SIGN_INIT, sign_init),
     CS_FUNCTION(OSSL_FUNC_SIGNATURE_SIGN, sign_digest),
     CS_FUNCTION(OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS, cs_signature_set_params),

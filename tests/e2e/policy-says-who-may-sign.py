@@ -82,8 +82,9 @@ def openssl_programs(tap, s):
         refused(result, "'alice' does not sign")
         refused(raw, "'alice' does not sign a bare hash for", "a person must consent", "sign = tls, digest")
     with tap.case("openssl req -new makes a request for this key"):
-        s.f.run(["openssl", "req", "-new", "-key", s.reference, "-subj", "/CN=alice", "-out", s.f.path("csr")],
-                provider=True, check=True)
+        result = s.f.run(["openssl", "req", "-new", "-verify", "-key", s.reference, "-subj", "/CN=alice", "-out",
+                          s.f.path("csr")], provider=True, check=True)
+        assert "verify OK" in result.stdout + result.stderr, result
         result = s.f.run(["openssl", "req", "-in", s.f.path("csr"), "-verify", "-noout"])
         assert "verify OK" in result.stdout + result.stderr, result
     with tap.case("openssl req -x509 makes a certificate, which is no request"):

@@ -183,16 +183,49 @@ static void test_requests_and_certificates_are_signed(void **state)
         assert_int_equal(X509_REQ_set_pubkey(request, key), 1);
         assert_true(X509_REQ_sign(request, key, md) > 0);
         assert_int_equal(X509_REQ_verify(request, entry->key), 1);
+        assert_int_equal(X509_REQ_verify(request, key), 1);
         public = X509_REQ_get_pubkey(request);
         assert_int_equal(EVP_PKEY_eq(public, entry->key), 1);
         assert_int_equal(i2d_PUBKEY(public, NULL), entry->spki_len);
         assert_true(X509_sign(certificate, key, md) > 0);
         assert_int_equal(X509_verify(certificate, entry->key), 1);
+        assert_int_equal(X509_verify(certificate, key), 1);
         EVP_PKEY_free(public);
         X509_free(certificate);
         X509_REQ_free(request);
         EVP_PKEY_free(key);
         assert_int_equal(ERR_peek_error(), 0);
+    }
+}
+
+/* In pieces, by a copy of the context, and not the signature of something else. */
+static void test_what_was_signed_is_verified(void **state)
+{
+    const unsigned char *message = (const unsigned char *)guest_message;
+    struct guest *f = *state;
+
+    for (size_t i = 0; i < keyring.n_entries; i++) {
+        const struct keyring_entry *entry = &keyring.entries[i];
+        EVP_PKEY *key = guest_load_reference(f, entry->name);
+        EVP_MD_CTX *md = EVP_MD_CTX_new(), *copy = EVP_MD_CTX_new();
+        const char *digest = guest_digest_for(entry);
+        unsigned char signature[1024];
+        size_t len = sizeof(signature);
+
+        assert_int_equal(EVP_DigestSignInit_ex(md, NULL, digest, f->libctx, NULL, key, NULL), 1);
+        assert_int_equal(EVP_DigestSign(md, signature, &len, message, sizeof(guest_message)), 1);
+        EVP_MD_CTX_reset(md);
+        assert_int_equal(EVP_DigestVerifyInit_ex(md, NULL, digest, f->libctx, NULL, key, NULL), 1);
+        assert_int_equal(EVP_DigestVerifyUpdate(md, guest_message, 1), 1);
+        assert_int_equal(EVP_MD_CTX_copy_ex(copy, md), 1);
+        assert_int_equal(
+            EVP_DigestVerifyUpdate(copy, guest_message + 1, sizeof(guest_message) - 1), 1);
+        assert_int_equal(EVP_DigestVerifyFinal(copy, signature, len), 1);
+        assert_int_not_equal(EVP_DigestVerifyFinal(md, signature, len), 1);
+        ERR_clear_error();
+        EVP_MD_CTX_free(md);
+        EVP_MD_CTX_free(copy);
+        EVP_PKEY_free(key);
     }
 }
 
@@ -211,6 +244,7 @@ static void test_rsa_pss_parameters_stand_in_what_is_signed(void **state)
     assert_true(X509_sign_ctx(certificate, md) > 0);
     assert_int_equal(X509_get_signature_nid(certificate), NID_rsassaPss);
     assert_int_equal(X509_verify(certificate, entry->key), 1);
+    assert_int_equal(X509_verify(certificate, key), 1);
     EVP_MD_CTX_free(md);
     X509_free(certificate);
     EVP_PKEY_free(key);
@@ -225,6 +259,7 @@ int main(void)
         GUEST_TEST(test_a_message_may_come_in_pieces),
         GUEST_TEST(test_a_message_that_is_too_long_is_refused),
         GUEST_TEST(test_requests_and_certificates_are_signed),
+        GUEST_TEST(test_what_was_signed_is_verified),
         GUEST_TEST(test_rsa_pss_parameters_stand_in_what_is_signed),
     };
 
