@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -113,12 +114,11 @@ static int check_owner(int fd, const char *path, struct cs_fault *fault)
     return wrong_user(path, peer.uid, fault);
 }
 
-/* Waits of the kernel end after PATIENCE; a socket without them works, too. */
+/* To connect and to send ends after PATIENCE; a socket without that limit works, too. */
 static void limit_waits(int fd)
 {
     const struct timeval patience = {PATIENCE / 1000, PATIENCE % 1000 * 1000};
 
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 }
 
@@ -273,6 +273,26 @@ static int bear_silence(struct cs_connection *connection, struct cs_fault *fault
     return send_all(connection->own.fd, &iov, 1, NULL, 0, fault);
 }
 
+/*
+ * Reads what is there, and waits for it if nothing is: EAGAIN after PATIENCE. Who sleeps in recv is
+ * also woken when the agent takes the request, a change of process for nothing; who polls is not.
+ */
+static ssize_t receive(int fd, void *at, size_t size)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    ssize_t n;
+
+    do
+        n = poll(&wait, 1, PATIENCE);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return n;
+    do
+        n = recv(fd, at, size, MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
 /* Reads on until buf begins with a whole frame. */
 static int receive_frame(struct cs_connection *connection, struct cs_buf *buf,
     struct cs_frame *frame, size_t *sizep, struct cs_fault *fault)
@@ -296,9 +316,7 @@ static int receive_frame(struct cs_connection *connection, struct cs_buf *buf,
         at = cs_buf_extend(buf, want);
         if (!at)
             return buf->error;
-        do
-            n = recv(connection->own.fd, at, want, 0);
-        while (n < 0 && errno == EINTR);
+        n = receive(connection->own.fd, at, want);
         buf->len -= want - (n > 0 ? (size_t)n : 0);
         if (n < 0 && errno == EAGAIN) {
             r = bear_silence(connection, fault);
