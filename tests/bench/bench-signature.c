@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One signature and what it consists of, in turns within one process: SoftHSM's own C_SignInit and
- * C_Sign; an exchange of the same bytes between two processes over a Unix socket (trip); the same
- * by way of a third that does nothing but pass it on (relay), which is what an agent and a token
- * host cost at least, system calls and changes of process alone; and EVP_DigestSign through the
- * provider, the agent and its token host. Prints the median and the lower decile of each in
- * nanoseconds, for tests/bench/run to make ratios of; the decile is what an undisturbed machine
- * does.
+ * C_Sign (both), and C_Sign alone (sign); an exchange of the same bytes between two processes over
+ * a Unix socket (trip); the same with C_SignInit and C_Sign in the other process (remote), which is
+ * the least that any signer in a process of its own costs; the same by way of a third that does
+ * nothing but pass it on (relay), the least for an agent with its modules in another process; and
+ * EVP_DigestSign through the provider, the agent and its token host (provider). Prints the median
+ * and the lower decile of each in nanoseconds, for tests/bench/run to make ratios of; the decile is
+ * what an undisturbed machine does.
+ *
+ * An exchange that is answered at once finds a processor that has not gone to sleep; who waits for
+ * a signature does not. So remote less both is a round trip as a signature meets it.
  *
  * usage: bench-signature MODULE TOKEN PIN KEY_ID_HEX OPENSSL_CNF URI ROUNDS
  */
@@ -73,11 +77,43 @@ static bool exchange(int fd)
            recv(fd, buf, REPLY_SIZE, MSG_WAITALL) == REPLY_SIZE;
 }
 
-/* The other process of the round trip. With next, it asks there before it answers. */
-static int echo_start(int next)
+static uint64_t echo(int fd)
+{
+    uint64_t start = now();
+
+    if (!exchange(fd))
+        die("the round trip broke");
+    return now() - start;
+}
+
+/* What the other process of a round trip does before it answers. */
+struct duty {
+    int next;               /* asks there; -1: nobody */
+    const char *const *key; /* signs with it: MODULE TOKEN PIN KEY_ID_HEX; NULL: nothing */
+};
+
+static _Noreturn void serve(int fd, const struct duty *duty)
+{
+    struct direct direct;
+    uint64_t ignored;
+    char buf[REQUEST_SIZE];
+
+    if (duty->key)
+        direct_init(&direct, duty->key[0], duty->key[1], duty->key[2], duty->key[3]);
+    while (recv(fd, buf, sizeof(buf), MSG_WAITALL) == (ssize_t)sizeof(buf)) {
+        if (duty->next >= 0 && !exchange(duty->next))
+            break;
+        if (duty->key)
+            direct_sign(&direct, &ignored, &ignored);
+        if (send(fd, buf, REPLY_SIZE, MSG_NOSIGNAL) != REPLY_SIZE)
+            break;
+    }
+    _exit(0);
+}
+
+static int serve_start(const struct duty *duty)
 {
     int pair[2];
-    char buf[REQUEST_SIZE];
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
         die("socketpair");
@@ -86,28 +122,14 @@ static int echo_start(int next)
         die("fork");
     case 0:
         close(pair[0]);
-        while (recv(pair[1], buf, sizeof(buf), MSG_WAITALL) == (ssize_t)sizeof(buf)) {
-            if (next >= 0 && !exchange(next))
-                break;
-            if (send(pair[1], buf, REPLY_SIZE, MSG_NOSIGNAL) != REPLY_SIZE)
-                break;
-        }
-        _exit(0);
+        serve(pair[1], duty);
     default:
         close(pair[1]);
-        if (next >= 0)
-            close(next);
+        if (duty->next >= 0)
+            close(duty->next);
+        echo(pair[0]); /* it has come so far: SoftHSM does not bear to be opened twice at once */
         return pair[0];
     }
-}
-
-static uint64_t echo(int fd)
-{
-    uint64_t start = now();
-
-    if (!exchange(fd))
-        die("the round trip broke");
-    return now() - start;
 }
 
 /* The provider, in a library context of its own: SoftHSM uses the default one. */
@@ -164,38 +186,45 @@ int main(int argc, char **argv)
     struct direct direct;
     OSSL_LIB_CTX *libctx;
     EVP_PKEY *key;
-    uint64_t *sign, *both, *trip, *relay, *provider, ignored;
+    uint64_t *sign, *both, *trip, *remote, *relay, *provider, ignored;
     size_t rounds;
-    int near, far;
+    int near, signer, far;
 
     if (argc != 8)
         die("usage: bench-signature MODULE TOKEN PIN KEY_ID_HEX OPENSSL_CNF URI ROUNDS");
     rounds = strtoul(argv[7], NULL, 10);
-    near = echo_start(-1); /* first: the children are to be small */
-    far = echo_start(echo_start(-1));
+    /* First: the children are to be small, and SoftHSM does not survive a fork. */
+    near = serve_start(&(struct duty){.next = -1});
+    signer = serve_start(&(struct duty){.next = -1, .key = (const char *const *)argv + 1});
+    far = serve_start(&(struct duty){
+        .next = serve_start(&(struct duty){.next = -1, .key = (const char *const *)argv + 1})});
     direct_init(&direct, argv[1], argv[2], argv[3], argv[4]);
     libctx = OSSL_LIB_CTX_new();
     key = provider_key(libctx, argv[5], argv[6]);
     sign = values_new(rounds);
     both = values_new(rounds);
     trip = values_new(rounds);
+    remote = values_new(rounds);
     relay = values_new(rounds);
     provider = values_new(rounds);
     for (size_t i = 0; i < WARM_UP; i++) {
         direct_sign(&direct, &ignored, &ignored);
         echo(near);
+        echo(signer);
         echo(far);
         provider_sign(libctx, key);
     }
     for (size_t i = 0; i < rounds; i++) {
         direct_sign(&direct, &sign[i], &both[i]);
         trip[i] = echo(near);
+        remote[i] = echo(signer);
         relay[i] = echo(far);
         provider[i] = provider_sign(libctx, key);
     }
     report("sign", sign, rounds);
     report("both", both, rounds);
     report("trip", trip, rounds);
+    report("remote", remote, rounds);
     report("relay", relay, rounds);
     report("provider", provider, rounds);
     fflush(stdout);
