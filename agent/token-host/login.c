@@ -249,13 +249,17 @@ static void unlist(struct cs_login *login)
     pthread_mutex_unlock(&login->token->lock);
 }
 
+/* Unless the token was locked again meanwhile: then they are about the next time. */
 static void withdraw_others(struct cs_login *login)
 {
-    pthread_mutex_lock(&login->token->lock);
-    for (struct cs_login *other = login->token->logins; other; other = other->next)
-        if (other != login)
-            cs_cancel_fire(&other->cancel);
-    pthread_mutex_unlock(&login->token->lock);
+    struct cs_token *token = login->token;
+
+    pthread_mutex_lock(&token->lock);
+    if (token->logged_in && !token->leaving)
+        for (struct cs_login *other = token->logins; other; other = other->next)
+            if (other != login)
+                cs_cancel_fire(&other->cancel);
+    pthread_mutex_unlock(&token->lock);
 }
 
 static void run_login(struct cs_job *job)
