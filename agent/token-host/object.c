@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reads a token's objects: one search for each class, one call for a certificate and two for a
- * key, unless the module balks at an attribute; then one call for each attribute. libp11's own
- * reading is not used, see module.c. Called by a token when it appears, at refreshes and logins.
+ * key, unless the module balks at an attribute; then one call for each attribute. An object that
+ * fails is asked for once more at the end. libp11's own reading is not used, see module.c. Called
+ * by a token when it appears, at refreshes and logins.
  */
 #include "token-host/object.h"
 #include "base/cleanup.h"
@@ -11,10 +12,19 @@
 
 #include <countersign/error.h>
 #include <string.h>
+#include <time.h>
 
 #define ABSENT CK_UNAVAILABLE_INFORMATION
 #define FIND_BATCH 64
 #define ATTRIBUTES_MAX 4
+#define SECOND_TRY_NS 100000000 /* after so long */
+
+/* The objects of a class that are still to be read. */
+struct unread {
+    CK_OBJECT_CLASS ck_class;
+    CK_OBJECT_HANDLE *handles;
+    size_t n;
+};
 
 /* One scan of a token, and its buffers. */
 struct scan {
@@ -23,7 +33,7 @@ struct scan {
     const char *token;
     struct cs_objects *objects;
     bool too_large; /* an attribute of the object at hand was */
-    CK_RV failure;  /* of the last object that was left out */
+    CK_RV failure;  /* of the last object that could not be read */
     CK_ULONG number;
     CK_BBOOL flag;
     uint8_t label[CS_OBJECT_NAME_MAX], cka_id[CS_OBJECT_NAME_MAX];
@@ -257,26 +267,36 @@ static CK_RV read_key(struct scan *scan, CK_OBJECT_HANDLE handle, uint8_t object
 
 static CK_RV read_object(struct scan *scan, CK_OBJECT_HANDLE handle, CK_OBJECT_CLASS ck_class)
 {
-    CK_RV rv;
-
     if (ck_class == CKO_CERTIFICATE)
-        rv = read_certificate(scan, handle);
-    else
-        rv = read_key(
-            scan, handle, ck_class == CKO_PUBLIC_KEY ? CS_HOST_PUBLIC_KEY : CS_HOST_PRIVATE_KEY);
-    /* One object that cannot be read must not hide the others; a session that died must show. */
-    if (rv == CKR_OK || cs_ckr_is_stale(rv) || rv == CKR_HOST_MEMORY)
-        return rv;
-    warn_left_out(scan, "an object", cs_ckr_name(rv));
-    scan->failure = rv;
+        return read_certificate(scan, handle);
+    return read_key(
+        scan, handle, ck_class == CKO_PUBLIC_KEY ? CS_HOST_PUBLIC_KEY : CS_HOST_PRIVATE_KEY);
+}
+
+/* One object that cannot be read must not hide the others; a session that died must show. Those
+ * that could not be read stay in the list. */
+static CK_RV read_objects(struct scan *scan, struct unread *unread)
+{
+    size_t n = unread->n;
+
+    unread->n = 0;
+    for (size_t i = 0; i < n; i++) {
+        CK_RV rv = read_object(scan, unread->handles[i], unread->ck_class);
+
+        if (cs_ckr_is_stale(rv) || rv == CKR_HOST_MEMORY)
+            return rv;
+        if (rv == CKR_OK)
+            continue;
+        scan->failure = rv;
+        unread->handles[unread->n++] = unread->handles[i];
+    }
     return CKR_OK;
 }
 
 /* All handles first: some modules take no other call while a search is active. */
-static CK_RV find(
-    struct scan *scan, CK_OBJECT_CLASS ck_class, CK_OBJECT_HANDLE *handles, size_t *np)
+static CK_RV find(struct scan *scan, struct unread *unread)
 {
-    CK_ATTRIBUTE template = {CKA_CLASS, &ck_class, sizeof(ck_class)};
+    CK_ATTRIBUTE template = {CKA_CLASS, &unread->ck_class, sizeof(unread->ck_class)};
     CK_ULONG count;
     size_t n = 0;
     CK_RV rv;
@@ -287,50 +307,77 @@ static CK_RV find(
     do {
         CK_ULONG room = CS_OBJECTS_MAX - n < FIND_BATCH ? CS_OBJECTS_MAX - n : FIND_BATCH;
 
-        rv = CS_MODULE_CALL(scan->module, C_FindObjects(scan->session, handles + n, room, &count));
+        rv = CS_MODULE_CALL(
+            scan->module, C_FindObjects(scan->session, unread->handles + n, room, &count));
         if (rv == CKR_OK)
             n += count < room ? count : room;
     } while (rv == CKR_OK && count > 0 && n < CS_OBJECTS_MAX);
     CS_MODULE_CALL(scan->module, C_FindObjectsFinal(scan->session));
     if (n == CS_OBJECTS_MAX)
         warn_left_out(scan, "some object", "there are too many");
-    *np = n;
+    unread->n = n;
     return rv;
 }
 
-static CK_RV read_class(struct scan *scan, CK_OBJECT_CLASS ck_class)
+static CK_RV read_class(struct scan *scan, struct unread *unread)
 {
-    CS_AUTO(cs_freep) CK_OBJECT_HANDLE *handles = calloc(CS_OBJECTS_MAX, sizeof(*handles));
-    size_t n = 0;
     CK_RV rv;
 
-    if (!handles)
+    unread->handles = calloc(CS_OBJECTS_MAX, sizeof(*unread->handles));
+    if (!unread->handles)
         return CKR_HOST_MEMORY;
-    rv = find(scan, ck_class, handles, &n);
+    rv = find(scan, unread);
+    return rv == CKR_OK ? read_objects(scan, unread) : rv;
+}
+
+/* What a card or a network fails once it mostly does when it is asked again. */
+static CK_RV read_again(struct scan *scan, struct unread *unread, size_t n)
+{
+    const struct timespec pause = {.tv_nsec = SECOND_TRY_NS};
+    CK_RV rv = CKR_OK;
+
+    nanosleep(&pause, NULL);
     for (size_t i = 0; rv == CKR_OK && i < n; i++)
-        rv = read_object(scan, handles[i], ck_class);
+        rv = read_objects(scan, &unread[i]);
+    for (size_t i = 0; rv == CKR_OK && i < n; i++)
+        for (size_t j = 0; j < unread[i].n; j++)
+            warn_left_out(scan, "an object", cs_ckr_name(scan->failure));
+    return rv;
+}
+
+static CK_RV read_all(struct scan *scan)
+{
+    struct unread unread[] = {
+        {.ck_class = CKO_CERTIFICATE}, {.ck_class = CKO_PUBLIC_KEY}, {.ck_class = CKO_PRIVATE_KEY}};
+    size_t n = sizeof(unread) / sizeof(unread[0]);
+    CK_RV rv = CKR_OK;
+
+    for (size_t i = 0; rv == CKR_OK && i < n; i++)
+        rv = read_class(scan, &unread[i]);
+    if (rv == CKR_OK && scan->failure != CKR_OK)
+        rv = read_again(scan, unread, n);
+    if (rv == CKR_OK && scan->objects->n == 0 && unread[0].n + unread[1].n + unread[2].n > 0)
+        rv = scan->failure;
+    for (size_t i = 0; i < n; i++)
+        free(unread[i].handles);
     return rv;
 }
 
 CK_RV cs_objects_read(struct cs_module *module, CK_SESSION_HANDLE session, const char *token,
     struct cs_objects *objects)
 {
-    static const CK_OBJECT_CLASS classes[] = {CKO_CERTIFICATE, CKO_PUBLIC_KEY, CKO_PRIVATE_KEY};
     CS_AUTO(cs_freep) struct scan *scan = malloc(sizeof(*scan));
     struct cs_objects found = {0};
-    CK_RV rv = scan ? CKR_OK : CKR_HOST_MEMORY;
+    CK_RV rv;
 
-    if (scan) {
-        scan->module = module;
-        scan->session = session;
-        scan->token = token;
-        scan->objects = &found;
-        scan->failure = CKR_OK;
-    }
-    for (size_t i = 0; rv == CKR_OK && i < 3; i++)
-        rv = read_class(scan, classes[i]);
-    if (rv == CKR_OK && found.n == 0)
-        rv = scan->failure;
+    if (!scan)
+        return CKR_HOST_MEMORY;
+    scan->module = module;
+    scan->session = session;
+    scan->token = token;
+    scan->objects = &found;
+    scan->failure = CKR_OK;
+    rv = read_all(scan);
     if (rv == CKR_OK)
         *objects = found;
     else

@@ -26,9 +26,9 @@ struct cs_objects {
 
 void cs_objects_deinit(struct cs_objects *objects);
 
-/* Reads all through the session. Objects that cannot be read or are too large are left out with a
- * warning that names the token; but where none can be read it is the module that fails, as with any
- * other failure: that is returned. */
+/* Reads all through the session. Objects that cannot be read, twice, or are too large are left out
+ * with a warning that names the token; but where none can be read it is the module that fails, as
+ * with any other failure: that is returned. */
 CK_RV cs_objects_read(struct cs_module *module, CK_SESSION_HANDLE session, const char *token,
     struct cs_objects *objects);
 

@@ -247,6 +247,35 @@ static void test_some_codes_are_survived_everywhere(void **state)
     rig_end(&host);
 }
 
+/* One that fails once is there all the same; one that fails again hides none of the others. */
+static void test_an_object_that_cannot_be_read_is_read_again(void **state)
+{
+    static const char fails[] =
+        CORP "\nfail C_GetAttributeValue CKR_FUNCTION_FAILED at=%d times=%d";
+    struct host_token *token;
+    struct host host;
+    char script[128];
+    size_t n;
+
+    (void)state;
+    token = rig_start_unlocked(&host, CORP);
+    n = token->n_objects;
+    assert_true(n > 1);
+    for (int at = 1; at <= 5; at++) {
+        snprintf(script, sizeof(script), fails, at, 1);
+        control_script("%s\n", script);
+        assert_int_equal(host_refresh(&host).type, CS_HOST_DONE);
+        assert_int_equal(host_token(&host, "corp")->n_objects, n);
+    }
+    control_script(CORP "\nfail C_GetAttributeValue CKR_FUNCTION_FAILED every=%d\n", 3);
+    assert_int_equal(host_refresh(&host).type, CS_HOST_DONE);
+    assert_in_range(host_token(&host, "corp")->n_objects, 1, n - 1);
+    control_script(CORP "\n");
+    assert_int_equal(host_refresh(&host).type, CS_HOST_DONE);
+    assert_int_equal(host_token(&host, "corp")->n_objects, n);
+    rig_end(&host);
+}
+
 static void test_a_crash_is_the_end_of_this_host_alone(void **state)
 {
     struct host_token *token;
@@ -306,6 +335,7 @@ int main(void)
         TEST(a_token_is_pulled_and_comes_back),
         TEST(every_code_is_survived),
         TEST(some_codes_are_survived_everywhere),
+        TEST(an_object_that_cannot_be_read_is_read_again),
         TEST(a_crash_is_the_end_of_this_host_alone),
         TEST(a_hang_holds_up_its_own_request_alone),
         TEST(a_hang_does_not_keep_the_host_alive),
