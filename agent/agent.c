@@ -254,16 +254,16 @@ int cs_agent_run(const struct cs_agent_options *options, struct cs_fault *fault)
     struct cs_places places;
     struct agent agent = {0};
     char path[4096];
-    int r = 0;
+    int r;
 
-    if (!options->socket)
-        r = cs_runtime_socket_path(path, sizeof(path));
-    if (r < 0)
-        return cs_fail(fault, r, "the path of the socket is too long or not absolute");
     cs_places_find(&places, options->system_config, options->config);
     r = cs_config_load(&places, &config, fault);
     if (r < 0 || options->check)
         return r;
+    if (!options->socket)
+        r = cs_runtime_socket_path(path, sizeof(path));
+    if (r < 0)
+        return cs_runtime_refuse_socket_path(r, fault);
     raise_descriptors();
     cs_rulebook_init(&agent.service.rulebook, config, &places);
     cs_notify_init(&agent.notify);

@@ -172,8 +172,8 @@ static void say_what_is_missing(struct cs_audit *audit)
 {
     char text[96];
 
-    snprintf(text, sizeof(text), "%llu lines before this one could not be written",
-        (unsigned long long)audit->lost);
+    snprintf(text, sizeof(text), "%llu line%s before this one could not be written",
+        (unsigned long long)audit->lost, audit->lost == 1 ? "" : "s");
     cs_notice("uses are recorded again: %s", text);
     audit->lost = 0;
     cs_audit_note(audit, "gap", NULL, text);

@@ -43,15 +43,11 @@ static int refuse(const struct cs_audit_file *file, const char *what, struct cs_
 
 static int open_file(struct cs_audit_file *file, struct cs_fault *fault)
 {
-    const int flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
     struct stat st;
 
     close_file(file);
-    file->fd = open(file->path, flags, 0600);
-    if (file->fd < 0 && errno == ENOENT) {
-        cs_runtime_make_folders(file->path);
-        file->fd = open(file->path, flags, 0600);
-    }
+    file->fd =
+        cs_runtime_create(file->path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (file->fd < 0 || fstat(file->fd, &st) < 0)
         return refuse(file, "open", fault);
     if (!S_ISREG(st.st_mode) || st.st_uid != geteuid()) {

@@ -88,13 +88,8 @@ time_t cs_reminder_last(const uint8_t *id, time_t not_after, time_t now)
 
 static FILE *create_file(const char *path)
 {
-    const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-    int fd = open(path, flags, 0600);
+    int fd = cs_runtime_create(path, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
-    if (fd < 0 && errno == ENOENT) {
-        cs_runtime_make_folders(path);
-        fd = open(path, flags, 0600);
-    }
     return fd < 0 ? NULL : fdopen(fd, "w");
 }
 

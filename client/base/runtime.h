@@ -3,6 +3,8 @@
 #ifndef CS_BASE_RUNTIME_H
 #define CS_BASE_RUNTIME_H
 
+#include "base/error.h"
+
 #include <stddef.h>
 
 /*
@@ -12,15 +14,19 @@
  * CS_ERR_INVALID when it is not absolute.
  */
 int cs_runtime_socket_path(char *path, size_t size);
+/* The variable that says so; NULL if none is set. */
+const char *cs_runtime_socket_variable(void);
+/* What is wrong with it, by the code of the above. Returns the code. */
+int cs_runtime_refuse_socket_path(int code, struct cs_fault *fault);
 
 /*
  * The path of a file of that name in $XDG_STATE_HOME, else in ~/.local/state. CS_ERR_TOO_LARGE, and
  * CS_ERR_INVALID when neither is known.
  */
 int cs_runtime_state_path(const char *name, char *path, size_t size);
-/* Makes the folders on the way to a file that are missing, for this user alone; what went wrong
- * shows when the file is opened. */
-void cs_runtime_make_folders(const char *path);
+/* Opens a file for this user alone, and makes it and the folders on the way to it if they are
+ * missing. flags: of open(2), more than O_CREAT. The descriptor, or -1 with errno. */
+int cs_runtime_create(const char *path, int flags);
 
 /* The path of the record of uses, countersign/audit.jsonl there. */
 int cs_runtime_audit_path(char *path, size_t size);

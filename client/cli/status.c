@@ -70,8 +70,8 @@ static void print_agent(const struct cs_cli *cli, const struct view *view)
 static void print_record(const struct cs_cli *cli, const struct countersign_record *record)
 {
     if (record->trouble[0])
-        cs_field_print(cli, "Record", "%s; %llu uses are not in it", record->trouble,
-            (unsigned long long)record->lost);
+        cs_field_print(cli, "Record", "%s; %llu use%s not in it", record->trouble,
+            (unsigned long long)record->lost, record->lost == 1 ? " is" : "s are");
     else if (record->path[0])
         cs_field_print(cli, "Record", "%s", record->on ? record->path : "off");
 }

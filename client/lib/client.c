@@ -84,10 +84,7 @@ static int dial(const struct countersign_client *client, struct cs_connection **
     struct cs_fault *fault)
 {
     if (client->path_error < 0)
-        return cs_fail(fault, client->path_error,
-            "the agent's socket must be an absolute path of less than %zu bytes: check "
-            "COUNTERSIGN_SOCKET and XDG_RUNTIME_DIR",
-            sizeof(client->path));
+        return cs_runtime_refuse_socket_path(client->path_error, fault);
     return cs_connection_dial(connectionp, client->path, fault);
 }
 

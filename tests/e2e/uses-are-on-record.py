@@ -166,7 +166,7 @@ def full(tap, s):
         assert "uses are not recorded: cannot open" in s.agent.log(), s.agent.log()
         s.path.rmdir()
         client.sign(alice.id, ECDSA, b"y")
-        assert s.last("gap")["why"].startswith("1 lines"), s.lines()
+        assert s.last("gap")["why"].startswith("1 line before"), s.lines()
     with tap.case("with audit-failure = deny nothing is handed out that is not on record"):
         s.start(settings="audit-failure = deny")
         s.agent.unlock(s.token)

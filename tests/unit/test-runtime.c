@@ -4,9 +4,13 @@
 #include "base/message.h"
 
 #include <countersign/error.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <setjmp.h>
@@ -56,6 +60,37 @@ static void test_a_relative_path_is_invalid(void **state)
     assert_int_equal(path_with(NULL, "run", path, sizeof(path)), CS_ERR_INVALID);
 }
 
+static void test_what_is_wrong_is_named(void **state)
+{
+    struct cs_fault fault = {0};
+    char path[200];
+    int r;
+
+    (void)state;
+    r = path_with(NULL, "run", path, sizeof(path));
+    assert_int_equal(cs_runtime_refuse_socket_path(r, &fault), CS_ERR_INVALID);
+    assert_string_equal(fault.text, "XDG_RUNTIME_DIR is no absolute path: correct it, or unset it");
+    r = path_with("/a/socket", "run", path, 4);
+    assert_int_equal(cs_runtime_refuse_socket_path(r, &fault), CS_ERR_TOO_LARGE);
+    assert_non_null(strstr(fault.text, "COUNTERSIGN_SOCKET is too long"));
+}
+
+static void test_a_folder_that_cannot_be_made_is_told(void **state)
+{
+    char folder[] = "/tmp/cs-test-runtime-XXXXXX", path[64];
+    bool root = geteuid() == 0;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/a/b/file", folder);
+    assert_int_equal(chmod(folder, 0555), 0);
+    assert_true(!root || seteuid(65534) == 0);
+    assert_int_equal(cs_runtime_create(path, O_WRONLY | O_CLOEXEC), -1);
+    assert_int_equal(errno, EACCES);
+    assert_true(!root || seteuid(0) == 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 static void test_a_path_must_fit_the_socket_address(void **state)
 {
     const size_t most = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
@@ -103,6 +138,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_order_of_places),
         cmocka_unit_test(test_a_relative_path_is_invalid),
+        cmocka_unit_test(test_what_is_wrong_is_named),
+        cmocka_unit_test(test_a_folder_that_cannot_be_made_is_told),
         cmocka_unit_test(test_a_path_must_fit_the_socket_address),
         cmocka_unit_test(test_the_variables_for_prompts_are_those_of_the_protocol_text),
     };

@@ -45,25 +45,28 @@ static bool check_mode(
     return false;
 }
 
-static void check_socket(struct cs_findings *findings)
+/* False if there is no place to look for an agent. */
+static bool check_socket(struct cs_findings *findings)
 {
     char path[256], folder[256];
+    struct cs_fault fault = {0};
     int r = cs_runtime_socket_path(path, sizeof(path));
 
     if (r < 0) {
-        cs_find(findings, CS_SEVERITY_ERROR, "socket",
-            "COUNTERSIGN_SOCKET or XDG_RUNTIME_DIR is too long for a socket, or no absolute path.");
-        cs_mend(findings, "unset COUNTERSIGN_SOCKET");
-        return;
+        cs_runtime_refuse_socket_path(r, &fault);
+        cs_find(findings, CS_SEVERITY_ERROR, "socket", "%s.", fault.text);
+        cs_mend(findings, "unset %s", cs_runtime_socket_variable());
+        return false;
     }
     if (getenv("COUNTERSIGN_SOCKET"))
         cs_find(findings, CS_SEVERITY_NOTE, "socket", "COUNTERSIGN_SOCKET names %s.", path);
     if (access(path, F_OK) < 0 && errno == ENOENT)
-        return; /* that no agent answers is told next */
+        return true; /* that no agent answers is told next */
     snprintf(folder, sizeof(folder), "%s", path);
     if (check_mode(findings, "folder", dirname(folder), 0700) &&
         check_mode(findings, "socket", path, 0600))
         cs_find(findings, CS_SEVERITY_OK, "socket", "The socket %s is yours alone.", path);
+    return true;
 }
 
 static void check_modules(struct cs_findings *findings, const struct countersign_status *status)
@@ -240,7 +243,8 @@ void cs_doctor_agent(struct cs_findings *findings, struct cs_cli *cli)
     struct cs_picture picture = {0};
     int r;
 
-    check_socket(findings);
+    if (!check_socket(findings))
+        return;
     r = cs_cli_connect(cli);
     if (r == 0)
         r = countersign_status_get(cli->client, &status, &cli->fault);
