@@ -18,49 +18,36 @@ static CK_FUNCTION_LIST *call;
 static CK_SESSION_HANDLE sessions[HANDLES];
 static CK_OBJECT_HANDLE objects[HANDLES];
 
-struct input {
-    const uint8_t *data;
-    size_t left;
-};
-
-static uint8_t next(struct input *input)
-{
-    if (input->left == 0)
-        return 0;
-    input->left--;
-    return *input->data++;
-}
-
 /* Mostly numbers that exist. */
-static CK_ULONG number(struct input *input)
+static CK_ULONG number(struct fuzz_input *input)
 {
     static const CK_ULONG odd[] = {0, 1, 255, 4096, CK_UNAVAILABLE_INFORMATION, 0x7fffffff};
-    uint8_t n = next(input);
+    uint8_t n = fuzz_next(input);
 
     return n < 8 ? n : odd[n % (sizeof(odd) / sizeof(odd[0]))];
 }
 
-static CK_SESSION_HANDLE session(struct input *input)
+static CK_SESSION_HANDLE session(struct fuzz_input *input)
 {
-    uint8_t n = next(input);
+    uint8_t n = fuzz_next(input);
 
     return n > 250 ? n : sessions[n % HANDLES];
 }
 
-static CK_OBJECT_HANDLE object(struct input *input)
+static CK_OBJECT_HANDLE object(struct fuzz_input *input)
 {
-    uint8_t n = next(input);
+    uint8_t n = fuzz_next(input);
 
     return n > 250 ? n : objects[n % HANDLES];
 }
 
-static CK_ATTRIBUTE_TYPE attribute_type(struct input *input)
+static CK_ATTRIBUTE_TYPE attribute_type(struct fuzz_input *input)
 {
     static const CK_ATTRIBUTE_TYPE types[] = {CKA_CLASS, CKA_TOKEN, CKA_LABEL, CKA_VALUE, CKA_ID,
         CKA_SUBJECT, CKA_ISSUER, CKA_SERIAL_NUMBER, CKA_KEY_TYPE, CKA_MODULUS, CKA_EC_PARAMS,
         CKA_EC_POINT, CKA_START_DATE, CKA_ALLOWED_MECHANISMS, CKA_UNIQUE_ID, CKA_PROFILE_ID,
         CKA_PUBLIC_KEY_INFO, CKA_PRIVATE_EXPONENT, CKA_MODULUS_BITS, CKA_END_DATE, CKA_TRUSTED};
-    uint8_t n = next(input);
+    uint8_t n = fuzz_next(input);
 
     return n < sizeof(types) / sizeof(types[0]) ? types[n] : n;
 }
@@ -71,12 +58,12 @@ struct attributes {
     CK_ULONG n;
 };
 
-static void attributes_init(struct attributes *attributes, struct input *input)
+static void attributes_init(struct attributes *attributes, struct fuzz_input *input)
 {
-    attributes->n = next(input) % 4;
+    attributes->n = fuzz_next(input) % 4;
     for (CK_ULONG i = 0; i < attributes->n; i++) {
         CK_ATTRIBUTE *attribute = &attributes->list[i];
-        CK_ULONG len = next(input);
+        CK_ULONG len = fuzz_next(input);
 
         *attribute = (CK_ATTRIBUTE){attribute_type(input), NULL, len};
         if (len == 255)
@@ -85,7 +72,7 @@ static void attributes_init(struct attributes *attributes, struct input *input)
         FUZZ_CHECK(attribute->pValue);
         memset(attribute->pValue, 0, len);
         for (CK_ULONG j = 0; j < len && j < 8; j++)
-            ((uint8_t *)attribute->pValue)[j] = j == 0 ? next(input) : 0;
+            ((uint8_t *)attribute->pValue)[j] = j == 0 ? fuzz_next(input) : 0;
     }
 }
 
@@ -95,32 +82,33 @@ static void attributes_deinit(struct attributes *attributes)
         free(attributes->list[i].pValue);
 }
 
-static void get_attributes(struct input *input)
+static void get_attributes(struct fuzz_input *input)
 {
     CK_SESSION_HANDLE of = session(input);
     CK_OBJECT_HANDLE at = object(input);
     struct attributes attributes;
 
     attributes_init(&attributes, input);
-    call->C_GetAttributeValue(of, at, next(input) > 250 ? NULL : attributes.list, attributes.n);
+    call->C_GetAttributeValue(
+        of, at, fuzz_next(input) > 250 ? NULL : attributes.list, attributes.n);
     attributes_deinit(&attributes);
 }
 
-static void find(struct input *input)
+static void find(struct fuzz_input *input)
 {
     CK_SESSION_HANDLE in = session(input);
     struct attributes attributes;
 
     attributes_init(&attributes, input);
-    call->C_FindObjectsInit(in, next(input) > 250 ? NULL : attributes.list, attributes.n);
+    call->C_FindObjectsInit(in, fuzz_next(input) > 250 ? NULL : attributes.list, attributes.n);
     attributes_deinit(&attributes);
 }
 
-static void find_next(struct input *input)
+static void find_next(struct fuzz_input *input)
 {
     CK_OBJECT_HANDLE found[3] = {0};
     CK_SESSION_HANDLE in = session(input);
-    uint8_t max = next(input);
+    uint8_t max = fuzz_next(input);
     CK_ULONG n = 0;
 
     if (call->C_FindObjects(in, max > 250 ? NULL : found, max % 4, max == 250 ? NULL : &n) ==
@@ -131,16 +119,17 @@ static void find_next(struct input *input)
     }
 }
 
-static void begin(struct input *input, bool digest)
+static void begin(struct fuzz_input *input, bool digest)
 {
     static const CK_MECHANISM_TYPE types[] = {CKM_ECDSA, CKM_ECDSA_SHA256, CKM_EDDSA, CKM_RSA_PKCS,
         CKM_SHA256_RSA_PKCS, CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS_PSS, CKM_SHA256, CKM_SHA512,
         CKM_SHA_1};
     CK_RSA_PKCS_PSS_PARAMS params = {CKM_SHA256, CKG_MGF1_SHA256, 32};
-    CK_MECHANISM mechanism = {types[next(input) % (sizeof(types) / sizeof(types[0]))], NULL, 0};
+    CK_MECHANISM mechanism = {
+        types[fuzz_next(input) % (sizeof(types) / sizeof(types[0]))], NULL, 0};
     CK_SESSION_HANDLE in = session(input);
     CK_OBJECT_HANDLE key = object(input);
-    uint8_t shape = next(input);
+    uint8_t shape = fuzz_next(input);
 
     if (shape & 1)
         mechanism.pParameter = &params;
@@ -154,12 +143,12 @@ static void begin(struct input *input, bool digest)
         call->C_SignInit(in, shape > 250 ? NULL : &mechanism, key);
 }
 
-static void whole(struct input *input, CK_C_Sign function)
+static void whole(struct fuzz_input *input, CK_C_Sign function)
 {
     CK_SESSION_HANDLE in = session(input);
-    CK_ULONG len = next(input), room = 2 * (CK_ULONG)next(input);
+    CK_ULONG len = fuzz_next(input), room = 2 * (CK_ULONG)fuzz_next(input);
     uint8_t *data = calloc(1, len ? len : 1), *out = malloc(room ? room : 1);
-    uint8_t shape = next(input);
+    uint8_t shape = fuzz_next(input);
 
     FUZZ_CHECK(data && out);
     function(in, shape & 1 && len ? data : NULL, len, shape & 2 ? out : NULL,
@@ -168,30 +157,30 @@ static void whole(struct input *input, CK_C_Sign function)
     free(out);
 }
 
-static void part(struct input *input, CK_C_SignUpdate function)
+static void part(struct fuzz_input *input, CK_C_SignUpdate function)
 {
     CK_SESSION_HANDLE in = session(input);
-    CK_ULONG len = next(input);
+    CK_ULONG len = fuzz_next(input);
     uint8_t *data = calloc(1, len ? len : 1);
 
     FUZZ_CHECK(data);
-    function(in, next(input) > 250 ? NULL : data, len);
+    function(in, fuzz_next(input) > 250 ? NULL : data, len);
     free(data);
 }
 
-static void final(struct input *input, CK_C_SignFinal function)
+static void final(struct fuzz_input *input, CK_C_SignFinal function)
 {
     CK_SESSION_HANDLE in = session(input);
-    CK_ULONG room = 2 * (CK_ULONG)next(input);
+    CK_ULONG room = 2 * (CK_ULONG)fuzz_next(input);
     uint8_t *out = malloc(room ? room : 1);
-    uint8_t shape = next(input);
+    uint8_t shape = fuzz_next(input);
 
     FUZZ_CHECK(out);
     function(in, shape & 1 ? out : NULL, shape > 250 ? NULL : &room);
     free(out);
 }
 
-static void look(struct input *input)
+static void look(struct fuzz_input *input)
 {
     CK_SLOT_ID list[8], slot = number(input);
     CK_ULONG n = number(input) % 9;
@@ -200,7 +189,7 @@ static void look(struct input *input)
     CK_SLOT_INFO info;
     CK_TOKEN_INFO token;
 
-    call->C_GetSlotList(next(input) & 1, n ? list : NULL, &n);
+    call->C_GetSlotList(fuzz_next(input) & 1, n ? list : NULL, &n);
     call->C_GetSlotInfo(slot, &info);
     call->C_GetTokenInfo(slot, &token);
     n = number(input) % 33;
@@ -209,9 +198,9 @@ static void look(struct input *input)
     call->C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, NULL);
 }
 
-static void sessions_call(struct input *input)
+static void sessions_call(struct fuzz_input *input)
 {
-    uint8_t what = next(input);
+    uint8_t what = fuzz_next(input);
     CK_SESSION_HANDLE in = session(input);
     CK_SESSION_INFO info;
 
@@ -242,9 +231,9 @@ static void sessions_call(struct input *input)
 /* What becomes of the agent meanwhile. */
 static bool disturbed;
 
-static void agent(struct input *input)
+static void agent(struct fuzz_input *input)
 {
-    uint8_t what = next(input);
+    uint8_t what = fuzz_next(input);
 
     disturbed = true;
     if (what % 4 == 0)
@@ -253,9 +242,9 @@ static void agent(struct input *input)
         cabinet_put(&cabinet, what % 2, what & 8 ? "corp" : NULL);
 }
 
-static void one(struct input *input)
+static void one(struct fuzz_input *input)
 {
-    switch (next(input) % 16) {
+    switch (fuzz_next(input) % 16) {
     case 0:
         look(input);
         break;
@@ -307,7 +296,7 @@ static void one(struct input *input)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct input input = {data, size};
+    struct fuzz_input input = {data, size};
 
     if (!call) {
         cabinet_start(&cabinet);

@@ -11,6 +11,20 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* An input that is a row of choices, octet by octet; zeros come after its end. */
+struct fuzz_input {
+    const uint8_t *data;
+    size_t left;
+};
+
+static inline uint8_t fuzz_next(struct fuzz_input *input)
+{
+    if (input->left == 0)
+        return 0;
+    input->left--;
+    return *input->data++;
+}
+
 #define FUZZ_CHECK(promise)                                                                        \
     do {                                                                                           \
         if (!(promise)) {                                                                          \

@@ -200,6 +200,110 @@ REPORTS = {
 }
 
 
+# What fuzz-bus makes of its octets: methods in the order of the definition, then the standard's; words
+# and signatures in that of bus-argument.c.
+METHODS = ("Resolve Find LockAll Refresh Unlock UnlockWithPin Lock Sign SignDigest Introspect Get GetAll Set "
+           "GetManagedObjects Ping GetMachineId").split()
+WORDS = ["", "uri", "host", "issuers", "schemes", "force", "environment", "alice", "pkcs11:object=alice",
+         "pkcs11:token=corp;id=%01", "pkcs11:id=%0", "no such", "ecdsa_secp256r1_sha256", "rsa_pss_rsae_sha256",
+         "ed25519", "DISPLAY=:0", "GPG_TTY=/dev/pts/1", "=", "no equals sign", "Version", "Modules", "Locked",
+         "PinTries", "Certificate", "Chain", "org.countersign.Agent1", "org.countersign.Token1",
+         "org.countersign.Identity1", "api.corp.example"]
+SIGNATURES = "|s|ss|say|a{sv}|h|ssv|o|v|ay|aay|as|b".split("|")
+AGENT, IDENTITY_OBJECT, TOKEN_OBJECT, NOWHERE = 0, 1, 2, 0xe5
+RIGHT, NO_INTERFACE, SILENT, OTHER_TYPES = 0, 1, 6, 0x38
+LOCKED, TOKEN_ABSENT = 13, 20
+
+
+def word(text):
+    return u8(WORDS.index(text))
+
+
+def few(data):
+    return u8(len(data)) + u8(0) + data
+
+
+def options(*entries):
+    return u8(len(entries)) + b"".join(
+        word(name) + u8(SIGNATURES.index(kind)) + value for name, kind, value in entries)
+
+
+def call(method, arguments=b"", path=AGENT, shape=RIGHT, caller=0):
+    return u8(0) + u8(caller) + u8(METHODS.index(method)) + u8(path) + u8(shape) + arguments
+
+
+def raw_call(path, interface, member, caller=0, kind=1):
+    """A message without arguments, by hand (D-Bus specification, Message Protocol)."""
+    fields = b""
+    for code, letter, value in ((1, b"o", path), (2, b"s", interface), (3, b"s", member)):
+        fields += bytes(-len(fields) % 8) + struct.pack("<BB1sB", code, 1, letter, 0)
+        fields += struct.pack("<I", len(value)) + value.encode() + b"\0"
+    message = struct.pack("<BBBBIII", ord("l"), kind, 0, 1, 0, 1, len(fields)) + fields
+    message += bytes(-len(message) % 8)
+    return u8(4) + u8(caller) + u16(len(message)) + message
+
+
+def leave(caller=0):
+    return u8(6) + u8(caller)
+
+
+def lie(caller=0):
+    return u8(7) + u8(caller)
+
+
+def answer(code=0):
+    return u8(8) + u8(code if code == 0 else 27 * 5 + code)  # as fuzz-bus counts down to it
+
+
+def token(what):
+    return u8(9) + u8({"pulled": 0, "put": 1, "locked": 4, "unlocked": 5, "open": 6}[what])
+
+
+def told(how):
+    return u8(10) + u8(how)
+
+
+TURN = u8(11) + u8(0)
+SIGN = call("Sign", word("ecdsa_secp256r1_sha256") + few(b"hello"))
+DIGEST = call("SignDigest", word("ecdsa_secp256r1_sha256") + u8(0x60) + u8(7))
+CALLS = {
+    "resolve": call("Resolve", word("alice")) + call("Resolve", word("no such")),
+    "find": (call("Find", options(("uri", "s", word("pkcs11:object=alice")), ("host", "s", word("api.corp.example")))) +
+             call("Find", options(("issuers", "aay", u8(1) + few(ISSUER)),
+                                  ("schemes", "as", u8(2) + word("ed25519") + word("ecdsa_secp256r1_sha256"))))),
+    "find-unknown": call("Find", options(("force", "b", u8(1)))),
+    "refresh": call("Refresh") + answer(),
+    "sign": SIGN + DIGEST + answer() + answer(),
+    "sign-refused": DIGEST + answer(19) + call("Sign", word("no such") + few(b"")),
+    "sign-logs-in": token("locked") + DIGEST + answer(LOCKED) + answer() + token("unlocked") + answer(),
+    "sign-cannot-log-in": DIGEST + answer(LOCKED) + answer(LOCKED) + answer(LOCKED),
+    "token-pulled": DIGEST + token("pulled") + answer(TOKEN_ABSENT) + TURN + token("put") + answer(),
+    "too-large": call("Sign", word("ecdsa_secp256r1_sha256") + u8(0xf8) + u8(1)),
+    "unlock": (call("Unlock", options(("force", "b", u8(1)),
+                                      ("environment", "as", u8(2) + word("DISPLAY=:0") + word("GPG_TTY=/dev/pts/1")))) +
+               answer() + call("Unlock", options(("environment", "as", u8(1) + word("no equals sign"))))),
+    "unlock-with-pin": call("UnlockWithPin") + call("UnlockWithPin", caller=1) + answer() + answer(),
+    "lock": call("Lock") + answer() + token("unlocked") + call("LockAll") + answer(),
+    "properties": b"".join(call("GetAll", word(""), path) + call("Introspect", b"", path)
+                           for path in (AGENT, IDENTITY_OBJECT, TOKEN_OBJECT)),
+    "property": (call("Get", word("org.countersign.Agent1") + word("Modules")) +
+                 call("Get", word("") + word("Chain"), IDENTITY_OBJECT) +
+                 call("Set", word("org.countersign.Token1") + word("Locked") + u8(12) + u8(1), TOKEN_OBJECT) +
+                 call("Get", word("org.countersign.Token1") + word("Version"), TOKEN_OBJECT)),
+    "objects": call("GetManagedObjects") + call("Introspect", b"", 0xe0) + call("Introspect", b"", NOWHERE),
+    "other-types": call("Sign", u8(SIGNATURES.index("aay")) + u8(1) + few(b"x"), shape=OTHER_TYPES),
+    "no-interface": call("Refresh", shape=NO_INTERFACE) + call("Refresh", shape=SILENT) + answer() + answer(),
+    "strangers": told(252) + SIGN + TURN + told(255) + call("Refresh", caller=1) + TURN + told(253) +
+                 call("Refresh", caller=2),
+    "leaves": DIGEST + call("UnlockWithPin") + TURN + lie() + leave() + answer() + SIGN,
+    "as-it-travels": (raw_call("/org/countersign/Agent1", "org.countersign.Agent1", "Refresh") +
+                      raw_call("/", "org.freedesktop.DBus.Introspectable", "Introspect") +
+                      raw_call("/org/freedesktop/DBus", "org.freedesktop.DBus", "NameOwnerChanged", kind=4)),
+    "flood": u8(12) + call("Refresh")[1:] + answer(),
+    "flood-of-pins": u8(12) + call("UnlockWithPin")[1:] + answer(),
+}
+
+
 def der(tag, content):
     size = len(content)
     length = bytes([size]) if size < 128 else bytes([0x81, size])
@@ -237,6 +341,8 @@ def main():
         write("config", name, configuration.encode())
     for name, what in NAMES.items():
         write("name", name, what.encode())
+    for name, calls in CALLS.items():
+        write("bus", name, calls)
     for name, frames in REPORTS.items():
         write("report", name, frames)
     tls13 = b" " * 64 + b"TLS 1.3, client CertificateVerify\0"

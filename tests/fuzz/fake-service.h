@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent's service, with one token host, which is ours, and one token. */
+#ifndef CS_TESTS_FUZZ_FAKE_SERVICE_H
+#define CS_TESTS_FUZZ_FAKE_SERVICE_H
+
+#include "service.h"
+
+struct cs_service *fake_service_start(void);
+/* What the agent does at each turn of its loop. */
+void fake_service_turn(void);
+
+/* The token comes, or is reported anew. */
+void fake_service_put_token(void);
+/* TOKEN_STATE, or without one TOKEN_GONE, of the token if it is there. */
+void fake_service_report(const struct cs_host_token_state *state);
+/* The token is what it was at the start. False if nothing was to be done. */
+bool fake_service_mend_token(void);
+
+#endif

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * agent/bus: callers that send what they like, come and go, a bus that tells odd things of them,
+ * and a token host that refuses and pulls tokens meanwhile. Each call that wants an answer gets
+ * one: what the definition says, or an error that has a name; nothing is left when the callers have
+ * gone. The agent's own code runs, from the socket to the requests; the bus and the token host are
+ * ours. The input is a row of choices; calls are made of it, or are in it as they travel.
+ */
+#include "fuzz.h"
+
+#include "bus-argument.h"
+#include "bus/bus.h"
+#include "bus/definition.h"
+#include "fake-bus.h"
+#include "fake-host.h"
+#include "fake-service.h"
+#include "request/login.h"
+
+#include <countersign/error.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CS_BUS_ROWS
+#include "bus-definition.h" /* generated: the methods */
+
+#define CALLERS 4
+#define CALLS_MAX 96
+#define FLOOD 66
+#define N(list) (sizeof(list) / sizeof((list)[0]))
+
+static const struct standard {
+    const char *interface, *member, *in, *out;
+} standards[] = {
+    {"org.freedesktop.DBus.Introspectable", "Introspect", "", "s"},
+    {"org.freedesktop.DBus.Properties", "Get", "ss", "v"},
+    {"org.freedesktop.DBus.Properties", "GetAll", "s", "a{sv}"},
+    {"org.freedesktop.DBus.Properties", "Set", "ssv", ""},
+    {"org.freedesktop.DBus.ObjectManager", "GetManagedObjects", "", "a{oa{sa{sv}}}"},
+    {"org.freedesktop.DBus.Peer", "Ping", "", ""}, /* these two are libdbus's */
+    {"org.freedesktop.DBus.Peer", "GetMachineId", "", "s"},
+};
+
+static struct fake_bus bus;
+static struct cs_service *service; /* NULL before the first input */
+
+/* A call that is under way. */
+struct expected {
+    dbus_uint32_t serial;
+    char member[32];
+    uint8_t caller;
+    bool silent; /* wants no answer */
+    bool answered;
+    bool gone; /* its caller is: an answer may have come before */
+};
+static struct expected expected[CALLS_MAX];
+static size_t n_expected;
+static unsigned known; /* the callers that the agent has heard of, a bit each */
+
+static const char *caller_name(uint8_t caller)
+{
+    static const char *const names[CALLERS] = {":1.1", ":1.2", ":1.3", ":1.42"};
+
+    return names[caller];
+}
+
+/* What the agent answers */
+
+static bool is_of_the_standard(const char *error)
+{
+    static const char *const names[] = {DBUS_ERROR_UNKNOWN_METHOD, DBUS_ERROR_UNKNOWN_OBJECT,
+        DBUS_ERROR_UNKNOWN_INTERFACE, DBUS_ERROR_UNKNOWN_PROPERTY, DBUS_ERROR_PROPERTY_READ_ONLY,
+        DBUS_ERROR_INVALID_ARGS};
+
+    for (size_t i = 0; i < N(names); i++)
+        if (strcmp(error, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool is_of_the_catalogue(const char *error)
+{
+    for (int code = CS_ERR_CLOSED; code < 0; code++)
+        if (strcmp(error, cs_error_dbus_name(code)) == 0)
+            return true;
+    return false;
+}
+
+static void check_error(DBusMessage *answer)
+{
+    const char *name = dbus_message_get_error_name(answer), *text = NULL;
+
+    FUZZ_CHECK(is_of_the_standard(name) || is_of_the_catalogue(name));
+    FUZZ_CHECK(dbus_message_get_args(answer, NULL, DBUS_TYPE_STRING, &text, DBUS_TYPE_INVALID));
+    FUZZ_CHECK(text[0]);
+}
+
+/* Whether a method of that name answers this. */
+static bool is_defined(const char *member, DBusMessage *answer)
+{
+    for (size_t i = 0; i < N(cs_bus_methods); i++)
+        if (strcmp(cs_bus_methods[i].member, member) == 0 &&
+            dbus_message_has_signature(answer, cs_bus_methods[i].out))
+            return true;
+    for (size_t i = 0; i < N(standards); i++)
+        if (strcmp(standards[i].member, member) == 0 &&
+            dbus_message_has_signature(answer, standards[i].out))
+            return true;
+    return false;
+}
+
+static void take_answer(DBusMessage *answer)
+{
+    struct expected *call = NULL;
+
+    for (size_t i = 0; i < n_expected; i++)
+        if (expected[i].serial == dbus_message_get_reply_serial(answer))
+            call = &expected[i];
+    FUZZ_CHECK(call && !call->answered && !call->silent);
+    FUZZ_CHECK(dbus_message_has_destination(answer, caller_name(call->caller)));
+    call->answered = true;
+    if (dbus_message_get_type(answer) == DBUS_MESSAGE_TYPE_ERROR)
+        check_error(answer);
+    else
+        FUZZ_CHECK(is_defined(call->member, answer));
+}
+
+static void on_message(struct fake_bus *from, DBusMessage *message)
+{
+    (void)from;
+    if (dbus_message_get_type(message) == DBUS_MESSAGE_TYPE_SIGNAL)
+        FUZZ_CHECK(!dbus_message_get_destination(message));
+    else
+        take_answer(message);
+}
+
+static void start(void)
+{
+    static struct cs_dbus session_bus;
+    struct cs_bus *agent = NULL;
+
+    service = fake_service_start();
+    bus.message = on_message;
+    cs_dbus_start(&session_bus, service->loop, DBUS_BUS_SESSION);
+    FUZZ_CHECK(cs_bus_new(service, &session_bus, "/run/agent.sock", &agent) == 0);
+    fake_bus_start(&bus, service->loop);
+    fake_bus_settle(&bus, fake_service_turn);
+    FUZZ_CHECK(session_bus.ready);
+}
+
+/* What the input chooses */
+
+/* Where the method belongs, or anywhere else. */
+static void choose_path(struct fuzz_input *input, const char *interface, char *path)
+{
+    static const char *const others[] = {"/", "/org", "/org/countersign", CS_BUS_ROOT "/token",
+        CS_BUS_ROOT "/identity", CS_BUS_ROOT "/token/0", CS_BUS_ROOT "/identity/00",
+        CS_BUS_ROOT "x", "/org/freedesktop/DBus"};
+    const struct cs_inventory *inventory = &service->inventory;
+    uint8_t n = fuzz_next(input);
+
+    strcpy(path, CS_BUS_ROOT);
+    if (n >= 0xe0) {
+        strcpy(path, others[n % N(others)]);
+        return;
+    }
+    if (inventory->n_tokens == 0)
+        return;
+    if (strstr(interface, "Identity") || (n & 1 && strstr(interface, "freedesktop")))
+        cs_bus_identity_path(inventory->identities[0]->key->id, path);
+    else if (strstr(interface, "Token") || (n & 2 && strstr(interface, "freedesktop")))
+        cs_bus_token_path(inventory->tokens[0]->uri, path);
+}
+
+static void choose_method(struct fuzz_input *input, struct standard *method)
+{
+    size_t n = fuzz_next(input) % (N(cs_bus_methods) + N(standards));
+
+    if (n < N(cs_bus_methods))
+        *method = (struct standard){cs_bus_methods[n].interface, cs_bus_methods[n].member,
+            cs_bus_methods[n].in, cs_bus_methods[n].out};
+    else
+        *method = standards[n - N(cs_bus_methods)];
+}
+
+/* A call with arguments as they should be, or as they should not. */
+static DBusMessage *make_call(struct fuzz_input *input)
+{
+    char path[CS_BUS_PATH_MAX], signature[DBUS_MAXIMUM_SIGNATURE_LENGTH + 1], member[256];
+    struct standard method;
+    DBusMessage *message;
+    uint8_t shape;
+
+    choose_method(input, &method);
+    choose_path(input, method.interface, path);
+    shape = fuzz_next(input);
+    if (shape >= 0xf0)
+        method.member = bus_argument_string(input, member);
+    if (!dbus_validate_member(method.member, NULL))
+        method.member = "_";
+    message = dbus_message_new_method_call(
+        NULL, path, shape & 1 ? NULL : method.interface, method.member);
+    FUZZ_CHECK(message);
+    dbus_message_set_no_reply(message, (shape & 6) == 6);
+    snprintf(signature, sizeof(signature), "%s", method.in);
+    if ((shape & 0x38) == 0x38)
+        bus_argument_signature(input, signature);
+    if (bus_argument_append(message, signature, input))
+        return message;
+    dbus_message_unref(message);
+    return NULL;
+}
+
+/* One as it travels. Answers are not among them: a bus hands on those alone that were asked for. */
+static DBusMessage *take_call(struct fuzz_input *input)
+{
+    size_t size = (size_t)fuzz_next(input) << 8;
+    DBusMessage *message;
+
+    size |= fuzz_next(input);
+    if (size > input->left)
+        size = input->left;
+    message = dbus_message_demarshal((const char *)input->data, (int)size, NULL);
+    input->data += size;
+    input->left -= size;
+    if (message && dbus_message_get_type(message) != DBUS_MESSAGE_TYPE_METHOD_CALL &&
+        dbus_message_get_type(message) != DBUS_MESSAGE_TYPE_SIGNAL) {
+        dbus_message_unref(message);
+        return NULL;
+    }
+    return message;
+}
+
+static void send_as_caller(DBusMessage *message, uint8_t caller)
+{
+    struct expected *call = &expected[n_expected];
+
+    if (!message)
+        return;
+    if (n_expected == CALLS_MAX) {
+        dbus_message_unref(message);
+        return;
+    }
+    known |= 1u << caller;
+    dbus_message_set_sender(message, caller_name(caller));
+    /* A signal may be for everybody. */
+    if (dbus_message_get_type(message) == DBUS_MESSAGE_TYPE_SIGNAL) {
+        fake_bus_send(&bus, message);
+        return;
+    }
+    dbus_message_set_destination(message, CS_BUS_NAME);
+    /* libdbus answers those that are its own in any case. */
+    *call = (struct expected){.caller = caller,
+        .silent = dbus_message_get_no_reply(message) &&
+                  !dbus_message_has_interface(message, DBUS_INTERFACE_PEER)};
+    snprintf(call->member, sizeof(call->member), "%s", dbus_message_get_member(message));
+    call->serial = fake_bus_send(&bus, message);
+    n_expected++;
+}
+
+static void say_gone(uint8_t caller, const char *sender)
+{
+    const char *name = caller_name(caller), *nobody = "";
+    DBusMessage *signal =
+        dbus_message_new_signal(DBUS_PATH_DBUS, DBUS_INTERFACE_DBUS, "NameOwnerChanged");
+
+    FUZZ_CHECK(signal);
+    dbus_message_append_args(signal, DBUS_TYPE_STRING, &name, DBUS_TYPE_STRING, &name,
+        DBUS_TYPE_STRING, &nobody, DBUS_TYPE_INVALID);
+    dbus_message_set_sender(signal, sender);
+    fake_bus_send(&bus, signal);
+}
+
+static void leave(uint8_t caller)
+{
+    say_gone(caller, DBUS_SERVICE_DBUS);
+    for (size_t i = 0; i < n_expected; i++)
+        expected[i].gone |= expected[i].caller == caller;
+}
+
+static void disturb_token(uint8_t what)
+{
+    static const uint32_t states[] = {0x41, 0x43, 0x00, 0xffffffff};
+
+    fake_bus_settle(&bus, fake_service_turn);
+    if (what % 8 == 0)
+        fake_service_report(NULL);
+    else if (what % 8 < 4)
+        fake_service_put_token();
+    else
+        fake_service_report(&(struct cs_host_token_state){.slot = 1, .flags = states[what % 4]});
+}
+
+/* The same call more often than a caller may have under way. */
+static void flood(struct fuzz_input *input, uint8_t caller)
+{
+    struct fuzz_input again = *input;
+
+    for (int i = 0; i < FLOOD; i++) {
+        again = *input;
+        send_as_caller(make_call(&again), caller);
+    }
+    *input = again;
+}
+
+static void one(struct fuzz_input *input)
+{
+    uint8_t what = fuzz_next(input), how = fuzz_next(input), caller = how % CALLERS;
+
+    switch (what % 13) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+        send_as_caller(make_call(input), caller);
+        break;
+    case 4:
+    case 5:
+        send_as_caller(take_call(input), caller);
+        break;
+    case 6:
+        leave(caller);
+        break;
+    case 7:
+        say_gone(caller, ":1.66"); /* a lie: nobody leaves */
+        break;
+    case 8:
+        fake_bus_settle(&bus, fake_service_turn);
+        fake_host_answer(
+            service->supervisor.hosts[0], how < 128 ? 0 : -(how % (1 - CS_ERR_CLOSED)));
+        break;
+    case 9:
+        disturb_token(how);
+        break;
+    case 10:
+        bus.told = how;
+        break;
+    case 11:
+        fake_bus_settle(&bus, fake_service_turn);
+        break;
+    case 12:
+        flood(input, caller);
+        break;
+    }
+}
+
+/* All is answered but what waits for a token that is not there. */
+static void check_answers(void)
+{
+    size_t waiting = 0;
+
+    for (size_t i = 0; i < n_expected; i++)
+        waiting += !expected[i].answered && !expected[i].gone && !expected[i].silent;
+    FUZZ_CHECK(waiting <= service->n_requests);
+    FUZZ_CHECK(waiting == 0 || service->inventory.n_tokens == 0);
+}
+
+/* The lowest descriptor that is free: another one when one was lost. */
+static int free_descriptor(void)
+{
+    int fd = dup(STDIN_FILENO);
+
+    FUZZ_CHECK(fd >= 0);
+    close(fd);
+    return fd;
+}
+
+/* Nothing is left. */
+static void end(void)
+{
+    for (uint8_t caller = 0; caller < CALLERS; caller++)
+        if (known & 1u << caller)
+            leave(caller);
+    known = 0;
+    fake_bus_settle(&bus, fake_service_turn);
+    FUZZ_CHECK(service->n_requests == 0 && TAILQ_EMPTY(&service->logins));
+    while (fake_host_answer(service->supervisor.hosts[0], 0))
+        continue;
+    if (fake_service_mend_token())
+        fake_bus_settle(&bus, fake_service_turn);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct fuzz_input input = {data, size};
+    int free_before;
+
+    if (!service)
+        start();
+    free_before = free_descriptor();
+    n_expected = 0;
+    bus.told = 0;
+    bus_argument_begin();
+    while (input.left > 0)
+        one(&input);
+    do
+        fake_bus_settle(&bus, fake_service_turn);
+    while (fake_host_answer(service->supervisor.hosts[0], 0));
+    check_answers();
+    end();
+    FUZZ_CHECK(free_descriptor() == free_before);
+    return 0;
+}
