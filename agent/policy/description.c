@@ -8,8 +8,6 @@
 
 static struct cs_bytes join(const struct cs_rule_list *list, struct cs_buf *space)
 {
-    size_t start = space->len;
-
     for (size_t i = 0; i < list->n; i++) {
         struct cs_bytes item = cs_bytes_of(list->items[i]);
 
@@ -17,7 +15,7 @@ static struct cs_bytes join(const struct cs_rule_list *list, struct cs_buf *spac
             cs_buf_put(space, ", ", 2);
         cs_buf_put(space, item.data, item.len);
     }
-    return space->error ? (struct cs_bytes){0} : CS_BYTES(space->data + start, space->len - start);
+    return cs_buf_bytes(space);
 }
 
 static uint32_t count_keys(const struct cs_rule *rule, const struct cs_inventory *inventory)
