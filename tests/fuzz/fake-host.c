@@ -67,6 +67,11 @@ void cs_host_describe(const struct cs_host *host, struct cs_msg_module *m)
         .state = cs_bytes_of("running")};
 }
 
+static void close_given(int fd)
+{
+    FUZZ_CHECK(fd < 0 || close(fd) == 0);
+}
+
 /* The question is written down as for a real host, so what cannot be written is found here too. */
 int cs_host_ask(struct cs_host *host, const struct cs_host_question *question, cs_job_done *done,
     void *user, struct cs_job **jobp)
@@ -76,9 +81,10 @@ int cs_host_ask(struct cs_host *host, const struct cs_host_question *question, c
 
     FUZZ_CHECK(job && cs_job_put(job, question, &frame) == 0);
     cs_buf_deinit(&frame);
-    FUZZ_CHECK(!question->fds);
-    if (question->fd >= 0)
-        FUZZ_CHECK(close(question->fd) == 0);
+    for (size_t i = 0; question->fds && i < 2; i++)
+        close_given(question->fds[i]);
+    if (!question->fds)
+        close_given(question->fd);
     job->done = done;
     job->user = user;
     *jobp = job;

@@ -18,7 +18,6 @@
 
 #include <countersign/error.h>
 #include <string.h>
-#include <unistd.h>
 
 #define CS_BUS_ROWS
 #include "bus-definition.h" /* generated: the methods */
@@ -354,16 +353,6 @@ static void check_answers(void)
     FUZZ_CHECK(waiting == 0 || service->inventory.n_tokens == 0);
 }
 
-/* The lowest descriptor that is free: another one when one was lost. */
-static int free_descriptor(void)
-{
-    int fd = dup(STDIN_FILENO);
-
-    FUZZ_CHECK(fd >= 0);
-    close(fd);
-    return fd;
-}
-
 /* Nothing is left. */
 static void end(void)
 {
@@ -386,7 +375,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (!service)
         start();
-    free_before = free_descriptor();
+    free_before = fuzz_free_descriptor();
     n_expected = 0;
     bus.told = 0;
     bus_argument_begin();
@@ -397,6 +386,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (fake_host_answer(service->supervisor.hosts[0], 0));
     check_answers();
     end();
-    FUZZ_CHECK(free_descriptor() == free_before);
+    FUZZ_CHECK(fuzz_free_descriptor() == free_before);
     return 0;
 }

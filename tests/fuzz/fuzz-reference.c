@@ -24,15 +24,24 @@ static void check_again(const struct cs_pem_reference *reference)
     cs_buf_deinit(&der);
 }
 
+static void try_reference(struct cs_bytes der)
+{
+    struct cs_pem_reference reference;
+
+    if (cs_pem_reference_get(der, &reference) == 0)
+        check_again(&reference);
+}
+
+/* As it is in a file, and as if it had been decoded, which changes more easily. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct cs_buf der = CS_BUF_INIT(size + 3);
-    struct cs_pem_reference reference;
     int r = cs_pem_decode(&der, CS_BYTES(data, size));
 
     FUZZ_CHECK(r == 0 || r == CS_ERR_PROTOCOL);
-    if (r == 0 && cs_pem_reference_get(cs_buf_bytes(&der), &reference) == 0)
-        check_again(&reference);
+    if (r == 0)
+        try_reference(cs_buf_bytes(&der));
+    try_reference(CS_BYTES(data, size));
     cs_buf_deinit(&der);
     return 0;
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,5 +33,15 @@ static inline uint8_t fuzz_next(struct fuzz_input *input)
             abort();                                                                               \
         }                                                                                          \
     } while (0)
+
+/* The lowest descriptor that is free: another one when one was lost. */
+static inline int fuzz_free_descriptor(void)
+{
+    int fd = dup(STDIN_FILENO);
+
+    FUZZ_CHECK(fd >= 0);
+    close(fd);
+    return fd;
+}
 
 #endif

@@ -304,6 +304,54 @@ CALLS = {
 }
 
 
+# What fuzz-socket makes of its octets: the order of its types.
+REQUESTS = ("tokens identities certificates resolve sign unlock lock status find refresh watch pin-change ping choose "
+            "policy policy-check consents consent-revoke uses record hello").split()
+
+
+def ask(kind, body=b"", n_fds=0, client=0):
+    size = u8(len(body)) if len(body) < 0xf0 else u8(0xf0 | len(body) >> 8) + u8(len(body) & 0xff)
+    return u8(0) + u8(client) + u8(REQUESTS.index(kind)) + u8(0xc3 + n_fds if n_fds else 0) + size + body
+
+
+def ask_to_sign(scheme=0, how=1, data=b""):
+    return u8(4) + u8(0) + u8(scheme) + u8(how) + (u8(len(data)) + data if how & 2 else b"")
+
+
+def answers(code=0):
+    return u8(7) + u8(code if code == 0 else 27 * 5 + code)  # as fuzz-socket counts down to it
+
+
+def tokens(what):
+    return u8(8) + token(what)[1:]
+
+
+SETTLE = u8(9) + u8(0)
+CONVERSATIONS = {
+    "lists": b"".join(ask(kind, u32(0)) for kind in ("tokens", "identities", "certificates")) + ask("tokens", u32(7)),
+    "resolve": ask("resolve", MESSAGES["resolve"]) + ask("resolve", octets("alice") + u8(0)),
+    "find": ask("find", MESSAGES["find"]) + ask("choose", octets("") + many() + octets(u16(0x0403))),
+    "sign": ask_to_sign() + SETTLE + answers() + ask_to_sign(0, 2, b"hello") + ask("sign", MESSAGES["sign"]),
+    "sign-logs-in": tokens("locked") + ask_to_sign() + SETTLE + answers(LOCKED) + answers() + answers(),
+    "sign-refused": ask_to_sign() + SETTLE + answers(LOCKED) + answers(LOCKED) + ask_to_sign(4) + ask_to_sign(1, 5),
+    "token-pulled": ask_to_sign() + SETTLE + tokens("pulled") + answers(TOKEN_ABSENT) + SETTLE + tokens("put") + answers(),
+    "unlock": ask("unlock", octets("corp") + u8(0)) + ask("unlock", octets("") + u8(1), 1) + SETTLE + answers() + answers(),
+    "unlock-without-descriptor": ask("unlock", octets("corp") + u8(1)) + ask("unlock", octets("corp") + u8(1), 2),
+    "pin-change": (ask("pin-change", octets("corp") + u8(0)) + ask("pin-change", octets("corp") + u8(1), 2) + SETTLE +
+                   answers() + answers()),
+    "lock": ask("lock", octets("")) + ask("lock", octets("corp")) + ask("refresh") + SETTLE + answers() + answers(),
+    "accounts": b"".join(ask(kind) for kind in "status policy consents uses record ping".split()),
+    "consent-revoke": ask("consent-revoke", u32(0)) + ask("consent-revoke", u32(1)),
+    "policy-check": ask("policy-check", MESSAGES["policy-check"]),
+    "watch": ask("watch") + ask("watch", client=1) + tokens("pulled") + tokens("put") + ask("watch"),
+    "hangs-up": ask_to_sign() + ask("unlock", octets("corp") + u8(1), 1) + SETTLE + u8(6) + u8(0) + answers() + answers(),
+    "no-hello": u8(0) + u8(0xf0) + u8(0) + u8(0) + u8(4) + u32(0) + ask("hello", MESSAGES["hello"]),
+    "broken-framing": u8(5) + u8(0) + u8(12) + u32(1 << 24) + u32(0) + u32(0) + ask("ping"),
+    "a-frame-in-two": u8(5) + u8(0) + u8(6) + frame(0x0e, 9, b"")[:6] + SETTLE + u8(5) + u8(0) + u8(6) +
+                      frame(0x0e, 9, b"")[6:],
+}
+
+
 def der(tag, content):
     size = len(content)
     length = bytes([size]) if size < 128 else bytes([0x81, size])
@@ -343,6 +391,8 @@ def main():
         write("name", name, what.encode())
     for name, calls in CALLS.items():
         write("bus", name, calls)
+    for name, conversation in CONVERSATIONS.items():
+        write("socket", name, conversation)
     for name, frames in REPORTS.items():
         write("report", name, frames)
     tls13 = b" " * 64 + b"TLS 1.3, client CertificateVerify\0"
