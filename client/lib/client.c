@@ -19,6 +19,7 @@ struct countersign_client {
     int path_error;
     struct cs_buf hello;
     struct cs_pool pool;
+    atomic_bool doubted; /* the agent said nothing when it was last asked */
 };
 
 _Static_assert(sizeof(struct cs_fault) == sizeof(struct countersign_fault) &&
@@ -80,12 +81,12 @@ void cs_request_deinit(struct cs_request *request)
     cs_buf_deinit(&request->frame);
 }
 
-static int dial(const struct countersign_client *client, struct cs_connection **connectionp,
-    struct cs_fault *fault)
+static int dial(
+    struct countersign_client *client, struct cs_connection **connectionp, struct cs_fault *fault)
 {
     if (client->path_error < 0)
         return cs_runtime_refuse_socket_path(client->path_error, fault);
-    return cs_connection_dial(connectionp, client->path, fault);
+    return cs_connection_dial(connectionp, client->path, atomic_load(&client->doubted), fault);
 }
 
 /* The agent's own sentence; cut, if it must be, between two characters. */
@@ -127,6 +128,8 @@ static int try_once(struct countersign_client *client, struct cs_connection **co
         cs_connection_free(*connectionp);
         *connectionp = NULL;
     }
+    if (r == 0 || r == CS_ERR_TIMEOUT)
+        atomic_store(&client->doubted, r < 0);
     return r;
 }
 
@@ -142,7 +145,10 @@ int cs_client_ask(struct countersign_client *client, struct cs_request *request,
         return cs_fail(fault, r, "a request may have %u bytes at most", CS_FRAME_MAX);
     if (r < 0)
         return cs_trace(r);
-    reply->connection = cs_pool_take(&client->pool);
+    /* One that said nothing has to greet first, and soon: programs ask several times, one after the
+     * other, before they give up, and a person waits for that. */
+    if (!atomic_load(&client->doubted))
+        reply->connection = cs_pool_take(&client->pool);
     r = try_once(client, &reply->connection, request, reply, &frame, fault);
     if (r == CS_ERR_CLOSED && !request->fd_gone)
         r = try_once(client, &reply->connection, request, reply, &frame, fault);

@@ -29,6 +29,7 @@
 #ifndef PATIENCE
 #define PATIENCE 10000
 #endif
+#define PATIENCE_IN_DOUBT (PATIENCE / 10)
 
 struct cs_connection {
     struct cs_own_fd own;
@@ -36,6 +37,7 @@ struct cs_connection {
     bool welcome;
     bool pinged;  /* and not answered yet */
     bool endless; /* silence is no bad sign: it waits for events */
+    bool doubted; /* the agent said nothing before, and has not greeted yet */
     uint32_t last_id;
 };
 
@@ -144,7 +146,8 @@ int cs_connection_open(int *fdp, const char *path, int flags, struct cs_fault *f
     return 0;
 }
 
-int cs_connection_dial(struct cs_connection **connectionp, const char *path, struct cs_fault *fault)
+int cs_connection_dial(
+    struct cs_connection **connectionp, const char *path, bool doubted, struct cs_fault *fault)
 {
     CS_AUTO(cs_connection_freep) struct cs_connection *connection = NULL;
     int fd, r;
@@ -155,6 +158,7 @@ int cs_connection_dial(struct cs_connection **connectionp, const char *path, str
     connection->pid = getpid();
     connection->last_id = CS_HELLO_ID;
     connection->own = CS_OWN_FD_NONE;
+    connection->doubted = doubted;
     r = cs_connection_open(&fd, path, 0, fault);
     if (r < 0)
         return r;
@@ -277,18 +281,18 @@ static int bear_silence(struct cs_connection *connection, struct cs_fault *fault
  * Reads what is there, and waits for it if nothing is: EAGAIN after PATIENCE. Who sleeps in recv is
  * also woken when the agent takes the request, a change of process for nothing; who polls is not.
  */
-static ssize_t receive(int fd, void *at, size_t size)
+static ssize_t receive(const struct cs_connection *connection, void *at, size_t size)
 {
-    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    struct pollfd wait = {.fd = connection->own.fd, .events = POLLIN};
     ssize_t n;
 
     do
-        n = poll(&wait, 1, PATIENCE);
+        n = poll(&wait, 1, connection->doubted ? PATIENCE_IN_DOUBT : PATIENCE);
     while (n < 0 && errno == EINTR);
     if (n < 0)
         return n;
     do
-        n = recv(fd, at, size, MSG_DONTWAIT);
+        n = recv(wait.fd, at, size, MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
     return n;
 }
@@ -316,7 +320,7 @@ static int receive_frame(struct cs_connection *connection, struct cs_buf *buf,
         at = cs_buf_extend(buf, want);
         if (!at)
             return buf->error;
-        n = receive(connection->own.fd, at, want);
+        n = receive(connection, at, want);
         buf->len -= want - (n > 0 ? (size_t)n : 0);
         if (n < 0 && errno == EAGAIN) {
             r = bear_silence(connection, fault);
@@ -359,6 +363,7 @@ static int receive_welcome(struct cs_connection *connection, struct cs_buf *buf,
         return cs_fail(fault, CS_ERR_PROTOCOL, "the agent sent a WELCOME that makes no sense");
     cs_buf_consume(buf, size);
     connection->welcome = true;
+    connection->doubted = false;
     return 1;
 }
 

@@ -28,8 +28,9 @@ int cs_connection_open(int *fdp, const char *path, int flags, struct cs_fault *f
 
 struct cs_connection;
 
+/* doubted: it is given up soon if the agent does not greet; then it is waited for as ever. */
 int cs_connection_dial(
-    struct cs_connection **connectionp, const char *path, struct cs_fault *fault);
+    struct cs_connection **connectionp, const char *path, bool doubted, struct cs_fault *fault);
 /* Says nothing to the agent, so that a forked child may drop what belongs to its parent; and closes
  * nothing that took the number of a descriptor which the program has closed. */
 void cs_connection_free(struct cs_connection *connection);

@@ -16,11 +16,13 @@
 #include <cmocka.h>
 
 #define PINGS 3 /* answered before the reply comes */
+#define LATE_US (PATIENCE * 1000 / 3)
 
 struct scene {
     struct fake_agent agent;
     struct countersign_client *client;
     atomic_int pings;
+    atomic_int mood;
     uint32_t asked; /* the id of the request that waits */
 };
 
@@ -78,10 +80,26 @@ static bool does_not_greet(struct fake_agent *agent, int fd, const struct cs_fra
     return true;
 }
 
+enum mood { SILENT, LATE, PROMPT };
+
+static bool greets_as_it_likes(struct fake_agent *agent, int fd, const struct cs_frame *frame)
+{
+    struct scene *scene = agent->data;
+    enum mood mood = (enum mood)atomic_load(&scene->mood);
+
+    if (mood == SILENT)
+        return true;
+    if (frame->type != CS_MSG_HELLO)
+        return fake_reply(fd, frame, no_names());
+    if (mood == LATE)
+        usleep(LATE_US);
+    return fake_welcome(fd, frame);
+}
+
 static void begin(struct scene *scene, fake_handler handler)
 {
-    scene->agent.own_hello = handler == does_not_greet;
     fake_agent_start(&scene->agent, handler, scene);
+    scene->agent.own_hello = handler == does_not_greet || handler == greets_as_it_likes;
     assert_int_equal(countersign_client_new(&scene->client, "test"), 0);
 }
 
@@ -121,6 +139,25 @@ static void test_an_agent_that_does_not_greet_is_given_up(void **state)
     end(&scene);
 }
 
+/* Once it was silent it has to greet soon, until it does. */
+static void test_an_agent_that_was_silent_is_given_less_time(void **state)
+{
+    static struct scene scene;
+    struct countersign_fault fault;
+    int tries = 0;
+
+    (void)state;
+    begin(&scene, greets_as_it_likes);
+    assert_int_equal(lock(&scene, &fault), CS_ERR_TIMEOUT);
+    atomic_store(&scene.mood, LATE);
+    assert_int_equal(lock(&scene, &fault), CS_ERR_TIMEOUT);
+    assert_non_null(strstr(fault.text, "does not answer"));
+    atomic_store(&scene.mood, PROMPT);
+    while (lock(&scene, &fault) != 0)
+        assert_in_range(++tries, 1, 50);
+    end(&scene);
+}
+
 static void test_a_person_may_think_as_long_as_they_like(void **state)
 {
     static struct scene scene;
@@ -153,6 +190,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_agent_that_is_stopped_is_given_up),
         cmocka_unit_test(test_an_agent_that_does_not_greet_is_given_up),
+        cmocka_unit_test(test_an_agent_that_was_silent_is_given_less_time),
         cmocka_unit_test(test_a_person_may_think_as_long_as_they_like),
         cmocka_unit_test(test_an_older_agent_is_borne_with),
     };
