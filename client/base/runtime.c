@@ -69,10 +69,12 @@ int cs_runtime_refuse_socket_path(int code, struct cs_fault *fault)
 
     variable = variable ? variable : SOCKET_VARIABLE; /* changed since */
     if (code == CS_ERR_INVALID)
-        return cs_fail(fault, code, "%s is no absolute path: correct it, or unset it", variable);
+        return cs_fail(fault, code,
+            "the agent's socket has no place: %s is no absolute path: correct it, or unset it",
+            variable);
     return cs_fail(fault, code,
-        "%s is too long: the path of the agent's socket must have less than %zu bytes", variable,
-        SOCKET_PATH_MAX);
+        "the agent's socket has no place: %s is too long: its path must have less than %zu bytes",
+        variable, SOCKET_PATH_MAX);
 }
 
 int cs_runtime_state_path(const char *name, char *path, size_t size)
