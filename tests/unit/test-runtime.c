@@ -69,7 +69,7 @@ static void test_what_is_wrong_is_named(void **state)
     (void)state;
     r = path_with(NULL, "run", path, sizeof(path));
     assert_int_equal(cs_runtime_refuse_socket_path(r, &fault), CS_ERR_INVALID);
-    assert_string_equal(fault.text, "XDG_RUNTIME_DIR is no absolute path: correct it, or unset it");
+    assert_non_null(strstr(fault.text, "XDG_RUNTIME_DIR is no absolute path: correct it"));
     r = path_with("/a/socket", "run", path, 4);
     assert_int_equal(cs_runtime_refuse_socket_path(r, &fault), CS_ERR_TOO_LARGE);
     assert_non_null(strstr(fault.text, "COUNTERSIGN_SOCKET is too long"));
