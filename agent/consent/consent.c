@@ -185,9 +185,8 @@ static int ask(struct cs_consent_case *asked, struct cs_fault *fault)
         .pinentry = cs_bytes_of(consents->config->pinentry),
         .token = cs_bytes_of(subject->token),
         .program = cs_bytes_of(subject->name),
-        .command = cs_bytes_of(*subject->certificate
-                                   ? subject->certificate
-                                   : cs_caller_command(caller, command, sizeof(command))),
+        .command = cs_bytes_of(cs_caller_command(caller, command, sizeof(command))),
+        .certificate = cs_bytes_of(subject->certificate),
         .key = cs_bytes_of(subject->label),
         .host = cs_bytes_of(subject->server),
     };

@@ -16,6 +16,7 @@ void cs_prompt_request_put(struct cs_buf *buf, const struct cs_prompt_request *m
     cs_buf_put_bytes(buf, m->token);
     cs_buf_put_bytes(buf, m->program);
     cs_buf_put_bytes(buf, m->command);
+    cs_buf_put_bytes(buf, m->certificate);
     cs_buf_put_bytes(buf, m->key);
     cs_buf_put_bytes(buf, m->host);
     cs_buf_put_bytes(buf, m->error);
@@ -35,6 +36,7 @@ int cs_prompt_request_get(struct cs_bytes body, struct cs_prompt_request *m)
     m->token = cs_get_bytes(&reader);
     m->program = cs_get_bytes(&reader);
     m->command = cs_get_bytes(&reader);
+    m->certificate = cs_get_bytes(&reader);
     m->key = cs_get_bytes(&reader);
     m->host = cs_get_bytes(&reader);
     m->error = cs_get_bytes(&reader);

@@ -34,9 +34,8 @@ enum cs_prompt_flag {
     CS_PROMPT_SIGN_DIGEST = 1 << 6, /* a hash: nobody knows of what */
     CS_PROMPT_SIGN_DATA = 1 << 7,   /* something else */
     CS_PROMPT_EACH_TIME = 1 << 8,   /* an answer for the session is none */
-    CS_PROMPT_SHOW =
-        1 << 9, /* not whether it may sign, but whether the server is to see this
-                   certificate, which command tells, and not another; for the session */
+    CS_PROMPT_SHOW = 1 << 9,        /* not whether it may sign, but whether the server is to see the
+                                       certificate and not another; for the session */
 };
 
 enum cs_prompt_verdict {
@@ -55,13 +54,14 @@ struct cs_prompt_request {
     uint32_t timeout; /* seconds for the person */
     uint32_t min_len; /* of a new PIN; 0: not known */
     uint32_t max_len;
-    struct cs_bytes pinentry; /* string: its path; empty: the usual one */
-    struct cs_bytes token;    /* the token's label */
-    struct cs_bytes program;  /* who asks; empty: not known */
-    struct cs_bytes command;  /* how that was started, of CONSENT; empty: not known */
-    struct cs_bytes key;      /* the key or certificate to be used; empty: not known */
-    struct cs_bytes host;     /* the server it is for, of CONSENT; empty: not known */
-    struct cs_bytes error;    /* what was wrong with the last try; empty: this is the first */
+    struct cs_bytes pinentry;    /* string: its path; empty: the usual one */
+    struct cs_bytes token;       /* the token's label */
+    struct cs_bytes program;     /* who asks; empty: not known */
+    struct cs_bytes command;     /* how that was started, of CONSENT; empty: not known */
+    struct cs_bytes certificate; /* of SHOW: what tells it from others */
+    struct cs_bytes key;         /* the key or certificate to be used; empty: not known */
+    struct cs_bytes host;        /* the server it is for, of CONSENT; empty: not known */
+    struct cs_bytes error;       /* what was wrong with the last try; empty: this is the first */
     struct cs_environment
         environment; /* of the client; names that are not for prompts are ignored */
 };

@@ -90,7 +90,7 @@ static void say_show(struct cs_words *words, const struct cs_prompt_request *req
     cs_words_clean(token, sizeof(token), request->token);
     cs_words_clean(key, sizeof(key), request->key);
     cs_words_clean(program, sizeof(program), request->program);
-    cs_words_clean(certificate, sizeof(certificate), request->command);
+    cs_words_clean(certificate, sizeof(certificate), request->certificate);
     cs_words_clean(host, sizeof(host), request->host);
     snprintf(words->description, sizeof(words->description),
         "Several of your certificates suit %s%s. Show it this one?\n\nKey: %s on token %s\n"

@@ -32,11 +32,11 @@ def field(data):
     return struct.pack(">I", len(data)) + data
 
 
-def request(pinentry=FAKE, token="corp", program="", command="", key="", host="", error="", flags=0, timeout=20,
-            env=None, kind=PIN, lengths=(0, 0)):
+def request(pinentry=FAKE, token="corp", program="", command="", certificate="", key="", host="", error="",
+            flags=0, timeout=20, env=None, kind=PIN, lengths=(0, 0)):
     env = {"DISPLAY": ":0"} if env is None else env
     body = struct.pack(">BIIII", kind, flags, timeout, *lengths)
-    body += b"".join(field(x) for x in (pinentry, token, program, command, key, host, error))
+    body += b"".join(field(x) for x in (pinentry, token, program, command, certificate, key, host, error))
     body += struct.pack(">I", len(env))
     return body + b"".join(field(k) + field(v) for k, v in env.items())
 
