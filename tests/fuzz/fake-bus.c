@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The other end of agent/bus/dbus. Whether the agent has read everything is known by pings, which
- * libdbus answers in order.
+ * libdbus answers in order; after an answer of the bus to the agent there is more to be read.
  */
 #include "fake-bus.h"
 #include "bus/loop.h"
@@ -96,11 +96,12 @@ static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *mes
         bus->pong = bus->ping;
         return DBUS_HANDLER_RESULT_HANDLED;
     }
-    bus->n_heard++;
-    if (dbus_message_get_type(message) == DBUS_MESSAGE_TYPE_METHOD_CALL)
+    if (dbus_message_get_type(message) == DBUS_MESSAGE_TYPE_METHOD_CALL) {
+        bus->n_asked++;
         answer_agent(bus, message);
-    else
+    } else {
         bus->message(bus, message);
+    }
     return DBUS_HANDLER_RESULT_HANDLED;
 }
 
@@ -143,7 +144,7 @@ void fake_bus_start(struct fake_bus *bus, uv_loop_t *uv)
     connect_agent(bus);
     dbus_watch_handle(listening, DBUS_WATCH_READABLE);
     FUZZ_CHECK(bus->connection);
-    while (bus->n_heard == 0)
+    while (bus->n_asked == 0)
         uv_run(uv, UV_RUN_ONCE);
 }
 
@@ -161,12 +162,12 @@ void fake_bus_settle(struct fake_bus *bus, void (*turn)(void))
     unsigned before;
 
     do {
-        before = bus->n_heard;
+        before = bus->n_asked;
         bus->ping = fake_bus_send(
             bus, dbus_message_new_method_call(NULL, "/", "org.freedesktop.DBus.Peer", "Ping"));
         while (bus->pong != bus->ping) {
             uv_run(bus->uv, UV_RUN_NOWAIT);
             turn();
         }
-    } while (bus->n_heard != before);
+    } while (bus->n_asked != before);
 }

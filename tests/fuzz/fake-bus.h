@@ -14,8 +14,8 @@ struct fake_bus {
     void (*message)(struct fake_bus *bus, DBusMessage *message);
     dbus_uint32_t serial;
     dbus_uint32_t ping, pong; /* of the last one, and of the last answer to one */
-    unsigned n_heard;
-    uint8_t told; /* how it tells who a caller is: 0, and most others, the truth */
+    unsigned n_asked;         /* what the agent asked of the bus */
+    uint8_t told;             /* how it tells who a caller is: 0, and most others, the truth */
 };
 
 /* Listens, tells the agent by the environment, and waits until it has connected. */

@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char configuration[] = "[agent]\nprompt = never\n"
-                                    "[rule \"any\"]\nsign = tls, csr, digest\n";
+static const char configuration[] = "[agent]\nprompt = never\nwait-for-token = 1m\n"
+                                    "[rule \"any\"]\nsign = tls, csr, digest\nrate = 1000/s\n";
 
 static uv_loop_t loop;
 static struct cs_service service;
@@ -104,6 +104,16 @@ void fake_service_report(const struct cs_host_token_state *state)
     FUZZ_CHECK(cs_frame_end(&frame, at) == 0);
     fake_host_report(host, cs_buf_bytes(&frame));
     cs_buf_deinit(&frame);
+}
+
+size_t fake_service_count_waiting(void)
+{
+    const struct cs_absent_waiter *waiter;
+    size_t n = 0;
+
+    TAILQ_FOREACH(waiter, &service.absent.waiters, link)
+    n++;
+    return n;
 }
 
 bool fake_service_mend_token(void)

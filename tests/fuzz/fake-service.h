@@ -13,6 +13,8 @@ void fake_service_turn(void);
 void fake_service_put_token(void);
 /* TOKEN_STATE, or without one TOKEN_GONE, of the token if it is there. */
 void fake_service_report(const struct cs_host_token_state *state);
+/* The requests that wait for the token to come back. */
+size_t fake_service_count_waiting(void);
 /* The token is what it was at the start. False if nothing was to be done. */
 bool fake_service_mend_token(void);
 

@@ -342,15 +342,14 @@ static void one(struct fuzz_input *input)
     }
 }
 
-/* All is answered but what waits for a token that is not there. */
+/* All is answered but what waits for a token that is not there, or says so. */
 static void check_answers(void)
 {
     size_t waiting = 0;
 
     for (size_t i = 0; i < n_expected; i++)
         waiting += !expected[i].answered && !expected[i].gone && !expected[i].silent;
-    FUZZ_CHECK(waiting <= service->n_requests);
-    FUZZ_CHECK(waiting == 0 || service->inventory.n_tokens == 0);
+    FUZZ_CHECK(waiting <= fake_service_count_waiting());
 }
 
 /* Nothing is left. */

@@ -335,7 +335,8 @@ CONVERSATIONS = {
     "sign-logs-in": tokens("locked") + ask_to_sign() + SETTLE + answers(LOCKED) + answers() + answers(),
     "sign-refused": ask_to_sign() + SETTLE + answers(LOCKED) + answers(LOCKED) + ask_to_sign(4) + ask_to_sign(1, 5),
     "token-pulled": ask_to_sign() + SETTLE + tokens("pulled") + answers(TOKEN_ABSENT) + SETTLE + tokens("put") + answers(),
-    "unlock": ask("unlock", octets("corp") + u8(0)) + ask("unlock", octets("") + u8(1), 1) + SETTLE + answers() + answers(),
+    "unlock": (tokens("locked") + ask("unlock", octets("corp") + u8(0)) + ask("unlock", octets("") + u8(1), 1) + SETTLE +
+               answers() + answers()),
     "unlock-without-descriptor": ask("unlock", octets("corp") + u8(1)) + ask("unlock", octets("corp") + u8(1), 2),
     "pin-change": (ask("pin-change", octets("corp") + u8(0)) + ask("pin-change", octets("corp") + u8(1), 2) + SETTLE +
                    answers() + answers()),
