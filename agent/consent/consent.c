@@ -87,12 +87,13 @@ static void record(
     const struct cs_subject *subject = asked->subject;
     struct cs_audit *audit = asked->consents->audit;
     const char *answer = for_session ? "session" : "once";
+    const char *quote = *subject->server ? "'" : "";
     char line[1024];
 
     if (is_show(subject))
-        snprintf(line, sizeof(line), "server '%s' is to see '%s' on '%s', for %s: %s",
-            subject->server, subject->label, subject->token, subject->name,
-            code == 0 ? answer : text);
+        snprintf(line, sizeof(line), "server %s%s%s is to see '%s' on '%s', for %s: %s", quote,
+            *subject->server ? subject->server : "of unknown name", quote, subject->label,
+            subject->token, subject->name, code == 0 ? answer : text);
     else
         snprintf(line, sizeof(line), "%s may sign %s with '%s' on '%s': %s", subject->name,
             subject->what, subject->label, subject->token, code == 0 ? answer : text);

@@ -82,6 +82,14 @@ static const char *purpose(uint32_t flags)
     return "a login to a server whose name is not known";
 }
 
+/* How a server is called; one without a name is told by its certificate. */
+static const char *which_server(const char *host)
+{
+    return !*host                             ? "a server whose name is not known"
+           : strncmp(host, "sha256:", 7) == 0 ? "a server without a name, with the certificate "
+                                              : "the server ";
+}
+
 /* The question which certificate: this one or another. */
 static void say_show(struct cs_words *words, const struct cs_prompt_request *request)
 {
@@ -95,8 +103,7 @@ static void say_show(struct cs_words *words, const struct cs_prompt_request *req
     snprintf(words->description, sizeof(words->description),
         "Several of your certificates suit %s%s. Show it this one?\n\nKey: %s on token %s\n"
         "Certificate: %s\nAsked by: %s",
-        *host ? "the server " : "a server whose name is not known", host, key, token, certificate,
-        program);
+        which_server(host), host, key, token, certificate, program);
 }
 
 /* The question of a consent: who, with what, for what. Of an interpreter, only the way it was

@@ -82,7 +82,7 @@ def asks(tap, f, token, server):
         s.curl("127.0.0.1")
         assert s.asked() == 1, s.pinentry.told("SETDESC")
         consent, = s.consents()
-        assert f"the server sha256:{server.fingerprint[:32]}. Show" in s.pinentry.told("SETDESC")[0]
+        assert f"a server without a name, with the certificate sha256:{server.fingerprint[:32]}. Show" in s.pinentry.told("SETDESC")[0]
         assert consent["server"] == f"sha256:{server.fingerprint[:32]}", consent
         s.curl("127.0.0.1", other)
         assert s.asked() == 2, s.pinentry.told("SETDESC")
