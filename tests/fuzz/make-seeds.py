@@ -12,6 +12,7 @@ import pathlib
 import struct
 import subprocess
 import sys
+import tempfile
 
 SEEDS = pathlib.Path(__file__).parent / "seeds"
 
@@ -63,7 +64,28 @@ def key(*options):
 EC_KEY, EC = key("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
 _, RSA = key("-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048")
 _, ED25519 = key("-algorithm", "ED25519")
-CERTIFICATE = openssl("req", "-x509", "-key", "/dev/stdin", "-subj", "/CN=alice", "-outform", "DER", stdin=EC_KEY)
+FOR_EVER = ("-days", "36500")
+
+
+def certificate(name, private, *options):
+    return openssl("req", "-x509", "-key", "/dev/stdin", "-subj", f"/CN={name}", "-outform", "DER", *FOR_EVER, *options,
+                   stdin=private)
+
+
+def chain():
+    """A leaf for alice's key, and its issuer."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        private, _ = key("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+        (folder / "key").write_bytes(private)
+        (folder / "ca").write_bytes(openssl("x509", "-inform", "DER", stdin=certificate("Office", private)))
+        request = openssl("req", "-new", "-key", "/dev/stdin", "-subj", "/CN=alice", stdin=EC_KEY)
+        leaf = openssl("x509", "-req", "-CA", folder / "ca", "-CAkey", folder / "key", "-CAcreateserial", *FOR_EVER,
+                       "-outform", "DER", stdin=request)
+        return leaf, openssl("x509", "-in", folder / "ca", "-outform", "DER")
+
+
+CERTIFICATE = certificate("alice", EC_KEY)
 CSR = openssl("req", "-new", "-key", "/dev/stdin", "-subj", "/CN=alice", "-outform", "DER", stdin=EC_KEY)
 
 ISSUER = bytes.fromhex("3010310e300c06035504030c05616c696365")  # CN=alice
@@ -197,6 +219,8 @@ REPORTS = {
     "again": host_token("corp", host_object(3, 3, "alice", b"\x01", EC)) * 2,
     "gone": host_token("corp", host_object(3, 3, "alice", b"\x01", EC)) + GONE + host_token("home") + STATE,
     "never-begun": STATE + GONE,
+    "chain": host_token("corp", *(host_object(1, 0, name, b"\x01", der) for name, der in zip(("alice", "ca"), chain())),
+                        host_object(3, 3, "alice", b"\x01", b"")),
 }
 
 
