@@ -6,7 +6,6 @@
 #include "base/buf.h"
 
 #include <countersign/protocol.h>
-#include <openssl/types.h>
 
 struct cs_key {
     struct cs_bytes spki;   /* borrowed from whoever parsed it */
@@ -20,10 +19,6 @@ struct cs_key {
 /* CS_ERR_UNSUPPORTED when it is no key that signs in TLS, CS_ERR_PROTOCOL when it is none at all.
  * The key borrows spki. */
 int cs_key_parse(struct cs_bytes spki, struct cs_key *key);
-/* The same where OpenSSL has decoded it already. */
-int cs_key_parse_decoded(struct cs_bytes spki, EVP_PKEY *pkey, struct cs_key *key);
-/* What is known of a key whose SubjectPublicKeyInfo has the same bytes as this one. */
-struct cs_key cs_key_repeat(const struct cs_key *known, struct cs_bytes spki);
 
 /* Whether keys of these types can be the same private key: one for RSA may have a public key
  * restricted to PSS. */

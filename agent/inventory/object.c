@@ -4,6 +4,7 @@
  * is no object of ours, and nothing worse.
  */
 #include "inventory/object.h"
+#include "inventory/certificate.h"
 #include "limit.h"
 
 #include <countersign/error.h>
@@ -21,15 +22,13 @@ static time_t time_of(const ASN1_TIME *at)
 
 static int parse_certificate(struct cs_object *object)
 {
-    const unsigned char *at = object->value.data;
     unsigned char *spki = NULL;
-    EVP_PKEY *pkey;
     int len;
 
     if (object->value.len > CS_LIMIT_CERTIFICATE)
         return CS_ERR_TOO_LARGE;
-    object->x509 = d2i_X509(NULL, &at, (long)object->value.len);
-    if (!object->x509 || at != object->value.data + object->value.len)
+    object->x509 = cs_certificate_parse(object->value);
+    if (!object->x509)
         return CS_ERR_UNSUPPORTED;
     object->ca = X509_check_ca(object->x509) == 1;
     object->self_issued =
@@ -39,23 +38,19 @@ static int parse_certificate(struct cs_object *object)
     len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(object->x509), &spki);
     if (len <= 0)
         return CS_ERR_UNSUPPORTED;
-    pkey = X509_get0_pubkey(object->x509);
-    object->has_key =
-        pkey && cs_key_parse_decoded(CS_BYTES(spki, (size_t)len), pkey, &object->key) == 0;
+    object->has_key = cs_key_parse(CS_BYTES(spki, (size_t)len), &object->key) == 0;
     if (!object->has_key)
         OPENSSL_free(spki);
     return 0;
 }
 
-static int parse_key(struct cs_object *object, const struct cs_key *known)
+static int parse_key(struct cs_object *object)
 {
     if (object->key_type == 0)
         return CS_ERR_UNSUPPORTED;
     if (object->value.len == 0)
         return 0;
-    if (known)
-        object->key = cs_key_repeat(known, object->value);
-    object->has_key = known || cs_key_parse(object->value, &object->key) == 0;
+    object->has_key = cs_key_parse(object->value, &object->key) == 0;
     return 0;
 }
 
@@ -69,8 +64,7 @@ static int copy_bytes(struct cs_bytes from, struct cs_bytes *to)
     return 0;
 }
 
-int cs_object_new(
-    const struct cs_host_object *report, const struct cs_key *known, struct cs_object **objectp)
+int cs_object_new(const struct cs_host_object *report, struct cs_object **objectp)
 {
     CS_AUTO(cs_object_freep) struct cs_object *object = NULL;
     int r;
@@ -85,7 +79,7 @@ int cs_object_new(
     object->class = (enum cs_host_object_class)report->object_class;
     object->key_type = report->key_type;
     object->flags = report->flags;
-    r = object->class == CS_HOST_CERTIFICATE ? parse_certificate(object) : parse_key(object, known);
+    r = object->class == CS_HOST_CERTIFICATE ? parse_certificate(object) : parse_key(object);
     if (r < 0)
         return r;
     *objectp = cs_steal(&object);

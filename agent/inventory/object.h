@@ -18,16 +18,14 @@ struct cs_object {
     bool has_key; /* the public key is known */
     struct cs_key key;
     /* of certificates */
-    X509 *x509;
+    X509 *x509; /* of cs_certificate_parse */
     bool ca;
     bool self_issued;
     time_t not_before, not_after;
 };
 
-/* known: a key with the same SubjectPublicKeyInfo as the report's, or NULL; saves decoding it.
- * CS_ERR_UNSUPPORTED for an object that is of no use to us, CS_ERR_TOO_LARGE. */
-int cs_object_new(
-    const struct cs_host_object *report, const struct cs_key *known, struct cs_object **objectp);
+/* CS_ERR_UNSUPPORTED for an object that is of no use to us, CS_ERR_TOO_LARGE. */
+int cs_object_new(const struct cs_host_object *report, struct cs_object **objectp);
 void cs_object_free(struct cs_object *object);
 CS_DEFINE_CLEANUP(struct cs_object *, cs_object_free);
 

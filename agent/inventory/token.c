@@ -78,21 +78,6 @@ void cs_token_free(struct cs_token *token)
     free(token);
 }
 
-/* Objects of one key mostly come in the same order class by class, so the search begins behind the
- * one that was found last. */
-static const struct cs_key *find_key(struct cs_token *token, struct cs_bytes spki)
-{
-    for (size_t i = 0; spki.len && i < token->n_objects; i++) {
-        size_t at = (token->found + 1 + i) % token->n_objects;
-
-        if (token->objects[at]->has_key && cs_bytes_equal(token->objects[at]->key.spki, spki)) {
-            token->found = at;
-            return &token->objects[at]->key;
-        }
-    }
-    return NULL;
-}
-
 int cs_token_add(struct cs_token *token, const struct cs_host_object *report)
 {
     CS_AUTO(cs_object_freep) struct cs_object *object = NULL;
@@ -102,9 +87,7 @@ int cs_token_add(struct cs_token *token, const struct cs_host_object *report)
     token->n_bytes += report->value.len + report->label.len + report->cka_id.len;
     if (token->n_objects >= CS_LIMIT_OBJECTS_PER_TOKEN || token->n_bytes > CS_LIMIT_TOKEN_BYTES)
         return CS_ERR_TOO_LARGE;
-    r = cs_object_new(report,
-        report->object_class == CS_HOST_CERTIFICATE ? NULL : find_key(token, report->value),
-        &object);
+    r = cs_object_new(report, &object);
     if (r == CS_ERR_MEMORY)
         return r;
     if (r < 0)

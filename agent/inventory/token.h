@@ -23,7 +23,6 @@ struct cs_token {
     size_t n_objects;
     struct cs_object **objects;
     size_t n_bytes; /* of the objects */
-    size_t found;   /* the object whose key was looked for last */
     size_t n_identities;
     struct cs_identity *identities;
 };

@@ -4,104 +4,27 @@
  * OpenSSL's key objects and signatures in any number of threads.
  */
 #include "provider/key.h"
-#include "base/der.h"
+#include "base/spki.h"
 
 #include <countersign/error.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define RSA_BITS_MAX 16384u /* OPENSSL_RSA_MAX_MODULUS_BITS */
-
-#define OID(...)                                                                                   \
-    {                                                                                              \
-        (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})                     \
-    }
-
-/* An algorithm of SubjectPublicKeyInfo (RFC 5480, 8017, 8410); for EC one row per curve. */
-static const struct algorithm {
-    struct cs_bytes oid, curve;
-    enum cs_key_type type;
-    unsigned bits;
-    const char *group;
-} algorithms[] = {
-    {OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01), {NULL, 0}, CS_KEY_RSA, 0, NULL},
-    {OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a), {NULL, 0}, CS_KEY_RSA_PSS, 0, NULL},
-    {OID(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01),
-        OID(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07), CS_KEY_EC, 256, "prime256v1"},
-    {OID(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01), OID(0x2b, 0x81, 0x04, 0x00, 0x22), CS_KEY_EC,
-        384, "secp384r1"},
-    {OID(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01), OID(0x2b, 0x81, 0x04, 0x00, 0x23), CS_KEY_EC,
-        521, "secp521r1"},
-    {OID(0x2b, 0x65, 0x70), {NULL, 0}, CS_KEY_ED25519, 256, NULL},
-    {OID(0x2b, 0x65, 0x71), {NULL, 0}, CS_KEY_ED448, 456, NULL},
-};
-
-static const struct algorithm *find_algorithm(struct cs_bytes spki)
-{
-    struct cs_bytes sequence, identifier, oid, curve = {NULL, 0};
-
-    if (cs_der_expect(&spki, CS_DER_SEQUENCE, &sequence) < 0 ||
-        cs_der_expect(&sequence, CS_DER_SEQUENCE, &identifier) < 0 ||
-        cs_der_expect(&identifier, CS_DER_OID, &oid) < 0)
-        return NULL;
-    cs_der_expect(&identifier, CS_DER_OID, &curve);
-    for (size_t i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++)
-        if (cs_bytes_equal(algorithms[i].oid, oid) &&
-            (!algorithms[i].curve.len || cs_bytes_equal(algorithms[i].curve, curve)))
-            return &algorithms[i];
-    return NULL;
-}
-
-static unsigned number_bits(struct cs_bytes number)
-{
-    unsigned top = 0;
-
-    while (number.len && top < 8 && number.data[0] >> top)
-        top++;
-    return number.len ? (unsigned)(number.len - 1) * 8 + top : 0;
-}
-
-static bool point_is_sane(struct cs_bytes point, unsigned bits)
-{
-    size_t size = (bits + 7) / 8;
-
-    if (point.len == 0)
-        return false;
-    if (point.data[0] == 0x04)
-        return point.len == 1 + 2 * size;
-    return (point.data[0] == 0x02 || point.data[0] == 0x03) && point.len == 1 + size;
-}
-
 static int parse(struct cs_key *key)
 {
-    const struct algorithm *algorithm = find_algorithm(key->spki);
-    struct cs_bytes public;
+    struct cs_spki spki;
+    int r = cs_spki_parse(key->spki, &spki);
 
-    if (!algorithm || cs_der_spki_key(key->spki, &public) < 0)
-        return CS_ERR_PROTOCOL;
-    key->type = algorithm->type;
-    key->bits = algorithm->bits;
-    key->group = algorithm->group;
+    if (r < 0)
+        return r;
+    key->type = spki.type;
+    key->bits = spki.bits;
+    key->group = spki.group;
+    key->n = spki.n;
+    key->e = spki.e;
     if (!cs_key_is_rsa(key))
-        key->encoded = public;
-    else if (cs_der_rsa_public_key(public, &key->n, &key->e) < 0)
-        return CS_ERR_PROTOCOL;
-    else
-        key->bits = number_bits(key->n);
-    switch (key->type) {
-    case CS_KEY_RSA:
-    case CS_KEY_RSA_PSS:
-        return key->bits >= 512 && key->bits <= RSA_BITS_MAX && key->e.len <= key->n.len
-                   ? 0
-                   : CS_ERR_PROTOCOL;
-    case CS_KEY_EC:
-        return point_is_sane(public, key->bits) ? 0 : CS_ERR_PROTOCOL;
-    case CS_KEY_ED25519:
-        return public.len == 32 ? 0 : CS_ERR_PROTOCOL;
-    case CS_KEY_ED448:
-        return public.len == 57 ? 0 : CS_ERR_PROTOCOL;
-    }
-    return CS_ERR_PROTOCOL;
+        key->encoded = spki.key;
+    return 0;
 }
 
 int cs_key_new(struct cs_key **keyp, const struct cs_pem_reference *reference)

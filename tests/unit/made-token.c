@@ -37,7 +37,7 @@ X509 *make_certificate(const struct made_certificate *wanted)
     X509 *certificate = X509_new();
     X509_NAME *subject = X509_get_subject_name(certificate);
     EVP_PKEY *signer = wanted->issuer ? wanted->issuer_key : wanted->key;
-    bool hashes = !EVP_PKEY_is_a(signer, "ED25519");
+    bool hashes = !EVP_PKEY_is_a(signer, "ED25519") && !EVP_PKEY_is_a(signer, "ED448");
     X509_EXTENSION *extension = X509V3_EXT_conf_nid(
         NULL, NULL, NID_basic_constraints, wanted->ca ? "critical,CA:TRUE" : "CA:FALSE");
 

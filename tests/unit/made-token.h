@@ -11,7 +11,7 @@
 #define UNLOCKED (LOCKED | CS_TOKEN_UNLOCKED)
 #define DAY 86400
 
-/* kind: "P-256", "P-384", "RSA", "RSA-PSS", "ED25519". */
+/* kind: "P-256", "P-384", "P-521", "RSA", "RSA-PSS", "ED25519", "ED448". */
 EVP_PKEY *make_key(const char *kind);
 
 struct made_certificate {
