@@ -228,6 +228,43 @@ static void sessions_call(struct fuzz_input *input)
     }
 }
 
+/* A state that was saved, and perhaps spoilt since. */
+static void restore(struct fuzz_input *input)
+{
+    CK_SESSION_HANDLE from = session(input), to = session(input);
+    CK_ULONG len = 2 * (CK_ULONG)fuzz_next(input), room = len;
+    uint8_t *state = calloc(1, len ? len : 1);
+    uint8_t shape = fuzz_next(input);
+
+    FUZZ_CHECK(state);
+    call->C_GetOperationState(from, shape & 1 ? NULL : state, shape > 250 ? NULL : &room);
+    for (uint8_t i = 0; len > 0 && i < shape / 16; i++)
+        state[fuzz_next(input) % len] = fuzz_next(input);
+    call->C_SetOperationState(
+        to, shape == 250 ? NULL : state, room < len ? room : len, shape & 2, shape & 4);
+    free(state);
+}
+
+/* What tells of the module, and what of version 3 is there. */
+static void look_at_module(struct fuzz_input *input)
+{
+    static const char *const names[] = {"PKCS 11", "Vendor", ""};
+    uint8_t shape = fuzz_next(input);
+    CK_VERSION version = {fuzz_next(input), fuzz_next(input)};
+    CK_ULONG n = shape % 4;
+    struct cs_interface list[3], *interface = NULL;
+    CK_INFO info;
+
+    call->C_GetInfo(shape > 250 ? NULL : &info);
+    C_GetInterfaceList(shape & 4 ? list : NULL, shape > 250 ? NULL : &n);
+    if (C_GetInterface(shape & 8 ? (CK_UTF8CHAR *)names[shape % 3] : NULL,
+            shape & 16 ? &version : NULL, &interface, shape & 32) == CKR_OK)
+        FUZZ_CHECK(interface && interface->functions);
+    if (C_GetInterface(NULL, NULL, &interface, 0) == CKR_OK)
+        ((struct cs_functions_3 *)interface->functions)
+            ->C_SessionCancel(session(input), number(input) << 8 | number(input));
+}
+
 /* What becomes of the agent meanwhile. */
 static bool disturbed;
 
@@ -244,7 +281,7 @@ static void agent(struct fuzz_input *input)
 
 static void one(struct fuzz_input *input)
 {
-    switch (fuzz_next(input) % 16) {
+    switch (fuzz_next(input) % 18) {
     case 0:
         look(input);
         break;
@@ -290,6 +327,12 @@ static void one(struct fuzz_input *input)
         break;
     case 15:
         agent(input);
+        break;
+    case 16:
+        restore(input);
+        break;
+    case 17:
+        look_at_module(input);
         break;
     }
 }
