@@ -21,7 +21,7 @@ _SHOWN = """
 const window = Services.wm.getMostRecentWindow("navigator:browser");
 for (const frame of window.document.querySelectorAll("browser.dialogFrame")) {
     const dialog = frame.contentDocument;
-    if (dialog && dialog.documentURI.includes("clientauth"))
+    if (dialog?.documentElement && dialog.documentURI.includes("clientauth"))
         return dialog.documentElement.textContent;
 }
 return "";
