@@ -26,12 +26,14 @@ class Scene:
         self.before = self.processes()
 
     def processes(self):
-        children = self.f.run(["ps", "--ppid", str(self.agent.process.pid), "-o", "pid="]).stdout.split()
-        return [self.agent.process.pid, *map(int, children)]
+        """The children of the agent: number and command line."""
+        shown = self.f.run(["ps", "--ppid", str(self.agent.process.pid), "-o", "pid=,args="], check=True).stdout
+        return dict(line.split(maxsplit=1) for line in shown.splitlines())
 
     def is_clean(self):
-        assert self.processes() == self.before, "another process was started"
-        for pid in self.before:
+        seen = self.processes()
+        assert seen == self.before, f"{seen} are not {self.before}"
+        for pid in (self.agent.process.pid, *self.before):
             assert "intruder" not in pathlib.Path(f"/proc/{pid}/maps").read_text(errors="replace"), pid
         assert not list(self.control.iterdir()), "it was called"
         modules = protocol.Client(self.agent.socket).status().modules
