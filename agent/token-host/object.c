@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads a token's objects: one search for each class, one call for a certificate and two for a
- * key, unless the module balks at an attribute; then one call for each attribute. An object that
- * fails is asked for once more at the end. libp11's own reading is not used, see module.c. Called
- * by a token when it appears, at refreshes and logins.
+ * Reads a token's objects: one search for each class and one call for an object, two for keys that
+ * are not all alike, unless the module balks at an attribute; then one call for each attribute.
+ * There is no search for all classes at once: only a call for each object would tell which it is
+ * of, and what else is on a token may be more than what we want. An object that fails is asked for
+ * once more at the end. libp11's own reading is not used, see module.c. Called by a token when it
+ * appears, at refreshes and logins.
  */
 #include "token-host/object.h"
 #include "base/cleanup.h"
@@ -15,8 +17,10 @@
 #include <time.h>
 
 #define ABSENT CK_UNAVAILABLE_INFORMATION
+#define UNKNOWN CK_UNAVAILABLE_INFORMATION /* no key was read yet */
+#define UNLIKE (UNKNOWN - 1)               /* the keys are not all alike */
 #define FIND_BATCH 64
-#define ATTRIBUTES_MAX 4
+#define ATTRIBUTES_MAX 7
 #define SECOND_TRY_NS 100000000 /* after so long */
 
 /* The objects of a class that are still to be read. */
@@ -32,65 +36,14 @@ struct scan {
     CK_SESSION_HANDLE session;
     const char *token;
     struct cs_objects *objects;
-    bool too_large; /* an attribute of the object at hand was */
-    CK_RV failure;  /* of the last object that could not be read */
+    bool too_large;     /* an attribute of the object at hand was */
+    CK_RV failure;      /* of the last object that could not be read */
+    CK_KEY_TYPE likely; /* of the keys of this class, or UNKNOWN, or UNLIKE */
     CK_ULONG number;
     CK_BBOOL flag;
     uint8_t label[CS_OBJECT_NAME_MAX], cka_id[CS_OBJECT_NAME_MAX];
     uint8_t value[CS_OBJECT_VALUE_MAX], more[CS_OBJECT_NAME_MAX];
 };
-
-void cs_objects_deinit(struct cs_objects *objects)
-{
-    for (size_t i = 0; i < objects->n; i++)
-        free(objects->items[i].store);
-    free(objects->items);
-    *objects = (struct cs_objects){0};
-}
-
-static int append(struct cs_objects *objects, const struct cs_object *object)
-{
-    struct cs_object *items;
-
-    if ((objects->n & (objects->n - 1)) == 0) {
-        size_t cap = objects->n ? objects->n * 2 : 1;
-
-        items = realloc(objects->items, cap * sizeof(*items));
-        if (!items)
-            return CS_ERR_MEMORY;
-        objects->items = items;
-    }
-    objects->items[objects->n++] = *object;
-    return 0;
-}
-
-static struct cs_bytes copy_to(uint8_t **at, struct cs_bytes bytes)
-{
-    struct cs_bytes copy = CS_BYTES(*at, bytes.len);
-
-    if (bytes.len)
-        memcpy(*at, bytes.data, bytes.len);
-    *at += bytes.len;
-    return copy;
-}
-
-/* Puts a copy of a borrowed object in. */
-static int store(struct cs_objects *objects, struct cs_object object)
-{
-    size_t size = object.label.len + object.cka_id.len + object.value.len;
-    uint8_t *at = object.store = malloc(size ? size : 1);
-    int r;
-
-    if (!at)
-        return CS_ERR_MEMORY;
-    object.label = copy_to(&at, object.label);
-    object.cka_id = copy_to(&at, object.cka_id);
-    object.value = copy_to(&at, object.value);
-    r = append(objects, &object);
-    if (r < 0)
-        free(object.store);
-    return r;
-}
 
 static bool is_partial(CK_RV rv)
 {
@@ -166,7 +119,7 @@ static CK_RV read_certificate(struct scan *scan, CK_OBJECT_HANDLE handle)
     object.value = bytes_of(&attrs[2]);
     if (scan->too_large || object.value.len == 0)
         return CKR_OK;
-    return store(scan->objects, object) < 0 ? CKR_HOST_MEMORY : CKR_OK;
+    return cs_objects_store(scan->objects, &object) < 0 ? CKR_HOST_MEMORY : CKR_OK;
 }
 
 static void put_key(struct cs_buf *spki, struct cs_object *object, EVP_PKEY *key)
@@ -176,63 +129,131 @@ static void put_key(struct cs_buf *spki, struct cs_object *object, EVP_PKEY *key
     object->key_type = cs_public_key_type(key);
 }
 
-/* The public key behind an RSA key, public or private; nothing where the token does not tell. */
-static CK_RV read_rsa(
-    struct scan *scan, CK_OBJECT_HANDLE handle, struct cs_object *object, struct cs_buf *spki)
+/* What tells the public key behind a key of this type, public or private; 0 for a type that is none
+ * of ours. A private EC key need not tell its point; newer modules tell CKA_PUBLIC_KEY_INFO. */
+static CK_ULONG value_attributes(
+    struct scan *scan, CK_KEY_TYPE type, uint8_t object_class, CK_ATTRIBUTE *attrs)
 {
-    CK_ATTRIBUTE attrs[] = {{CKA_MODULUS, scan->value, sizeof(scan->value)},
-        {CKA_PUBLIC_EXPONENT, scan->more, sizeof(scan->more)}};
-    CS_AUTO(EVP_PKEY_freep) EVP_PKEY *key = NULL;
-    CK_RV rv = get(scan, handle, attrs, 2);
+    CK_ULONG half = sizeof(scan->value) / 2;
 
-    object->key_type = CS_KEY_RSA;
-    if (rv != CKR_OK)
-        return rv;
-    key = cs_public_key_of_rsa(bytes_of(&attrs[0]), bytes_of(&attrs[1]));
-    put_key(spki, object, key);
-    return CKR_OK;
+    switch (type) {
+    case CKK_RSA:
+        attrs[0] = (CK_ATTRIBUTE){CKA_MODULUS, scan->value, sizeof(scan->value)};
+        attrs[1] = (CK_ATTRIBUTE){CKA_PUBLIC_EXPONENT, scan->more, sizeof(scan->more)};
+        return 2;
+    case CKK_EC:
+    case CKK_EC_EDWARDS:
+        attrs[0] = (CK_ATTRIBUTE){CKA_EC_PARAMS, scan->more, sizeof(scan->more)};
+        attrs[1] = (CK_ATTRIBUTE){CKA_EC_POINT, scan->value, half};
+        attrs[2] = (CK_ATTRIBUTE){CKA_PUBLIC_KEY_INFO, scan->value + half, half};
+        return object_class == CS_HOST_PUBLIC_KEY ? 2 : 3;
+    default:
+        return 0;
+    }
 }
 
-/* A private EC key need not tell its point; newer modules tell CKA_PUBLIC_KEY_INFO. */
-static CK_RV read_ec(
-    struct scan *scan, CK_OBJECT_HANDLE handle, struct cs_object *object, struct cs_buf *spki)
+static CK_ULONG name_attributes(struct scan *scan, uint8_t object_class, CK_ATTRIBUTE *attrs)
 {
-    CK_ATTRIBUTE attrs[] = {{CKA_EC_PARAMS, scan->more, sizeof(scan->more)},
-        {CKA_EC_POINT, scan->value, sizeof(scan->value) / 2},
-        {CKA_PUBLIC_KEY_INFO, scan->value + sizeof(scan->value) / 2, sizeof(scan->value) / 2}};
-    CS_AUTO(EVP_PKEY_freep) EVP_PKEY *key = NULL;
-    CK_RV rv = get(scan, handle, attrs, object->object_class == CS_HOST_PUBLIC_KEY ? 2 : 3);
+    attrs[0] = (CK_ATTRIBUTE){CKA_KEY_TYPE, &scan->number, sizeof(scan->number)};
+    attrs[1] = (CK_ATTRIBUTE){CKA_LABEL, scan->label, sizeof(scan->label)};
+    attrs[2] = (CK_ATTRIBUTE){CKA_ID, scan->cka_id, sizeof(scan->cka_id)};
+    attrs[3] = (CK_ATTRIBUTE){CKA_ALWAYS_AUTHENTICATE, &scan->flag, sizeof(scan->flag)};
+    return object_class == CS_HOST_PRIVATE_KEY ? 4 : 3;
+}
+
+/* All at once, for a key of the type that the one before had: false if it was not so simple. */
+static bool get_alike(
+    struct scan *scan, CK_OBJECT_HANDLE handle, uint8_t object_class, CK_ATTRIBUTE *attrs)
+{
+    CK_ULONG names = name_attributes(scan, object_class, attrs), n, room[ATTRIBUTES_MAX];
+    bool whole;
+
+    n = names + value_attributes(scan, scan->likely, object_class, attrs + names);
+    if (n == names)
+        return false;
+    for (CK_ULONG i = 0; i < n; i++)
+        room[i] = attrs[i].ulValueLen;
+    whole = CS_MODULE_CALL(scan->module, C_GetAttributeValue(scan->session, handle, attrs, n)) ==
+                CKR_OK &&
+            attrs[0].ulValueLen == room[0] && scan->number == scan->likely;
+    for (CK_ULONG i = 0; whole && i < n; i++)
+        whole = attrs[i].ulValueLen <= room[i];
+    return whole;
+}
+
+/* Its names, its type, and then what such a key has. */
+static CK_RV get_in_turn(
+    struct scan *scan, CK_OBJECT_HANDLE handle, uint8_t object_class, CK_ATTRIBUTE *attrs)
+{
+    CK_ULONG names = name_attributes(scan, object_class, attrs), values;
+    CK_RV rv = get(scan, handle, attrs, names);
+    bool too_large = scan->too_large;
 
     if (rv != CKR_OK)
         return rv;
+    if (attrs[0].ulValueLen != sizeof(scan->number))
+        scan->number = ABSENT;
+    values = value_attributes(scan, scan->number, object_class, attrs + names);
+    if (values && !too_large)
+        rv = get(scan, handle, attrs + names, values);
+    scan->too_large = too_large;
+    return rv;
+}
+
+/* Keys of a token are mostly alike. Where they are not no second try is made: every call may go to
+ * a machine far away. */
+static CK_RV get_key(
+    struct scan *scan, CK_OBJECT_HANDLE handle, uint8_t object_class, CK_ATTRIBUTE *attrs)
+{
+    CK_RV rv;
+
+    scan->too_large = false;
+    if (scan->likely != UNLIKE && get_alike(scan, handle, object_class, attrs))
+        return CKR_OK;
+    rv = get_in_turn(scan, handle, object_class, attrs);
+    if (rv == CKR_OK)
+        scan->likely = scan->likely == UNKNOWN ? scan->number : UNLIKE;
+    return rv;
+}
+
+static void put_rsa(struct cs_buf *spki, struct cs_object *object, const CK_ATTRIBUTE *attrs)
+{
+    CS_AUTO(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+
+    object->key_type = CS_KEY_RSA;
+    key = cs_public_key_of_rsa(bytes_of(&attrs[0]), bytes_of(&attrs[1]));
+    put_key(spki, object, key);
+}
+
+static void put_ec(struct cs_buf *spki, struct cs_object *object, const CK_ATTRIBUTE *attrs)
+{
+    CS_AUTO(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+
     object->key_type = cs_public_key_type_of_ec_params(bytes_of(&attrs[0]));
     if (cs_public_key_put_point(spki, bytes_of(&attrs[0]), bytes_of(&attrs[1])) == 0)
-        return CKR_OK;
+        return;
     key = cs_public_key_of_ec(bytes_of(&attrs[0]), bytes_of(&attrs[1]));
     if (!key && object->object_class == CS_HOST_PRIVATE_KEY)
         key = cs_public_key_of_spki(bytes_of(&attrs[2]));
     put_key(spki, object, key);
-    return CKR_OK;
 }
 
-static CK_RV read_key_value(struct scan *scan, CK_OBJECT_HANDLE handle, struct cs_object *object)
+/* attrs: the values alone. */
+static CK_RV store_key(struct scan *scan, struct cs_object *object, const CK_ATTRIBUTE *attrs)
 {
     CS_AUTO(cs_buf_deinit) struct cs_buf spki = CS_BUF_INIT(CS_OBJECT_VALUE_MAX);
-    CK_RV rv = CKR_OK;
 
     switch (scan->number) {
     case CKK_RSA:
-        rv = read_rsa(scan, handle, object, &spki);
+        put_rsa(&spki, object, attrs);
         break;
     case CKK_EC:
     case CKK_EC_EDWARDS:
-        rv = read_ec(scan, handle, object, &spki);
+        put_ec(&spki, object, attrs);
         break;
     default:
         return CKR_OK;
     }
-    if (rv != CKR_OK)
-        return rv;
     if (spki.error == CS_ERR_MEMORY)
         return CKR_HOST_MEMORY;
     if (spki.error == 0)
@@ -240,29 +261,27 @@ static CK_RV read_key_value(struct scan *scan, CK_OBJECT_HANDLE handle, struct c
     /* A public key that cannot be told helps nobody. */
     if (object->object_class == CS_HOST_PUBLIC_KEY && object->value.len == 0)
         return CKR_OK;
-    return store(scan->objects, *object) < 0 ? CKR_HOST_MEMORY : CKR_OK;
+    return cs_objects_store(scan->objects, object) < 0 ? CKR_HOST_MEMORY : CKR_OK;
 }
 
 static CK_RV read_key(struct scan *scan, CK_OBJECT_HANDLE handle, uint8_t object_class)
 {
-    CK_ATTRIBUTE attrs[] = {{CKA_KEY_TYPE, &scan->number, sizeof(scan->number)},
-        {CKA_LABEL, scan->label, sizeof(scan->label)}, {CKA_ID, scan->cka_id, sizeof(scan->cka_id)},
-        {CKA_ALWAYS_AUTHENTICATE, &scan->flag, sizeof(scan->flag)}};
+    bool private = object_class == CS_HOST_PRIVATE_KEY;
     struct cs_object object = {.handle = handle, .object_class = object_class};
-    CK_RV rv = get(scan, handle, attrs, object_class == CS_HOST_PRIVATE_KEY ? 4 : 3);
+    CK_ATTRIBUTE attrs[ATTRIBUTES_MAX];
+    CK_RV rv = get_key(scan, handle, object_class, attrs);
 
     if (rv != CKR_OK)
         return rv;
-    if (scan->too_large)
+    if (scan->too_large) {
         warn_left_out(scan, "a key", "its label or id is larger than 4 KiB");
-    if (scan->too_large || attrs[0].ulValueLen != sizeof(scan->number))
         return CKR_OK;
+    }
     object.label = bytes_of(&attrs[1]);
     object.cka_id = bytes_of(&attrs[2]);
-    if (object_class == CS_HOST_PRIVATE_KEY && attrs[3].ulValueLen == sizeof(scan->flag) &&
-        scan->flag)
+    if (private && attrs[3].ulValueLen == sizeof(scan->flag) && scan->flag)
         object.flags |= CS_HOST_OBJECT_ALWAYS_AUTHENTICATE;
-    return read_key_value(scan, handle, &object);
+    return store_key(scan, &object, attrs + (private ? 4 : 3));
 }
 
 static CK_RV read_object(struct scan *scan, CK_OBJECT_HANDLE handle, CK_OBJECT_CLASS ck_class)
@@ -280,6 +299,7 @@ static CK_RV read_objects(struct scan *scan, struct unread *unread)
     size_t n = unread->n;
 
     unread->n = 0;
+    scan->likely = UNKNOWN;
     for (size_t i = 0; i < n; i++) {
         CK_RV rv = read_object(scan, unread->handles[i], unread->ck_class);
 
@@ -383,62 +403,4 @@ CK_RV cs_objects_read(struct cs_module *module, CK_SESSION_HANDLE session, const
     else
         cs_objects_deinit(&found);
     return rv;
-}
-
-static bool object_equal(const struct cs_object *a, const struct cs_object *b)
-{
-    return a->object_class == b->object_class && a->key_type == b->key_type &&
-           a->flags == b->flags && cs_bytes_equal(a->label, b->label) &&
-           cs_bytes_equal(a->cka_id, b->cka_id) && cs_bytes_equal(a->value, b->value);
-}
-
-bool cs_objects_equal(const struct cs_objects *a, const struct cs_objects *b)
-{
-    if (a->n != b->n)
-        return false;
-    for (size_t i = 0; i < a->n; i++)
-        if (!object_equal(&a->items[i], &b->items[i]))
-            return false;
-    return true;
-}
-
-bool cs_objects_same_handles(const struct cs_objects *a, const struct cs_objects *b)
-{
-    if (!cs_objects_equal(a, b))
-        return false;
-    for (size_t i = 0; i < a->n; i++)
-        if (a->items[i].handle != b->items[i].handle)
-            return false;
-    return true;
-}
-
-static bool contains(const struct cs_objects *objects, const struct cs_object *object)
-{
-    for (size_t i = 0; i < objects->n; i++)
-        if (object_equal(&objects->items[i], object))
-            return true;
-    return false;
-}
-
-int cs_objects_keep_private(struct cs_objects *objects, const struct cs_objects *old)
-{
-    for (size_t i = 0; i < old->n; i++) {
-        struct cs_object object = old->items[i];
-        int r;
-
-        if (object.object_class != CS_HOST_PRIVATE_KEY || contains(objects, &object))
-            continue;
-        object.handle = CK_INVALID_HANDLE;
-        r = store(objects, object);
-        if (r < 0)
-            return cs_trace(r);
-    }
-    return 0;
-}
-
-void cs_objects_forget_private(struct cs_objects *objects)
-{
-    for (size_t i = 0; i < objects->n; i++)
-        if (objects->items[i].object_class == CS_HOST_PRIVATE_KEY)
-            objects->items[i].handle = CK_INVALID_HANDLE;
 }

@@ -25,6 +25,8 @@ struct cs_objects {
 };
 
 void cs_objects_deinit(struct cs_objects *objects);
+/* Puts a copy in. */
+int cs_objects_store(struct cs_objects *objects, const struct cs_object *borrowed);
 
 /* Reads all through the session. Objects that cannot be read, twice, or are too large are left out
  * with a warning that names the token; but where none can be read it is the module that fails, as

@@ -107,11 +107,58 @@ static void test_a_login_is_one_call_and_the_start_has_none(void **state)
     assert_int_equal(host_stop(&host), 0);
 }
 
+static unsigned count(const char *names, const char *name)
+{
+    unsigned n = 0;
+
+    for (const char *at = names; (at = strstr(at, name)); at++)
+        n++;
+    return n;
+}
+
+/* One call an object, where the keys are all of one type; else no more than one for nothing. */
+static void test_an_object_is_read_by_one_call(void **state)
+{
+    struct softhsm_key rsa = softhsm_key_new("RSA-2048");
+    struct softhsm_object objects[6];
+    unsigned before, alike, mixed;
+    char names[16384];
+    struct host host;
+
+    (void)state;
+    for (int i = 0; i < 6; i++)
+        objects[i] = SOFTHSM_ROW(i < 5 ? &key : &rsa, SOFTHSM_CERTIFICATE | SOFTHSM_PUBLIC,
+            cs_bytes_of("key"), CS_BYTES(&"\1\2\3\4\5\6"[i], 1));
+    unlink(spy_log);
+    host_start(&host, SPY_MODULE, NULL);
+    calls(0, names, sizeof(names));
+    before = count(names, "GetAttributeValue ");
+    assert_int_equal(host_stop(&host), 0);
+    softhsm_add_token("alike", objects, 5);
+    unlink(spy_log);
+    host_start(&host, SPY_MODULE, NULL);
+    calls(0, names, sizeof(names));
+    alike = count(names, "GetAttributeValue ") - before;
+    assert_int_equal(host_stop(&host), 0);
+    softhsm_add_token("mixed", objects, 6);
+    unlink(spy_log);
+    host_start(&host, SPY_MODULE, NULL);
+    calls(0, names, sizeof(names));
+    mixed = count(names, "GetAttributeValue ") - before - alike;
+    assert_int_equal(host_count(host_token(&host, "mixed"), CS_HOST_PUBLIC_KEY), 6);
+    assert_int_equal(host_stop(&host), 0);
+    assert_int_equal(before, 1 + 2);
+    assert_int_equal(alike, 5 + 2 + 4);
+    assert_in_range(mixed, 6 + 2 + 4 + 1 + 2, 6 + 2 + 1 + 2 + 4 * 2);
+    softhsm_key_free(&rsa);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_warm_signature_is_two_calls),
         cmocka_unit_test(test_a_login_is_one_call_and_the_start_has_none),
+        cmocka_unit_test(test_an_object_is_read_by_one_call),
     };
 
     if (access(SPY_MODULE, R_OK) < 0) {
