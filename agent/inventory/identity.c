@@ -7,6 +7,7 @@
  * Called by token.c whenever a token's picture changes.
  */
 #include "inventory/identity.h"
+#include "inventory/key-index.h"
 #include "inventory/token.h"
 #include "inventory/uri.h"
 
@@ -15,16 +16,38 @@
 
 struct assembly {
     const struct cs_token *token;
+    struct cs_key_index index;
     struct cs_identity *list;
     size_t n;
     int error;
 };
 
+static bool covered(const struct assembly *all, const struct cs_key *key)
+{
+    const struct cs_key_entry *entry;
+    size_t at = 0;
+
+    while ((entry = cs_key_index_next(&all->index, key, &at)))
+        if (entry->identity)
+            return true;
+    return false;
+}
+
+static void cover(struct assembly *all, const struct cs_key *key)
+{
+    struct cs_key_entry *entry;
+    size_t at = 0;
+
+    while ((entry = cs_key_index_next(&all->index, key, &at)))
+        entry->identity = true;
+}
+
 static void add(struct assembly *all, const struct cs_key *key, const struct cs_object *private_key)
 {
+    size_t n = covered(all, key) ? all->n : 0;
     struct cs_identity *list;
 
-    for (size_t i = 0; i < all->n; i++)
+    for (size_t i = 0; i < n; i++)
         if (memcmp(all->list[i].key->id, key->id, CS_ID_SIZE) == 0)
             return;
     list = reallocarray(all->list, all->n + 1, sizeof(*list));
@@ -35,21 +58,21 @@ static void add(struct assembly *all, const struct cs_key *key, const struct cs_
     all->list = list;
     list[all->n++] =
         (struct cs_identity){.token = all->token, .key = key, .private_key = private_key};
+    cover(all, key);
 }
 
 /* As the certificates write the key, for each way they do; else as the key object does. */
 static void add_as_certified(
     struct assembly *all, const struct cs_key *key, const struct cs_object *private_key)
 {
+    const struct cs_key_entry *entry;
     bool certified = false;
+    size_t at = 0;
 
-    for (size_t i = 0; i < all->token->n_objects; i++) {
-        const struct cs_object *object = all->token->objects[i];
-
-        if (object->class != CS_HOST_CERTIFICATE || !object->has_key ||
-            !cs_key_equal(&object->key, key))
+    while ((entry = cs_key_index_next(&all->index, key, &at))) {
+        if (entry->object->class != CS_HOST_CERTIFICATE)
             continue;
-        add(all, &object->key, private_key);
+        add(all, &entry->object->key, private_key);
         certified = true;
     }
     if (!certified)
@@ -90,14 +113,6 @@ static void add_private_keys(struct assembly *all)
     }
 }
 
-static bool covered(const struct assembly *all, const struct cs_key *key)
-{
-    for (size_t i = 0; i < all->n; i++)
-        if (cs_key_equal(all->list[i].key, key))
-            return true;
-    return false;
-}
-
 static void add_inferred(struct assembly *all)
 {
     for (size_t i = 0; i < all->token->n_objects; i++) {
@@ -122,57 +137,69 @@ bool cs_identity_has(const struct cs_identity *identity, const struct cs_object 
 }
 
 /* The key's own label and CKA_ID before a certificate's, and any label before none. */
-static const struct cs_object *find_source(const struct cs_identity *identity)
+static const struct cs_object *find_source(
+    const struct cs_key_index *index, const struct cs_identity *identity)
 {
     static const enum cs_host_object_class order[] = {
         CS_HOST_PRIVATE_KEY, CS_HOST_PUBLIC_KEY, CS_HOST_CERTIFICATE};
-    const struct cs_object *nameless = NULL;
+    const struct cs_object *nameless = identity->private_key;
+    const struct cs_key_entry *entry;
 
+    if (nameless && nameless->label.len)
+        return nameless;
     for (size_t pass = 0; pass < 3; pass++)
-        for (size_t i = 0; i < identity->token->n_objects; i++) {
-            const struct cs_object *object = identity->token->objects[i];
-
-            if (object->class != order[pass] || !cs_identity_has(identity, object))
+        for (size_t at = 0; (entry = cs_key_index_next(index, identity->key, &at));) {
+            if (entry->object->class != order[pass] || !cs_identity_has(identity, entry->object))
                 continue;
-            if (object->label.len)
-                return object;
+            if (entry->object->label.len)
+                return entry->object;
             if (!nameless)
-                nameless = object;
+                nameless = entry->object;
         }
     return nameless;
 }
 
-static void attach_certificates(struct cs_identity *identity)
+static void attach_certificates(const struct cs_key_index *index, struct cs_identity *identity)
 {
-    for (size_t i = 0; i < identity->token->n_objects; i++) {
-        const struct cs_object *object = identity->token->objects[i];
+    const struct cs_key_entry *entry;
+    size_t at = 0;
 
-        if (object->class == CS_HOST_CERTIFICATE && cs_identity_has(identity, object) &&
-            identity->n_certificates < CS_LIMIT_CERTIFICATES_PER_KEY)
-            identity->certificates[identity->n_certificates++] = object;
+    while ((entry = cs_key_index_next(index, identity->key, &at))) {
+        if (entry->object->class != CS_HOST_CERTIFICATE ||
+            !cs_identity_has(identity, entry->object))
+            continue;
+        entry->object->of_identity = true;
+        if (identity->n_certificates < CS_LIMIT_CERTIFICATES_PER_KEY)
+            identity->certificates[identity->n_certificates++] = entry->object;
     }
+}
+
+static void complete(struct assembly *all, struct cs_identity *identity)
+{
+    attach_certificates(&all->index, identity);
+    identity->source = find_source(&all->index, identity);
+    identity->n_schemes =
+        cs_scheme_list(identity->key->type, identity->key->bits, identity->schemes, CS_SCHEMES_MAX);
+    identity->uri =
+        cs_uri_of_object(all->token, identity->source->label, identity->source->cka_id, "private");
+    if (!identity->uri)
+        all->error = CS_ERR_MEMORY;
 }
 
 int cs_identities_assemble(
     const struct cs_token *token, struct cs_identity **identitiesp, size_t *np)
 {
     struct assembly all = {.token = token};
+    int r = cs_key_index_init(&all.index, token->objects, token->n_objects);
 
+    if (r < 0)
+        return r;
     add_private_keys(&all);
     if (cs_token_is_locked(token))
         add_inferred(&all);
-    for (size_t i = 0; i < all.n; i++) {
-        struct cs_identity *identity = &all.list[i];
-
-        attach_certificates(identity);
-        identity->source = find_source(identity);
-        identity->n_schemes = cs_scheme_list(
-            identity->key->type, identity->key->bits, identity->schemes, CS_SCHEMES_MAX);
-        identity->uri =
-            cs_uri_of_object(token, identity->source->label, identity->source->cka_id, "private");
-        if (!identity->uri)
-            all.error = CS_ERR_MEMORY;
-    }
+    for (size_t i = 0; i < all.n; i++)
+        complete(&all, &all.list[i]);
+    cs_key_index_deinit(&all.index);
     if (all.error < 0) {
         cs_identities_free(all.list, all.n);
         return all.error;

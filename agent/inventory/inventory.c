@@ -31,10 +31,11 @@ void cs_inventory_deinit(struct cs_inventory *inventory)
     *inventory = (struct cs_inventory){0};
 }
 
-/* Two modules may drive the same token, such as a card. */
-static bool has_identity(const struct cs_inventory *inventory, const struct cs_identity *identity)
+/* Among the first n: two modules may drive the same token, such as a card. */
+static bool has_identity(
+    const struct cs_inventory *inventory, size_t n, const struct cs_identity *identity)
 {
-    for (size_t i = 0; i < inventory->n_identities; i++)
+    for (size_t i = 0; i < n; i++)
         if (memcmp(inventory->identities[i]->key->id, identity->key->id, CS_ID_SIZE) == 0 &&
             cs_token_equal(inventory->identities[i]->token, identity->token))
             return true;
@@ -56,14 +57,15 @@ static bool has_certificate(
 
 static void add_rows_of(struct cs_inventory *inventory, const struct cs_token *token)
 {
+    size_t others = inventory->n_identities;
+
     for (size_t i = 0; i < token->n_identities; i++)
-        if (!has_identity(inventory, &token->identities[i]))
+        if (!has_identity(inventory, others, &token->identities[i]))
             inventory->identities[inventory->n_identities++] = &token->identities[i];
     for (size_t i = 0; i < token->n_objects; i++) {
         struct cs_plain_certificate certificate = {token, token->objects[i]};
 
-        if (token->objects[i]->class == CS_HOST_CERTIFICATE &&
-            cs_token_is_plain(token, token->objects[i]) &&
+        if (token->objects[i]->class == CS_HOST_CERTIFICATE && !token->objects[i]->of_identity &&
             !has_certificate(inventory, &certificate))
             inventory->certificates[inventory->n_certificates++] = certificate;
     }

@@ -21,6 +21,7 @@ struct cs_object {
     X509 *x509; /* of cs_certificate_parse */
     bool ca;
     bool self_issued;
+    bool of_identity; /* it belongs to one of its token's */
     time_t not_before, not_after;
 };
 

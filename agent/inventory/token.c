@@ -132,14 +132,6 @@ bool cs_token_equal(const struct cs_token *a, const struct cs_token *b)
            cs_bytes_equal(a->manufacturer, b->manufacturer) && cs_bytes_equal(a->model, b->model);
 }
 
-bool cs_token_is_plain(const struct cs_token *token, const struct cs_object *certificate)
-{
-    for (size_t i = 0; i < token->n_identities; i++)
-        if (cs_identity_has(&token->identities[i], certificate))
-            return false;
-    return true;
-}
-
 void cs_token_describe(const struct cs_token *token, struct cs_msg_token *m)
 {
     *m = (struct cs_msg_token){

@@ -41,8 +41,6 @@ void cs_token_set_state(struct cs_token *token, const struct cs_host_token_state
 bool cs_token_is_locked(const struct cs_token *token);
 /* Whether it is the same token, perhaps seen through another module. */
 bool cs_token_equal(const struct cs_token *a, const struct cs_token *b);
-/* The certificate belongs to none of the token's identities. */
-bool cs_token_is_plain(const struct cs_token *token, const struct cs_object *certificate);
 void cs_token_describe(const struct cs_token *token, struct cs_msg_token *m);
 
 /* The sentence for CS_ERR_LOCKED, everywhere. Returns that code. */
