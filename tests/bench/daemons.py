@@ -31,7 +31,10 @@ def start_up(report, stage, rounds):
 
 
 def memory(report, stage, aim):
-    status = protocol.Client(stage.agent.socket).status()
+    client = protocol.Client(stage.agent.socket)
+    client.identities()  # so that all has been read
+    status = client.status()
+    own = stage.bench("bench-enumerate", programs.SOFTHSM, stage.token.label)[0][2]
     try:
         used = [private_kib(pid) for pid in [status.pid, *(module.pid for module in status.modules)]]
     except PermissionError:
@@ -39,3 +42,4 @@ def memory(report, stage, aim):
         return
     report.add(f"private memory of agent and token host, {len(stage.ids)} identities", sum(used) * 1024 / 1e6, "MB",
                aim=aim)
+    report.add("what the module needs for them in a process that does nothing else", own * 1024 / 1e6, "MB")

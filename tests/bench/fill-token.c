@@ -111,7 +111,7 @@ static X509 *certify(const struct authority *ca, EVP_PKEY *key, const struct nam
         subject, "CN", MBSTRING_ASC, (const unsigned char *)name->label, -1, -1, 0);
     X509_set_issuer_name(certificate, X509_get_subject_name(ca->certificate));
     X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
-    X509_gmtime_adj(X509_getm_notAfter(certificate), 30L * 24 * 3600);
+    X509_gmtime_adj(X509_getm_notAfter(certificate), 365L * 24 * 3600); /* no warnings of it */
     X509_set_pubkey(certificate, key);
     add_extension(certificate, NID_key_usage, "critical,digitalSignature");
     add_extension(certificate, NID_ext_key_usage, "clientAuth");
