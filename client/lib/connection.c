@@ -7,6 +7,7 @@
  * one promise relied on is the kernel's, who runs the agent.
  */
 #include "lib/connection.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/message.h"
 #include "base/own-fd.h"
@@ -94,6 +95,7 @@ static int connect_failed(const char *path, int error, struct cs_fault *fault)
     case EPERM:
         return wrong_user(path, owner_of(path), fault);
     case EAGAIN:
+    case EINTR:
         return silent(fault);
     default:
         return cs_fail(fault, CS_ERR_SYSTEM,
@@ -116,6 +118,13 @@ static int check_owner(int fd, const char *path, struct cs_fault *fault)
     return wrong_user(path, peer.uid, fault);
 }
 
+/* Whether a call that a signal of the program interrupted is made again. One that comes over and
+ * over, of an interval timer, say, would begin every wait anew. */
+static bool goes_on(long long deadline)
+{
+    return errno == EINTR && cs_clock_ms() < deadline;
+}
+
 /* To connect and to send ends after PATIENCE; a socket without that limit works, too. */
 static void limit_waits(int fd)
 {
@@ -128,6 +137,7 @@ int cs_connection_open(int *fdp, const char *path, int flags, struct cs_fault *f
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     CS_AUTO(cs_closep) int fd = socket_new(flags);
+    long long deadline = cs_clock_ms() + PATIENCE;
     int r;
 
     if (fd < 0)
@@ -136,7 +146,7 @@ int cs_connection_open(int *fdp, const char *path, int flags, struct cs_fault *f
     strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
     do
         r = connect(fd, (struct sockaddr *)&address, sizeof(address));
-    while (r < 0 && errno == EINTR);
+    while (r < 0 && goes_on(deadline));
     if (r < 0 && errno != EISCONN)
         return connect_failed(path, errno, fault);
     r = check_owner(fd, path, fault);
@@ -189,7 +199,7 @@ static int send_failed(struct cs_fault *fault)
 {
     if (errno == EPIPE || errno == ECONNRESET)
         return CS_ERR_CLOSED;
-    if (errno == EAGAIN)
+    if (errno == EAGAIN || errno == EINTR)
         return silent(fault);
     return cs_fail(fault, CS_ERR_SYSTEM, "cannot send to the agent: %s", strerrordesc_np(errno));
 }
@@ -203,6 +213,7 @@ static int send_all(int socket, struct iovec *iov, size_t n_iov, const int *fds,
         struct cmsghdr align;
     } control = {0};
     struct msghdr message = {.msg_iov = iov, .msg_iovlen = n_iov};
+    long long deadline = cs_clock_ms() + PATIENCE;
 
     if (n_fds > 0) {
         message.msg_control = &control;
@@ -215,7 +226,7 @@ static int send_all(int socket, struct iovec *iov, size_t n_iov, const int *fds,
     while (message.msg_iovlen > 0) {
         ssize_t n = sendmsg(socket, &message, MSG_NOSIGNAL);
 
-        if (n < 0 && errno == EINTR)
+        if (n < 0 && goes_on(deadline))
             continue;
         if (n < 0)
             return send_failed(fault);
@@ -284,17 +295,16 @@ static int bear_silence(struct cs_connection *connection, struct cs_fault *fault
 static ssize_t receive(const struct cs_connection *connection, void *at, size_t size)
 {
     struct pollfd wait = {.fd = connection->own.fd, .events = POLLIN};
-    ssize_t n;
+    long long deadline = cs_clock_ms() + (connection->doubted ? PATIENCE_IN_DOUBT : PATIENCE), left;
+    int n;
 
-    do
-        n = poll(&wait, 1, connection->doubted ? PATIENCE_IN_DOUBT : PATIENCE);
-    while (n < 0 && errno == EINTR);
-    if (n < 0)
+    do {
+        left = deadline - cs_clock_ms();
+        n = poll(&wait, 1, left > 0 ? (int)left : 0);
+    } while (n < 0 && goes_on(deadline));
+    if (n < 0 && errno != EINTR)
         return n;
-    do
-        n = recv(wait.fd, at, size, MSG_DONTWAIT);
-    while (n < 0 && errno == EINTR);
-    return n;
+    return recv(wait.fd, at, size, MSG_DONTWAIT);
 }
 
 /* Reads on until buf begins with a whole frame. */

@@ -8,9 +8,11 @@
 #include <countersign/countersign.h>
 #include <countersign/error.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -158,6 +160,45 @@ static void test_an_agent_that_was_silent_is_given_less_time(void **state)
     end(&scene);
 }
 
+static void on_alarm(int signal)
+{
+    (void)signal;
+}
+
+/* Of a program that is profiled, or that counts seconds. */
+static void run_interval_timer(bool on)
+{
+    const struct timeval often = {.tv_usec = on ? PATIENCE * 1000 / 10 : 0};
+
+    assert_int_equal(setitimer(ITIMER_REAL, &(struct itimerval){often, often}, NULL), 0);
+}
+
+/* The kernel has the main thread take such a signal, which asks. */
+static void ask_one_that_is_silent(fake_handler handler)
+{
+    static struct scene scene;
+    struct countersign_fault fault;
+    int r;
+
+    begin(&scene, handler);
+    run_interval_timer(true);
+    r = lock(&scene, &fault);
+    run_interval_timer(false);
+    assert_int_equal(r, CS_ERR_TIMEOUT);
+    assert_non_null(strstr(fault.text, "does not answer"));
+    end(&scene);
+}
+
+static void test_signals_lengthen_no_wait(void **state)
+{
+    const struct sigaction action = {.sa_handler = on_alarm};
+
+    (void)state;
+    assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+    ask_one_that_is_silent(does_not_greet);
+    ask_one_that_is_silent(says_nothing);
+}
+
 static void test_a_person_may_think_as_long_as_they_like(void **state)
 {
     static struct scene scene;
@@ -191,6 +232,7 @@ int main(void)
         cmocka_unit_test(test_an_agent_that_is_stopped_is_given_up),
         cmocka_unit_test(test_an_agent_that_does_not_greet_is_given_up),
         cmocka_unit_test(test_an_agent_that_was_silent_is_given_less_time),
+        cmocka_unit_test(test_signals_lengthen_no_wait),
         cmocka_unit_test(test_a_person_may_think_as_long_as_they_like),
         cmocka_unit_test(test_an_older_agent_is_borne_with),
     };
