@@ -56,7 +56,6 @@ static int spawn(char *const argv[], int out, pid_t *pidp)
     return r;
 }
 
-/* Waits for output, its end, or the word to give up. */
 /* Reaps the child, by force if it must be; returns its wait status. */
 static int finish(pid_t pid, bool patient)
 {
