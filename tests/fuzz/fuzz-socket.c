@@ -43,6 +43,7 @@ struct client {
 static struct cs_service *service; /* NULL before the first input */
 static struct cs_peers peers = TAILQ_HEAD_INITIALIZER(peers);
 static struct client clients[CLIENTS];
+static const struct client nobody = {.fd = -1, .in = {.max = 64u * 1024u * 1024u}};
 
 /* What comes back */
 
@@ -132,6 +133,7 @@ static void drain(struct client *client)
 
     while (client->fd >= 0 && (n = recv(client->fd, octets, sizeof(octets), MSG_DONTWAIT)) > 0)
         cs_buf_put(&client->in, octets, (size_t)n);
+    FUZZ_CHECK(client->in.error == 0);
     left = cs_buf_bytes(&client->in);
     while ((r = cs_frame_parse(left, &frame, &taken)) == 1) {
         take_frame(client, &frame);
@@ -209,7 +211,7 @@ static void hang_up(struct client *client)
     if (client->fd >= 0)
         close(client->fd);
     cs_buf_deinit(&client->in);
-    *client = (struct client){.fd = -1, .in = CS_BUF_INIT(64u * 1024u * 1024u)};
+    *client = nobody;
 }
 
 static void connect_client(struct client *client, bool greets)
@@ -365,7 +367,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!service) {
         service = fake_service_start();
         for (size_t i = 0; i < CLIENTS; i++)
-            clients[i].fd = -1;
+            clients[i] = nobody;
     }
     free_before = fuzz_free_descriptor();
     while (input.left > 0)
