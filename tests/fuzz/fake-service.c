@@ -71,7 +71,7 @@ static void init(struct cs_config *config)
 }
 
 /* The token of the seed of fuzz-report. */
-void fake_service_put_token(void)
+static void put_token(void)
 {
     static uint8_t frames[16384];
     static size_t size;
@@ -88,7 +88,8 @@ void fake_service_put_token(void)
     FUZZ_CHECK(service.inventory.n_tokens == 1 && service.inventory.n_identities == 1);
 }
 
-void fake_service_report(const struct cs_host_token_state *state)
+/* TOKEN_STATE, or without one TOKEN_GONE, of the token if it is there. */
+static void report(const struct cs_host_token_state *state)
 {
     struct cs_buf frame = CS_BUF_INIT(256);
     size_t at;
@@ -106,6 +107,18 @@ void fake_service_report(const struct cs_host_token_state *state)
     cs_buf_deinit(&frame);
 }
 
+void fake_service_disturb(uint8_t what)
+{
+    static const uint32_t states[] = {0x41, 0x43, 0x00, 0xffffffff};
+
+    if (what % 8 == 0)
+        report(NULL);
+    else if (what % 8 < 4)
+        put_token();
+    else
+        report(&(struct cs_host_token_state){.slot = 1, .flags = states[what % 4], .since = 1});
+}
+
 size_t fake_service_count_waiting(void)
 {
     const struct cs_absent_waiter *waiter;
@@ -121,8 +134,8 @@ bool fake_service_mend_token(void)
     bool was_disturbed = disturbed;
 
     if (disturbed) {
-        fake_service_report(NULL);
-        fake_service_put_token();
+        report(NULL);
+        put_token();
     }
     disturbed = false;
     return was_disturbed;
@@ -135,6 +148,6 @@ struct cs_service *fake_service_start(void)
     load_configuration(&config);
     FUZZ_CHECK(uv_loop_init(&loop) == 0);
     init(config);
-    fake_service_put_token();
+    put_token();
     return &service;
 }

@@ -9,10 +9,8 @@ struct cs_service *fake_service_start(void);
 /* What the agent does at each turn of its loop. */
 void fake_service_turn(void);
 
-/* The token comes, or is reported anew. */
-void fake_service_put_token(void);
-/* TOKEN_STATE, or without one TOKEN_GONE, of the token if it is there. */
-void fake_service_report(const struct cs_host_token_state *state);
+/* The token is pulled, put back, or changes its state. */
+void fake_service_disturb(uint8_t what);
 /* The requests that wait for the token to come back. */
 size_t fake_service_count_waiting(void);
 /* The token is what it was at the start. False if nothing was to be done. */

@@ -276,19 +276,6 @@ static void leave(uint8_t caller)
         expected[i].gone |= expected[i].caller == caller;
 }
 
-static void disturb_token(uint8_t what)
-{
-    static const uint32_t states[] = {0x41, 0x43, 0x00, 0xffffffff};
-
-    fake_bus_settle(&bus, fake_service_turn);
-    if (what % 8 == 0)
-        fake_service_report(NULL);
-    else if (what % 8 < 4)
-        fake_service_put_token();
-    else
-        fake_service_report(&(struct cs_host_token_state){.slot = 1, .flags = states[what % 4]});
-}
-
 /* The same call more often than a caller may have under way. */
 static void flood(struct fuzz_input *input, uint8_t caller)
 {
@@ -328,7 +315,8 @@ static void one(struct fuzz_input *input)
             service->supervisor.hosts[0], how < 128 ? 0 : -(how % (1 - CS_ERR_CLOSED)));
         break;
     case 9:
-        disturb_token(how);
+        fake_bus_settle(&bus, fake_service_turn);
+        fake_service_disturb(how);
         break;
     case 10:
         bus.told = how;

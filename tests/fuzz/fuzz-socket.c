@@ -280,20 +280,6 @@ static void ask_to_sign(struct client *client, struct fuzz_input *input)
     cs_buf_deinit(&body);
 }
 
-static void disturb_token(uint8_t what)
-{
-    static const uint32_t states[] = {0x41, 0x43, 0x00, 0xffffffff};
-
-    settle();
-    if (what % 8 == 0)
-        fake_service_report(NULL);
-    else if (what % 8 < 4)
-        fake_service_put_token();
-    else
-        fake_service_report(
-            &(struct cs_host_token_state){.slot = 1, .flags = states[what % 4], .since = 1});
-}
-
 static void one(struct fuzz_input *input)
 {
     uint8_t what = fuzz_next(input), how = fuzz_next(input);
@@ -324,7 +310,8 @@ static void one(struct fuzz_input *input)
             service->supervisor.hosts[0], how < 128 ? 0 : -(how % (1 - CS_ERR_CLOSED)));
         break;
     case 8:
-        disturb_token(how);
+        settle();
+        fake_service_disturb(how);
         break;
     case 9:
         settle();
