@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Public keys as token hosts report them: strangers' DER, of which every byte must be accounted
- * for. Those that something is verified with OpenSSL decodes; of the others the usual ones are
- * known by their form, which is a hundred times as quick.
+ * for. Nothing is verified with them here, so the usual ones are known by their form, which is a
+ * hundred times as quick as to have OpenSSL decode them.
  */
 #include "inventory/key.h"
 #include "base/cleanup.h"
