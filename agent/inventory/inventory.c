@@ -71,6 +71,15 @@ static void add_rows_of(struct cs_inventory *inventory, const struct cs_token *t
     }
 }
 
+static bool shares_label(const struct cs_inventory *inventory, const struct cs_token *token)
+{
+    for (size_t i = 0; i < inventory->n_tokens; i++)
+        if (cs_bytes_equal(inventory->tokens[i]->label, token->label) &&
+            !cs_token_equal(inventory->tokens[i], token))
+            return true;
+    return false;
+}
+
 static int by_order(const void *a, const void *b)
 {
     const struct cs_token *x = *(struct cs_token *const *)a;
@@ -89,6 +98,7 @@ static int make_rows(struct cs_inventory *inventory)
 
     inventory->generation++;
     for (size_t i = 0; i < inventory->n_tokens; i++) {
+        cs_token_set_word(inventory->tokens[i], shares_label(inventory, inventory->tokens[i]));
         n_identities += inventory->tokens[i]->n_identities;
         n_objects += inventory->tokens[i]->n_objects;
     }

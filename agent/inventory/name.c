@@ -232,7 +232,7 @@ static int say_not_found(const struct cs_inventory *inventory, const struct patt
     snprintf(sentence.text, sizeof(sentence.text), "no %s fits '%.*s'", what, shown(pattern->name),
         pattern->name);
     if (hiding) {
-        cs_token_say_locked(hiding->name, &locked);
+        cs_token_say_locked(hiding->name, hiding->word, &locked);
         append(&sentence, "; but ");
         append(&sentence, locked.text);
     }
@@ -405,6 +405,7 @@ int cs_name_find_token(const struct cs_inventory *inventory, const char *name,
             count_token(inventory->tokens[i], &found, &several, &fitting);
     }
     append_left_out(several ? &fitting : &all);
+    append(&fitting, "; name one by its serial or its whole URI");
     if (several)
         return cs_fail(fault, CS_ERR_AMBIGUOUS, "%s", fitting.text);
     if (!found)

@@ -39,6 +39,17 @@ static int copy_fields(struct cs_token *token, const struct cs_host_token *repor
     return r;
 }
 
+/* A label that looks like a URI is taken for one. */
+void cs_token_set_word(struct cs_token *token, bool shared)
+{
+    bool serial = token->serial.len && (shared || strncmp(token->name, "pkcs11:", 7) == 0);
+
+    if (serial)
+        cs_text_clean(token->serial, token->word, sizeof(token->word));
+    else
+        memcpy(token->word, token->name, sizeof(token->word));
+}
+
 int cs_token_new(const struct cs_host_token *report, struct cs_token **tokenp)
 {
     CS_AUTO(cs_token_freep) struct cs_token *token = calloc(1, sizeof(*token));
@@ -55,6 +66,7 @@ int cs_token_new(const struct cs_host_token *report, struct cs_token **tokenp)
     cs_text_clean(report->why, token->why, sizeof(token->why));
     cs_text_clean(
         token->label.len ? token->label : token->serial, token->name, sizeof(token->name));
+    cs_token_set_word(token, false);
     token->uri = cs_uri_of_token(token);
     if (!token->uri)
         return CS_ERR_MEMORY;
@@ -160,11 +172,11 @@ static void quote(const char *name, char *out, size_t size)
     snprintf(out + at, size - at, "%s", mark);
 }
 
-int cs_token_say_locked(const char *token_name, struct cs_fault *fault)
+int cs_token_say_locked(const char *name, const char *word, struct cs_fault *fault)
 {
-    char word[2 * CS_TEXT_MAX];
+    char quoted[2 * CS_TEXT_MAX];
 
-    quote(token_name, word, sizeof(word));
-    return cs_fail(fault, CS_ERR_LOCKED, "token '%s' is locked: run 'countersign unlock %s'",
-        token_name, word);
+    quote(word, quoted, sizeof(quoted));
+    return cs_fail(
+        fault, CS_ERR_LOCKED, "token '%s' is locked: run 'countersign unlock %s'", name, quoted);
 }

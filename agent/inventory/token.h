@@ -20,6 +20,7 @@ struct cs_token {
     char why[CS_TEXT_MAX];
     char *uri;
     char name[CS_TEXT_MAX]; /* the label for people; its serial if it has none */
+    char word[CS_TEXT_MAX]; /* what a command calls it: the same, if that names it alone */
     size_t n_objects;
     struct cs_object **objects;
     size_t n_bytes; /* of the objects */
@@ -36,6 +37,8 @@ int cs_token_add(struct cs_token *token, const struct cs_host_object *report);
 /* After the last object: puts the identities together. */
 int cs_token_complete(struct cs_token *token);
 void cs_token_set_state(struct cs_token *token, const struct cs_host_token_state *report);
+/* shared: another token has the same label. */
+void cs_token_set_word(struct cs_token *token, bool shared);
 
 /* A login is needed before its private keys can be used. */
 bool cs_token_is_locked(const struct cs_token *token);
@@ -43,7 +46,7 @@ bool cs_token_is_locked(const struct cs_token *token);
 bool cs_token_equal(const struct cs_token *a, const struct cs_token *b);
 void cs_token_describe(const struct cs_token *token, struct cs_msg_token *m);
 
-/* The sentence for CS_ERR_LOCKED, everywhere. Returns that code. */
-int cs_token_say_locked(const char *name, struct cs_fault *fault);
+/* The sentence for CS_ERR_LOCKED, everywhere, with a token's name and word. Returns that code. */
+int cs_token_say_locked(const char *name, const char *word, struct cs_fault *fault);
 
 #endif

@@ -21,7 +21,7 @@ struct cs_login {
     struct cs_service *service;
     struct cs_host *host;
     uint32_t slot;
-    char name[CS_TEXT_MAX]; /* of the token */
+    char name[CS_TEXT_MAX], word[CS_TEXT_MAX]; /* of the token */
     struct cs_job *job;
     enum cs_host_login how; /* what is being tried */
     bool at_reader;         /* the token's PIN is entered there */
@@ -87,12 +87,12 @@ static bool was_covered(const struct cs_login *login, const struct cs_login_wait
 /* Who signs is told how to unlock, and what came in the way of it by itself; who just tried to
  * unlock is told the latter alone. */
 static void tell_waiter(
-    const char *name, struct cs_login_waiter *waiter, int code, const char *text)
+    const char *name, const char *word, struct cs_login_waiter *waiter, int code, const char *text)
 {
     struct cs_fault locked = {0}, why = {0};
 
     if (code == CS_ERR_LOCKED && (!waiter->on_request || !*text)) {
-        cs_token_say_locked(name, &locked);
+        cs_token_say_locked(name, word, &locked);
         if (*text && !strstr(text, "countersign unlock"))
             cs_fail(&why, code, "%s (%s)", locked.text, text);
         text = cs_fault_text(why.code ? &why : &locked, code);
@@ -105,7 +105,7 @@ static void tell_waiter(
 static void tell(struct cs_login *login, int code, const char *text)
 {
     struct cs_login_waiters concerned = TAILQ_HEAD_INITIALIZER(concerned);
-    char name[CS_TEXT_MAX];
+    char name[CS_TEXT_MAX], word[CS_TEXT_MAX];
     struct cs_login_waiter *waiter, *next;
 
     for (waiter = TAILQ_FIRST(&login->waiters); waiter; waiter = next) {
@@ -116,10 +116,11 @@ static void tell(struct cs_login *login, int code, const char *text)
         TAILQ_INSERT_TAIL(&concerned, waiter, link);
     }
     memcpy(name, login->name, sizeof(name));
+    memcpy(word, login->word, sizeof(word));
     try_next(login);
     while ((waiter = TAILQ_FIRST(&concerned))) {
         TAILQ_REMOVE(&concerned, waiter, link);
-        tell_waiter(name, waiter, code, text);
+        tell_waiter(name, word, waiter, code, text);
     }
 }
 
@@ -253,6 +254,7 @@ int cs_login_wait(
     login->slot = token->slot;
     login->at_reader = token->flags & CS_TOKEN_PROTECTED_PATH;
     memcpy(login->name, token->name, sizeof(login->name));
+    memcpy(login->word, token->word, sizeof(login->word));
     TAILQ_INIT(&login->waiters);
     TAILQ_INSERT_TAIL(&service->logins, login, link);
     r = ask(login, waiter);

@@ -273,7 +273,7 @@ static void fail_without_identity(struct cs_request *request)
             log_in(request, token, (struct cs_bytes){0});
             return;
         }
-        cs_token_say_locked(token->name, &fault);
+        cs_token_say_locked(token->name, token->word, &fault);
         fail(request, CS_ERR_LOCKED, &fault);
         return;
     }
@@ -319,7 +319,7 @@ static void on_answer(void *user, const struct cs_answer *answer)
     } else if (answer->code == CS_ERR_LOCKED && !request->logged_in && identity) {
         log_in(request, identity->token, identity->source->label);
     } else if (answer->code == CS_ERR_LOCKED && identity) {
-        cs_token_say_locked(identity->token->name, &fault);
+        cs_token_say_locked(identity->token->name, identity->token->word, &fault);
         fail(request, answer->code, &fault);
     } else {
         fail_by_token(request, answer->code, answer->text);

@@ -267,7 +267,7 @@ static void assert_command(const char *name, const char *word)
     char end[128];
 
     snprintf(end, sizeof(end), ": run 'countersign unlock %s'", word);
-    assert_int_equal(cs_token_say_locked(name, &fault), CS_ERR_LOCKED);
+    assert_int_equal(cs_token_say_locked("a token", name, &fault), CS_ERR_LOCKED);
     assert_true(strlen(fault.text) > strlen(end));
     assert_string_equal(fault.text + strlen(fault.text) - strlen(end), end);
 }
@@ -282,6 +282,47 @@ static void test_a_label_runs_nothing_in_a_shell(void **state)
     assert_command("'`date`\"", "''\\''`date`\"'");
     assert_command("-x", "-- -x");
     assert_command("", "''");
+}
+
+static void put_empty_token(const char *label, const char *serial, uint32_t slot)
+{
+    const struct cs_host_token report = {
+        .slot = slot, .label = cs_bytes_of(label), .serial = cs_bytes_of(serial), .flags = LOCKED};
+    struct cs_token *token = NULL;
+
+    assert_int_equal(cs_token_new(&report, &token), 0);
+    put_token(&inventory, token);
+}
+
+static void assert_word(uint32_t slot, const char *word)
+{
+    assert_string_equal(cs_inventory_token(&inventory, NULL, slot)->word, word);
+}
+
+/* What a command calls a token must name it and no other. */
+static void test_a_label_of_two_tokens_calls_neither(void **state)
+{
+    const struct cs_token *token = NULL;
+    struct cs_fault fault = {0};
+
+    (void)state;
+    put_empty_token("home", "0001", 4);
+    put_empty_token("pkcs11:token=home", "0002", 5);
+    assert_word(1, "corp");
+    assert_word(2, "home"); /* its serial */
+    assert_word(4, "0001");
+    assert_word(5, "0002");
+    assert_int_equal(
+        cs_name_find_token(&inventory, "pkcs11:token=home", &token, &fault), CS_ERR_AMBIGUOUS);
+    assert_non_null(strstr(fault.text, "name one by its serial"));
+    for (uint32_t slot = 4; slot <= 5; slot++) {
+        const char *word = cs_inventory_token(&inventory, NULL, slot)->word;
+
+        assert_int_equal(cs_name_find_token(&inventory, word, &token, &fault), 0);
+        assert_int_equal(token->slot, slot);
+    }
+    cs_inventory_remove(&inventory, NULL, 2);
+    assert_word(4, "home");
 }
 
 static void test_tokens(void **state)
@@ -326,6 +367,7 @@ int main(void)
         TEST(test_a_long_list_ends),
         TEST(test_a_pin_in_a_uri_is_not_repeated),
         TEST(test_a_label_runs_nothing_in_a_shell),
+        TEST(test_a_label_of_two_tokens_calls_neither),
         TEST(test_tokens),
     };
 
