@@ -317,7 +317,7 @@ static CK_RV read_objects(struct scan *scan, struct unread *unread)
 static CK_RV find(struct scan *scan, struct unread *unread)
 {
     CK_ATTRIBUTE template = {CKA_CLASS, &unread->ck_class, sizeof(unread->ck_class)};
-    CK_ULONG count;
+    CK_ULONG count = 0;
     size_t n = 0;
     CK_RV rv;
 

@@ -128,7 +128,7 @@ static void look_again(struct cs_token *token, const CK_TOKEN_INFO *info)
 static void look_at(struct cs_slots *slots, CK_SLOT_ID slot)
 {
     struct cs_token *known = token_in(slots, slot);
-    CK_TOKEN_INFO info;
+    CK_TOKEN_INFO info = {0};
     CK_RV rv = CS_MODULE_CALL(slots->module, C_GetTokenInfo(slot, &info));
 
     if (rv != CKR_OK) {
