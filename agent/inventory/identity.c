@@ -254,18 +254,17 @@ struct cs_bytes cs_identity_key_id(const struct cs_identity *identity)
 /* Best first; few, so a selection will do. */
 static void put_certificates(const struct cs_identity *identity, time_t now, struct cs_buf *space)
 {
-    bool done[CS_LIMIT_CERTIFICATES_PER_KEY] = {false};
+    const struct cs_object *left[CS_LIMIT_CERTIFICATES_PER_KEY];
 
-    for (size_t i = 0; i < identity->n_certificates; i++) {
-        size_t best = CS_LIMIT_CERTIFICATES_PER_KEY;
+    memcpy(left, identity->certificates, sizeof(left));
+    for (size_t n = identity->n_certificates; n > 0; n--) {
+        size_t best = 0;
 
-        for (size_t j = 0; j < identity->n_certificates; j++)
-            if (!done[j] && (best == CS_LIMIT_CERTIFICATES_PER_KEY ||
-                                cs_object_is_better(
-                                    identity->certificates[j], identity->certificates[best], now)))
-                best = j;
-        done[best] = true;
-        cs_buf_put_bytes(space, identity->certificates[best]->value);
+        for (size_t i = 1; i < n; i++)
+            if (cs_object_is_better(left[i], left[best], now))
+                best = i;
+        cs_buf_put_bytes(space, left[best]->value);
+        memmove(left + best, left + best + 1, (n - best - 1) * sizeof(*left));
     }
 }
 

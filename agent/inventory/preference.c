@@ -80,21 +80,18 @@ int cs_preferences_take(struct cs_preferences *preferences, const char *host,
 
 void cs_preferences_keep_user(struct cs_preferences *preferences, struct cs_preferences *older)
 {
-    size_t n = 0;
-
     for (size_t i = 0; i < older->n; i++) {
         struct cs_preference *item = &older->items[i], *place = NULL;
 
         if (!item->administrator)
             place = place_of(preferences, item->host);
         if (place) {
-            deinit(place);
+            struct cs_preference newer = *place;
+
             *place = *item;
-        } else {
-            older->items[n++] = *item;
+            *item = newer;
         }
     }
-    older->n = n;
 }
 
 void cs_preferences_deinit(struct cs_preferences *preferences)

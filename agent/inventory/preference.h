@@ -22,7 +22,8 @@ struct cs_preferences {
  * with a sentence. */
 int cs_preferences_take(struct cs_preferences *preferences, const char *host,
     const struct cs_setting *at, bool administrator, struct cs_fault *fault);
-/* Takes what the user's files said out of older ones, as if it were read behind what is here. */
+/* Takes what the user's files said out of older ones, as if it were read behind what is here. The
+ * older ones are then for cs_preferences_deinit alone. */
 void cs_preferences_keep_user(struct cs_preferences *preferences, struct cs_preferences *older);
 void cs_preferences_deinit(struct cs_preferences *preferences);
 

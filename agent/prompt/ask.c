@@ -272,7 +272,7 @@ static int converse(const struct run *run, const struct cs_prompt_request *reque
 
     if (r == 0)
         r = read_some(run, &verdict, 1, &n);
-    if (r < 0)
+    if (r != 0)
         return r;
     if (n == 1 && verdict == CS_PROMPT_OK)
         return pin ? read_pin(run, pin) : 0;

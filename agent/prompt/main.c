@@ -32,7 +32,7 @@ static int read_request(struct cs_buf *buf, struct cs_prompt_request *request)
     } while (buf->error == 0 && (n > 0 || (n < 0 && errno == EINTR)));
     if (n < 0)
         return CS_ERR_SYSTEM;
-    if (buf->error)
+    if (buf->error < 0)
         return buf->error;
     return cs_prompt_request_get(cs_buf_bytes(buf), request);
 }

@@ -77,7 +77,7 @@ static int read_facts(const struct cs_request *request, struct cs_policy_facts *
     if (r == 0)
         r = cs_name_resolve(&request->service->inventory, question.identity, CS_EXPECT_KEY,
             time(NULL), &match, fault);
-    if (r < 0)
+    if (r != 0)
         return r;
     facts->identity = match.identity;
     facts->program = program;

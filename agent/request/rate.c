@@ -51,8 +51,11 @@ static struct cs_rate *find(const struct cs_rates *rates, const char *rule, cons
 
 static struct cs_rate *add(struct cs_rates *rates, const char *rule, const char *program)
 {
-    struct cs_rate *rate = calloc(1, sizeof(*rate));
+    struct cs_rate *rate;
 
+    if (rates->n >= CS_LIMIT_RATES)
+        drop(rates, TAILQ_LAST(&rates->list, cs_rate_list));
+    rate = calloc(1, sizeof(*rate));
     if (!rate)
         return NULL;
     TAILQ_INSERT_HEAD(&rates->list, rate, link);
@@ -63,8 +66,6 @@ static struct cs_rate *add(struct cs_rates *rates, const char *rule, const char 
         drop(rates, rate);
         return NULL;
     }
-    if (rates->n > CS_LIMIT_RATES)
-        drop(rates, TAILQ_LAST(&rates->list, cs_rate_list));
     return rate;
 }
 

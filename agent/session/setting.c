@@ -38,27 +38,23 @@ bool cs_session_setting_take(
     uint64_t *time = NULL;
 
     *mendp = NULL;
-    if (strcmp(name, "pin-timeout") == 0)
+    if (strcmp(name, "pin-timeout") == 0) {
         time = &setting->pin_timeout;
-    else if (strcmp(name, "idle-timeout") == 0)
+    } else if (strcmp(name, "idle-timeout") == 0) {
         time = &setting->idle_timeout;
-    else if (strcmp(name, "wait-for-token") == 0)
+    } else if (strcmp(name, "wait-for-token") == 0) {
         time = &setting->wait_for_token;
-    if (time) {
-        if (cs_duration_parse(value, time) < 0)
-            *mendp = "write a time such as 30s, 15m or 8h, or none";
-        return true;
-    }
-    if (strcmp(name, "lock-on") == 0) {
+    } else if (strcmp(name, "lock-on") == 0) {
         if (!take_lock_on(setting, value))
             *mendp = "write screen-lock, sleep, both with a comma between them, or never";
-        return true;
-    }
-    if (strcmp(name, "notify") == 0) {
+    } else if (strcmp(name, "notify") == 0) {
         setting->notify = strcmp(value, "no") != 0;
         if (setting->notify && strcmp(value, "yes") != 0)
             *mendp = "write yes or no";
-        return true;
+    } else {
+        return false;
     }
-    return false;
+    if (time && cs_duration_parse(value, time) < 0)
+        *mendp = "write a time such as 30s, 15m or 8h, or none";
+    return true;
 }

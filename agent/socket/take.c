@@ -59,7 +59,7 @@ static int take_list(struct cs_peer *peer, const struct cs_frame *frame)
 
     if (r == 0)
         r = new_pending(peer, frame, &pending);
-    if (r < 0)
+    if (r != 0)
         return r;
     pending->first = first;
     cs_request_inventory(pending->request);
@@ -74,7 +74,7 @@ static int take_resolve(struct cs_peer *peer, const struct cs_frame *frame)
 
     if (r == 0)
         r = new_pending(peer, frame, &pending);
-    if (r < 0)
+    if (r != 0)
         return r;
     cs_request_resolve(pending->request, &m);
     return 0;
@@ -88,7 +88,7 @@ static int take_find(struct cs_peer *peer, const struct cs_frame *frame)
 
     if (r == 0)
         r = new_pending(peer, frame, &pending);
-    if (r < 0)
+    if (r != 0)
         return r;
     cs_request_find(pending->request, &m, frame->type == CS_MSG_CHOOSE);
     return 0;
@@ -102,7 +102,7 @@ static int take_sign(struct cs_peer *peer, const struct cs_frame *frame)
 
     if (r == 0)
         r = new_pending(peer, frame, &pending);
-    if (r < 0)
+    if (r != 0)
         return r;
     cs_request_sign(pending->request, &m);
     return 0;
@@ -116,7 +116,7 @@ static int take_policy_check(struct cs_peer *peer, const struct cs_frame *frame)
 
     if (r == 0)
         r = new_pending(peer, frame, &pending);
-    if (r < 0)
+    if (r != 0)
         return r;
     cs_request_check_policy(pending->request, &m);
     return 0;
@@ -136,7 +136,7 @@ static int take_unlock(struct cs_peer *peer, const struct cs_frame *frame)
     }
     if (r == 0)
         r = new_pending(peer, frame, &pending);
-    if (r < 0)
+    if (r != 0)
         return r;
     cs_request_unlock(pending->request, &m, cs_steal_fd(&fd));
     return 0;
@@ -170,7 +170,7 @@ static int take_lock(struct cs_peer *peer, const struct cs_frame *frame)
 
     if (r == 0)
         r = new_pending(peer, frame, &pending);
-    if (r < 0)
+    if (r != 0)
         return r;
     cs_request_lock(pending->request, &m);
     return 0;

@@ -14,7 +14,8 @@
 #include <string.h>
 
 struct cs_pair {
-    struct cs_bytes spki, cka_id; /* in one allocation, at spki.data */
+    uint8_t *store; /* of both: */
+    struct cs_bytes spki, cka_id;
     struct cs_key key;
 };
 
@@ -30,7 +31,7 @@ struct wanted {
 void cs_pairs_clear(struct cs_pairs *pairs)
 {
     for (size_t i = 0; i < pairs->n; i++)
-        free((uint8_t *)pairs->items[i].spki.data);
+        free(pairs->items[i].store);
     free(pairs->items);
     *pairs = (struct cs_pairs){0};
 }
@@ -70,7 +71,8 @@ int cs_pairs_add(
     memcpy(store, spki.data, spki.len);
     if (cka_id.len)
         memcpy(store + spki.len, cka_id.data, cka_id.len);
-    items[pairs->n++] = (struct cs_pair){.spki = CS_BYTES(store, spki.len),
+    items[pairs->n++] = (struct cs_pair){.store = store,
+        .spki = CS_BYTES(store, spki.len),
         .cka_id = CS_BYTES(store + spki.len, cka_id.len),
         .key = *key};
     return 0;

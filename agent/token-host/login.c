@@ -329,7 +329,7 @@ static int login_new(struct cs_host *host, struct cs_token *token, struct cs_byt
         .cancel = {.fd = -1},
         .body = CS_BUF_INIT(body.len)};
     cs_buf_put(&login->body, body.data, body.len);
-    if (login->body.error)
+    if (login->body.error < 0)
         return login->body.error;
     r = cs_host_login_get(cs_buf_bytes(&login->body), &login->asker);
     if (r < 0)

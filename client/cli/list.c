@@ -102,7 +102,7 @@ static int run(struct cs_cli *cli, int argc, char **argv)
     r = cs_cli_connect(cli);
     if (r == 0)
         r = cs_picture_get(&picture, cli);
-    if (r < 0)
+    if (r != 0)
         return cs_cli_fail(cli, r);
     status = cli->json ? print_json(cli, &picture) : print_table(cli, &picture);
     cs_picture_deinit(&picture);

@@ -19,7 +19,6 @@ static void tables_init(struct tables *tables, const struct cs_option *options, 
 {
     char *at = tables->shorts;
 
-    memset(tables, 0, sizeof(*tables));
     if (stop)
         *at++ = '+';
     *at++ = ':';
@@ -47,7 +46,7 @@ static const struct cs_option *option_of(const struct cs_option *options, size_t
 int cs_options_read(struct cs_cli *cli, const struct cs_option *options, size_t n_options,
     int *argcp, char ***argvp, int least, int most)
 {
-    struct tables tables;
+    struct tables tables = {0};
     int c;
 
     tables_init(&tables, options, n_options, cli->verb->takes_command);

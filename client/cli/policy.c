@@ -129,7 +129,7 @@ static int check(struct cs_cli *cli, const struct countersign_policy_question *q
 
     if (r == 0)
         r = countersign_policy_check(cli->client, question, &decision, &cli->fault);
-    if (r < 0)
+    if (r != 0)
         return cs_cli_fail(cli, r);
     status = print_decision(cli, &decision);
     return status == CS_EXIT_OK && decision.verdict == CS_VERDICT_DENY ? CS_EXIT_DENIED : status;

@@ -151,13 +151,13 @@ static int set_up(struct cs_cli *cli, struct cs_setup *setup, const struct wish 
 
     if (r == 0)
         r = plan(setup, wish);
-    if (r == 0)
+    if (r == 0) {
         status = carry_out(setup, wish);
-    else
+    } else {
         cs_cli_say("%s", cs_fault_text(&fault, r));
+        status = r == CS_ERR_INVALID ? CS_EXIT_FAILURE : cs_error_exit_status(r);
+    }
     cs_setup_deinit(setup);
-    if (r < 0)
-        return r == CS_ERR_INVALID ? CS_EXIT_FAILURE : cs_error_exit_status(r);
     return status;
 }
 

@@ -192,7 +192,9 @@ static enum cs_hash parse_digest_info(struct cs_bytes *data)
         expected[1] = (uint8_t)(17 + size);
         expected[14] = (uint8_t)(1 + i);
         expected[18] = (uint8_t)size;
-        if (data->len != sizeof(prefix) + size || memcmp(data->data, expected, sizeof(prefix)) != 0)
+        if (data->len != sizeof(prefix) + size ||
+            !cs_bytes_equal(
+                CS_BYTES(data->data, sizeof(prefix)), CS_BYTES(expected, sizeof(prefix))))
             continue;
         *data = CS_BYTES(data->data + sizeof(prefix), size);
         return hashes[i];

@@ -62,7 +62,7 @@ static CK_RV read_certificate(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object
     CK_ATTRIBUTE_TYPE types[] = {
         CKA_CLASS, CKA_VALUE, CKA_LABEL, CKA_SUBJECT, CKA_ISSUER, CKA_SERIAL_NUMBER, CKA_ID};
     CK_ATTRIBUTE asked[7];
-    char room[7][4096];
+    static char room[7][4096];
 
     for (size_t i = 0; i < 7; i++)
         asked[i] = (CK_ATTRIBUTE){types[i], room[i], sizeof(room[i])};

@@ -50,8 +50,9 @@ static char *safe_line(const char *text, size_t len)
 
     if (!line)
         return NULL;
-    for (char *at = line; (at = strchr(at, '\t'));)
-        *at = ' ';
+    for (size_t i = 0; line[i]; i++)
+        if (line[i] == '\t')
+            line[i] = ' ';
     return cs_text_safe(cs_bytes_of(line));
 }
 

@@ -252,7 +252,7 @@ int cs_target_wget(struct cs_setup *setup)
     add_place_of(&places, "WGETRC", "");
     add_place(&places, "%s/.wgetrc", setup->home);
     /* wget knows no quotes. */
-    if (r == 0 && !setup->plan.undo) {
+    if (r == 0 && key.certificate && key.private) {
         key.certificate[strlen(key.certificate) - 1] = '\0';
         key.private[strlen(key.private) - 1] = '\0';
     }

@@ -35,14 +35,13 @@ int cs_target_openssl(struct cs_setup *setup)
 {
     char own[PATH_MAX], base[PATH_MAX], provider[PATH_MAX];
     struct cs_openssl_conf conf;
+    const char *in_force = getenv("OPENSSL_CONF");
     bool from_environment;
     char *text = NULL;
     int r = cs_setup_part(setup, CS_PART_PROVIDER, provider);
 
     own_conf(setup, own);
     if (r == 0 && setup->plan.undo) {
-        const char *in_force = getenv("OPENSSL_CONF");
-
         r = cs_setup_own_file(setup, NULL, CONF);
         if (r == 0 && in_force && strcmp(in_force, own) == 0)
             r = cs_plan_note(&setup->plan, "In this shell: unset OPENSSL_CONF");
@@ -61,7 +60,7 @@ int cs_target_openssl(struct cs_setup *setup)
     if (r == 0)
         r = cs_setup_own_file(setup, text, CONF);
     if (r == 0 && !setup->planned[cs_target_get("session") - cs_targets] &&
-        (!from_environment || strcmp(getenv("OPENSSL_CONF"), own) != 0))
+        (!in_force || strcmp(in_force, own) != 0))
         r = cs_setup_note(setup,
             "For the programs of this shell: export OPENSSL_CONF='%s'. For all of your session: "
             "'countersign setup session'.",
