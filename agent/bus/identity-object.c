@@ -93,7 +93,7 @@ GETTER(certificate)
 
 GETTER(chain)
 {
-    const struct cs_object *chain[CS_LIMIT_CHAIN];
+    const struct cs_object *chain[CS_LIMIT_CHAIN] = {NULL};
     const struct cs_object *leaf = best(object);
     DBusMessageIter array;
     size_t n = 0;

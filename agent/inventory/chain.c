@@ -53,7 +53,7 @@ size_t cs_chain_build(const struct cs_inventory *inventory, const struct cs_obje
 uint32_t cs_chain_put(const struct cs_inventory *inventory, const struct cs_object *leaf,
     time_t now, struct cs_buf *buf)
 {
-    const struct cs_object *chain[CS_LIMIT_CHAIN];
+    const struct cs_object *chain[CS_LIMIT_CHAIN] = {NULL};
     size_t n = cs_chain_build(inventory, leaf, now, chain, CS_LIMIT_CHAIN);
 
     for (size_t i = 0; i < n; i++)

@@ -176,8 +176,8 @@ static int print_line(const struct cs_table *table, FILE *out, const char *const
 
 int cs_table_print(const struct cs_table *table, FILE *out, size_t width)
 {
-    const char *titles[COLUMNS_MAX];
-    size_t widths[COLUMNS_MAX];
+    const char *titles[COLUMNS_MAX] = {NULL};
+    size_t widths[COLUMNS_MAX] = {0};
     int r;
 
     if (!table || table->failed)

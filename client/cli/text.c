@@ -68,8 +68,10 @@ char *cs_text_quoted(const char *text)
 
     if (!quoted)
         return NULL;
-    if (*text && !text[strspn(text, plain)])
-        return strcpy(quoted, text);
+    if (*text && !text[strspn(text, plain)]) {
+        strcpy(quoted, text);
+        return quoted;
+    }
     *out++ = '\'';
     for (; *text; text++)
         out = *text == '\'' ? mempcpy(out, "'\\''", 4) : mempcpy(out, text, 1);

@@ -54,11 +54,17 @@ def system_header(name):
     return re.search(rf'"(/[^"]*/{name})"', read.stdout)[1]
 
 
+# A test that finds no memory may crash; how deep to look is a matter of time.
+SUPPRESSED = ["nullPointerOutOfMemory:*/tests/*", "nullPointerArithmeticOutOfMemory:*/tests/*",
+              "normalCheckLevelMaxBranches"]
+
+
 def cppcheck_finds_nothing():
     need("cppcheck")
     done = subprocess.run([
         "cppcheck", f"--project={COMPILE_COMMANDS}", f"--include={system_header('sys/queue.h')}", f"-j{JOBS}",
-        "--enable=warning,performance", "--inline-suppr", "--quiet", "--template={file}:{line}: {message} [{id}]",
+        "--enable=warning,performance", *[f"--suppress={what}" for what in SUPPRESSED], "--quiet",
+        "--template={file}:{line}: {message} [{id}]",
     ], cwd=SOURCE, text=True, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     found = []
     for text in filter(None, done.stderr.splitlines()):

@@ -35,13 +35,15 @@ void odd_set_file(const char *name, const char *content)
 {
     char path[512], draft[600];
     FILE *file;
+    int r;
 
     snprintf(path, sizeof(path), "%s", path_of(name));
     snprintf(draft, sizeof(draft), "%s.draft", path);
     file = fopen(draft, "we");
     assert_non_null(file);
     fputs(content, file);
-    assert_int_equal(fclose(file), 0);
+    r = fclose(file);
+    assert_int_equal(r, 0);
     assert_int_equal(rename(draft, path), 0);
 }
 

@@ -97,7 +97,7 @@ static CK_SLOT_ID free_slot(CK_FUNCTION_LIST *f)
         if (!(info.flags & CKF_TOKEN_INITIALIZED))
             return ids[i];
     }
-    MUST(!"a free slot");
+    MUST(false); /* there is none */
     return 0;
 }
 
@@ -148,7 +148,7 @@ static void put_flag(struct template *t, CK_ATTRIBUTE_TYPE type, CK_BBOOL flag)
 
 static void put_bn(struct template *t, CK_ATTRIBUTE_TYPE type, EVP_PKEY *key, const char *name)
 {
-    uint8_t bytes[1024];
+    uint8_t bytes[1024] = {0};
     BIGNUM *bn = NULL;
 
     MUST(EVP_PKEY_get_bn_param(key, name, &bn));
@@ -160,7 +160,7 @@ static void put_octet_string(
     struct template *t, CK_ATTRIBUTE_TYPE type, const uint8_t *data, size_t len)
 {
     ASN1_OCTET_STRING *string = ASN1_OCTET_STRING_new();
-    uint8_t der[DER_MAX], *p = der;
+    uint8_t der[DER_MAX] = {0}, *p = der;
 
     MUST(ASN1_OCTET_STRING_set(string, data, (int)len));
     put(t, type, der, (size_t)i2d_ASN1_OCTET_STRING(string, &p));
@@ -184,7 +184,7 @@ static void put_rsa(struct template *t, EVP_PKEY *key, bool private)
 
 static void put_curve(struct template *t, int nid)
 {
-    uint8_t der[64], *p = der;
+    uint8_t der[64] = {0}, *p = der;
 
     put(t, CKA_EC_PARAMS, der, (size_t)i2d_ASN1_OBJECT(OBJ_nid2obj(nid), &p));
 }
@@ -239,7 +239,7 @@ static void put_key(struct template *t, EVP_PKEY *key, bool private)
 
 static void put_certificate(struct template *t, X509 *x509, struct cs_bytes value)
 {
-    uint8_t der[DER_MAX], *p = der;
+    uint8_t der[DER_MAX] = {0}, *p = der;
 
     put_number(t, CKA_CERTIFICATE_TYPE, CKC_X_509);
     if (value.len)

@@ -19,7 +19,7 @@ static const char *const firefox_programs[] = {"/usr/lib/firefox-esr/firefox-esr
 /* A rule for those of the programs that are there. */
 static int add_rule(struct cs_setup *setup, const char *const *programs, size_t n)
 {
-    const char *there[8];
+    const char *there[8] = {NULL};
     size_t n_there = 0;
 
     for (size_t i = 0; i < n && n_there < 8; i++)
