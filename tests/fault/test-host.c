@@ -186,6 +186,44 @@ static void test_a_token_is_pulled_and_comes_back(void **state)
     rig_end(&host);
 }
 
+static bool is_usual(int code, bool pulled)
+{
+    return code == 0 || code == CS_ERR_LOCKED || (pulled && code == CS_ERR_TOKEN_ABSENT);
+}
+
+/* All that a host's threads share, at once: signatures, a login, a lock, a look at the slots. */
+static void test_signatures_beside_all_else(void **state)
+{
+    struct cs_host_logout_request lock = {.why = CS_BYTES("by the test", 11)};
+    struct cs_host_login_request unlock = {.how = CS_HOST_LOGIN_AUTO, .on_request = true};
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    token = rig_start_unlocked(&host, CORP "\ndelay C_Sign 2");
+    for (int i = 0; i < 12; i++) {
+        bool pulled = i % 3 == 2;
+        uint32_t id;
+
+        lock.slot = unlock.slot = token->slot;
+        rig_ask_signatures(&host, token, 16);
+        if (pulled)
+            control_script("slot 0 absent gone=CKR_DEVICE_REMOVED\n");
+        host_ask_logout(&host, &lock);
+        host_ask(&host, CS_HOST_REFRESH);
+        host_ask_login(&host, &unlock, -1);
+        rig_ask_signatures(&host, token, 16);
+        for (int n = 0; n < 16 + 3 + 16; n++)
+            assert_true(is_usual(host_next_answer(&host, &id).code, pulled));
+        control_script(CORP "\ndelay C_Sign 2");
+        assert_int_equal(host_refresh(&host).type, CS_HOST_DONE);
+        token = host_token(&host, "corp");
+        assert_int_equal(host_login_auto(&host, token, true).type, CS_HOST_DONE);
+        assert_string_equal(verify_sign(&host, token, &rig_key, ID).text, "");
+    }
+    rig_end(&host);
+}
+
 /* Every code that there is, at both calls of a signature: an error, and the next one is good. */
 static void test_every_code_is_survived(void **state)
 {
@@ -333,6 +371,7 @@ int main(void)
         TEST(many_programs_sign_through_a_resume),
         TEST(a_login_that_was_lost_shows),
         TEST(a_token_is_pulled_and_comes_back),
+        TEST(signatures_beside_all_else),
         TEST(every_code_is_survived),
         TEST(some_codes_are_survived_everywhere),
         TEST(an_object_that_cannot_be_read_is_read_again),

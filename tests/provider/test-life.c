@@ -16,8 +16,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#define N_THREADS 4
-#define N_ROUNDS 25
+#define N_THREADS 8
+#define N_ROUNDS 100 /* of two signatures */
 #define N_CHILDREN 10
 
 struct worker {

@@ -19,10 +19,10 @@ typedef bool (*fake_handler)(struct fake_agent *agent, int fd, const struct cs_f
 struct fake_agent {
     char directory[64];
     char path[96];
-    fake_handler handler;
-    void *data;       /* the handler's */
-    bool own_hello;   /* the handler answers HELLO itself */
-    bool keep_socket; /* stop leaves a stale socket behind */
+    _Atomic(fake_handler) handler;
+    void *data;            /* the handler's */
+    atomic_bool own_hello; /* the handler answers HELLO itself */
+    bool keep_socket;      /* stop leaves a stale socket behind */
     atomic_int n_connections, n_requests;
     int listener;
     pthread_t thread;

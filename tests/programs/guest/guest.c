@@ -9,10 +9,14 @@
 #include <dlfcn.h>
 #include <openssl/provider.h>
 #include <openssl/ssl.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define N_THREADS 8
+#define N_VISITS 10
 
 static const char *certificate, *key;
 static bool asked;
@@ -82,20 +86,56 @@ static int fetch(SSL_CTX *context, const char *port)
     return 1;
 }
 
-int main(int argc, char **argv)
+static int visit(char **argv)
 {
     OSSL_LIB_CTX *libctx = OSSL_LIB_CTX_new();
-    SSL_CTX *context;
+    SSL_CTX *context = make(argv[1], libctx);
+    int done = 0;
+
+    if (context) {
+        SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+        done = SSL_CTX_load_verify_file(context, argv[3]) && fetch(context, argv[2]);
+    }
+    SSL_CTX_free(context);
+    OSSL_LIB_CTX_free(libctx);
+    return done;
+}
+
+static void *visit_often(void *argv)
+{
+    for (int i = 0; i < N_VISITS; i++)
+        if (!visit(argv))
+            return argv;
+    return NULL;
+}
+
+/* Every thread makes contexts of its own. */
+static int visit_in_threads(char **argv)
+{
+    pthread_t threads[N_THREADS];
+    int done = 1;
+
+    for (size_t i = 0; i < N_THREADS; i++)
+        if (pthread_create(&threads[i], NULL, visit_often, argv) != 0)
+            return 0;
+    for (size_t i = 0; i < N_THREADS; i++) {
+        void *failed;
+
+        pthread_join(threads[i], &failed);
+        done = done && !failed;
+    }
+    return done;
+}
+
+int main(int argc, char **argv)
+{
     int done;
 
-    if (argc < 4 || !(context = make(argv[1], libctx)))
+    if (argc < 4)
         return 2;
     certificate = argc > 5 ? argv[4] : NULL;
     key = argc > 5 ? argv[5] : NULL;
-    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
-    done = SSL_CTX_load_verify_file(context, argv[3]) && fetch(context, argv[2]);
-    SSL_CTX_free(context);
-    OSSL_LIB_CTX_free(libctx);
+    done = strcmp(argv[1], "threads") == 0 ? visit_in_threads(argv) : visit(argv);
     if (asked)
         puts("asked");
     return done ? 0 : 1;
