@@ -202,7 +202,7 @@ static int send_request(const struct run *run, const struct cs_prompt_request *r
 
         if (n > 0)
             sent += (size_t)n;
-        else if (errno != EINTR) /* a prompt that died already is seen when reading */
+        else if (n == 0 || errno != EINTR) /* a prompt that died is seen when reading */
             break;
     }
     shutdown(run->fd, SHUT_WR);

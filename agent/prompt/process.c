@@ -49,9 +49,8 @@ static void __attribute__((noreturn))
 child(const char *path, char **environment, int fd, int report, pid_t parent)
 {
     char *argv[] = {(char *)path, NULL};
-    int null = open("/dev/null", O_WRONLY);
     sigset_t none;
-    int error;
+    int null, error;
 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -59,7 +58,8 @@ child(const char *path, char **environment, int fd, int report, pid_t parent)
     prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
     if (getppid() != parent)
         _exit(127);
-    if (dup2(fd, STDIN_FILENO) >= 0 && dup2(fd, STDOUT_FILENO) >= 0 &&
+    null = open("/dev/null", O_WRONLY);
+    if (null >= 0 && dup2(fd, STDIN_FILENO) >= 0 && dup2(fd, STDOUT_FILENO) >= 0 &&
         dup2(null, STDERR_FILENO) >= 0)
         execve(path, argv, environment);
     error = errno;

@@ -169,7 +169,7 @@ static void send_octets(struct client *client, struct cs_bytes octets, size_t n_
     struct iovec vector = {(void *)octets.data, octets.len};
     struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
     struct cmsghdr *header;
-    int fds[4];
+    int fds[4] = {-1, -1, -1, -1};
 
     if (n_fds > 0) {
         message.msg_control = control;
