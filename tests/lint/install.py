@@ -14,8 +14,8 @@ BUILD = os.environ["CS_BUILD"]
 
 def arguments():
     parser = argparse.ArgumentParser()
-    for name in ("bindir", "libdir", "includedir", "mandir", "datadir", "libexecdir", "modulesdir", "sysconfdir",
-                 "userunitdir", "optimization"):
+    for name in ("prefix", "bindir", "libdir", "includedir", "mandir", "datadir", "libexecdir", "modulesdir",
+                 "openssl-modulesdir", "sysconfdir", "userunitdir", "optimization"):
         parser.add_argument("--" + name, required=True)
     return parser.parse_args()
 
@@ -87,6 +87,17 @@ class Installation:
         stray = [name for name in self.files if not name.startswith(tuple(top + "/" for top in allowed))]
         assert not stray, "\n".join(stray)
 
+    def below_the_prefix(self):
+        """Who has a prefix of their own may write nowhere else."""
+        outside = [name for name in self.files if not name.startswith((WHERE.prefix + "/", WHERE.sysconfdir + "/"))]
+        assert not outside, "\n".join(outside)
+
+    def configuration_names_the_provider(self):
+        """Where OpenSSL would not find it by name."""
+        named = re.findall(r"^module = (.*)$", self.path(f"{WHERE.datadir}/countersign/openssl.cnf").read_text(), re.M)
+        by_name = WHERE.modulesdir == WHERE.openssl_modulesdir
+        assert named == ([] if by_name else [f"{WHERE.modulesdir}/countersign.so"]), named
+
     def modes_are_plain(self):
         for name in self.files:
             path = self.path(name)
@@ -143,7 +154,8 @@ def main():
     checks = tap.Tap()
     with tempfile.TemporaryDirectory(prefix="cs-install-") as destdir:
         installed = Installation(destdir)
-        for check in (installed.all_there, installed.nothing_strays, installed.modes_are_plain,
+        for check in (installed.all_there, installed.nothing_strays, installed.below_the_prefix,
+                      installed.configuration_names_the_provider, installed.modes_are_plain,
                       installed.position_independent, installed.relocations_read_only,
                       installed.stack_cannot_run, installed.no_search_path_in_it, installed.stack_protector,
                       installed.fortified, installed.provider_needs_no_settings,
