@@ -175,9 +175,9 @@ struct sentence {
 
 static void append(struct sentence *sentence, const char *text)
 {
-    size_t at = strlen(sentence->text);
+    size_t at = strlen(sentence->text), room = sizeof(sentence->text) - at;
 
-    snprintf(sentence->text + at, sizeof(sentence->text) - at, "%s", text);
+    snprintf(sentence->text + at, room, "%.*s", (int)room - 1, text);
 }
 
 static void append_candidate(struct sentence *sentence, const char *uri, const uint8_t *id)
