@@ -37,7 +37,7 @@ static void test_integers_of_every_kind_are_read(void **state)
 
 static void test_strings_of_every_kind_are_read(void **state)
 {
-    char text[8] = "digest\0x";
+    char text[] = "digest\0x";
     const char *pointer = text;
     struct cs_bytes string;
 
