@@ -7,6 +7,7 @@
  * usage: fill-token MODULE TOKEN PIN CA_CERTIFICATE CA_KEY COUNT
  */
 #include "token.h"
+#include "../fixture/subject.h"
 
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
@@ -103,12 +104,11 @@ static void add_extension(X509 *certificate, int nid, const char *value)
 static X509 *certify(const struct authority *ca, EVP_PKEY *key, const struct name *name, long n)
 {
     X509 *certificate = X509_new();
-    X509_NAME *subject = X509_get_subject_name(certificate);
 
     X509_set_version(certificate, 2);
     ASN1_INTEGER_set(X509_get_serialNumber(certificate), 100000 + n);
-    X509_NAME_add_entry_by_txt(
-        subject, "CN", MBSTRING_ASC, (const unsigned char *)name->label, -1, -1, 0);
+    if (!set_subject(certificate, name->label))
+        die("cannot name the certificate's subject");
     X509_set_issuer_name(certificate, X509_get_subject_name(ca->certificate));
     X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
     X509_gmtime_adj(X509_getm_notAfter(certificate), 365L * 24 * 3600); /* no warnings of it */

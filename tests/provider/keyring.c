@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keys are made in the default library context, where the provider is never loaded. */
 #include "keyring.h"
+#include "../fixture/subject.h"
 
 #include "base/error.h"
 #include "base/pem.h"
@@ -26,14 +27,10 @@ static void certify(struct keyring_entry *entry)
 {
     bool pure = entry->type == CS_KEY_ED25519 || entry->type == CS_KEY_ED448;
     X509 *certificate = X509_new();
-    X509_NAME *name = X509_NAME_new();
     int len;
 
-    X509_NAME_add_entry_by_txt(
-        name, "CN", MBSTRING_ASC, (const unsigned char *)entry->name, -1, -1, 0);
-    X509_set_subject_name(certificate, name);
-    X509_set_issuer_name(certificate, name);
-    X509_NAME_free(name);
+    check(set_subject(certificate, entry->name), "set_subject");
+    X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
     X509_set_version(certificate, X509_VERSION_3);
     ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
     X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);

@@ -5,6 +5,7 @@
  * so that the test's own process never loads the module.
  */
 #include "softhsm.h"
+#include "../fixture/subject.h"
 #include "base/cleanup.h"
 
 #include <dlfcn.h>
@@ -325,8 +326,7 @@ static X509 *self_sign(EVP_PKEY *key, const char *name)
     ASN1_INTEGER_set(X509_get_serialNumber(x509), 1);
     X509_gmtime_adj(X509_getm_notBefore(x509), 0);
     X509_gmtime_adj(X509_getm_notAfter(x509), 86400);
-    X509_NAME_add_entry_by_txt(
-        X509_get_subject_name(x509), "CN", MBSTRING_ASC, (const uint8_t *)name, -1, -1, 0);
+    MUST(set_subject(x509, name));
     X509_set_issuer_name(x509, X509_get_subject_name(x509));
     MUST(X509_set_pubkey(x509, key));
     MUST(X509_sign(x509, key, edwards ? NULL : EVP_sha256()));

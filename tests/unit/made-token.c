@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tokens made for tests. What cannot be made ends the test. */
 #include "made-token.h"
+#include "../fixture/subject.h"
 
 #include <openssl/ec.h>
 #include <openssl/rsa.h>
@@ -35,7 +36,6 @@ X509 *make_certificate(const struct made_certificate *wanted)
 {
     static long serial = 1;
     X509 *certificate = X509_new();
-    X509_NAME *subject = X509_get_subject_name(certificate);
     EVP_PKEY *signer = wanted->issuer ? wanted->issuer_key : wanted->key;
     bool hashes = !EVP_PKEY_is_a(signer, "ED25519") && !EVP_PKEY_is_a(signer, "ED448");
     X509_EXTENSION *extension = X509V3_EXT_conf_nid(
@@ -43,10 +43,9 @@ X509 *make_certificate(const struct made_certificate *wanted)
 
     X509_set_version(certificate, 2);
     ASN1_INTEGER_set(X509_get_serialNumber(certificate), serial++);
-    X509_NAME_add_entry_by_txt(
-        subject, "CN", MBSTRING_UTF8, (const unsigned char *)wanted->subject, -1, -1, 0);
+    assert_true(set_subject(certificate, wanted->subject));
     X509_set_issuer_name(
-        certificate, wanted->issuer ? X509_get_subject_name(wanted->issuer) : subject);
+        certificate, X509_get_subject_name(wanted->issuer ? wanted->issuer : certificate));
     X509_gmtime_adj(X509_getm_notBefore(certificate), (long)wanted->from * DAY);
     X509_gmtime_adj(X509_getm_notAfter(certificate), (long)wanted->to * DAY);
     X509_set_pubkey(certificate, wanted->key);

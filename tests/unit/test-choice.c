@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent/choice: which identity suits a server, in which order, and why the others do not. */
 #include "inventory/choice.h"
+#include "../fixture/subject.h"
 #include "base/cleanup.h"
 
 #include <countersign/error.h>
@@ -36,12 +37,11 @@ static X509 *issue(const char *name, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issu
     int to, const char *usage)
 {
     X509 *certificate = X509_new();
-    X509_NAME *subject = X509_get_subject_name(certificate);
 
     X509_set_version(certificate, 2);
     ASN1_INTEGER_set(X509_get_serialNumber(certificate), from + 100);
-    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
-    X509_set_issuer_name(certificate, issuer ? X509_get_subject_name(issuer) : subject);
+    assert_true(set_subject(certificate, name));
+    X509_set_issuer_name(certificate, X509_get_subject_name(issuer ? issuer : certificate));
     X509_gmtime_adj(X509_getm_notBefore(certificate), (long)from * DAY);
     X509_gmtime_adj(X509_getm_notAfter(certificate), (long)to * DAY);
     X509_set_pubkey(certificate, key);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent/proof: real handshakes and requests are recognised, and near misses of them are not. */
 #include "proof/proof.h"
+#include "../fixture/subject.h"
 
 #include <openssl/ec.h>
 #include <openssl/evp.h>
@@ -30,15 +31,12 @@ struct world {
 
 static void party_init(struct party *p, const char *name)
 {
-    X509_NAME *subject;
-
     p->key = EVP_EC_gen("P-256");
     p->certificate = X509_new();
-    subject = X509_get_subject_name(p->certificate);
     X509_set_version(p->certificate, 2);
     ASN1_INTEGER_set(X509_get_serialNumber(p->certificate), 1);
-    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const uint8_t *)name, -1, -1, 0);
-    X509_set_issuer_name(p->certificate, subject);
+    assert_true(set_subject(p->certificate, name));
+    X509_set_issuer_name(p->certificate, X509_get_subject_name(p->certificate));
     X509_gmtime_adj(X509_getm_notBefore(p->certificate), -60);
     X509_gmtime_adj(X509_getm_notAfter(p->certificate), 3600);
     X509_set_pubkey(p->certificate, p->key);
@@ -286,8 +284,7 @@ static void test_a_csr_for_this_key_and_not_for_another(void **state)
     uint8_t *der = NULL;
     size_t len;
 
-    X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(request), "CN", MBSTRING_ASC,
-        (const uint8_t *)"alice", -1, -1, 0);
+    X509_REQ_set_subject_name(request, X509_get_subject_name(w->client.certificate));
     X509_REQ_set_pubkey(request, w->client.key);
     assert_true(X509_REQ_sign(request, w->client.key, EVP_sha256()) > 0);
     len = (size_t)i2d_re_X509_REQ_tbs(request, &der);
