@@ -307,7 +307,8 @@ static void test_an_object_that_cannot_be_read_is_read_again(void **state)
     }
     control_script(CORP "\nfail C_GetAttributeValue CKR_FUNCTION_FAILED every=%d\n", 3);
     assert_int_equal(host_refresh(&host).type, CS_HOST_DONE);
-    assert_in_range(host_token(&host, "corp")->n_objects, 1, n - 1);
+    assert_true(host_token(&host, "corp")->n_objects > 0);
+    assert_true(host_token(&host, "corp")->n_objects < n);
     control_script(CORP "\n");
     assert_int_equal(host_refresh(&host).type, CS_HOST_DONE);
     assert_int_equal(host_token(&host, "corp")->n_objects, n);

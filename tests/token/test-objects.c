@@ -33,7 +33,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-static struct host_token *start(struct host *host, const struct softhsm_object *objects, size_t n)
+static struct host_token *begin(struct host *host, const struct softhsm_object *objects, size_t n)
 {
     struct host_token *token;
 
@@ -45,7 +45,7 @@ static struct host_token *start(struct host *host, const struct softhsm_object *
     return token;
 }
 
-static void stop(struct host *host)
+static void end(struct host *host)
 {
     assert_int_equal(host_stop(host), 0);
     softhsm_end();
@@ -63,7 +63,7 @@ static void test_key_without_public_key_object(void **state)
     struct host host;
 
     (void)state;
-    token = start(&host, objects, 4);
+    token = begin(&host, objects, 4);
     assert_int_equal(host_count(token, CS_HOST_PUBLIC_KEY), 0);
     assert_int_equal(host_count(token, CS_HOST_PRIVATE_KEY), 3);
     assert_int_equal(verify_sign(&host, token, &keys[0], ID("\1")).type, CS_HOST_SIGNED);
@@ -71,7 +71,7 @@ static void test_key_without_public_key_object(void **state)
     assert_int_equal(verify_sign(&host, token, &keys[1], ID("\3")).type, CS_HOST_SIGNED);
     /* A certificate with no key. */
     assert_int_equal(verify_sign(&host, token, &keys[2], ID("\4")).code, CS_ERR_NOT_FOUND);
-    stop(&host);
+    end(&host);
 }
 
 static void test_one_label_for_all(void **state)
@@ -83,10 +83,10 @@ static void test_one_label_for_all(void **state)
     (void)state;
     for (int i = 0; i < 3; i++)
         objects[i] = SOFTHSM_ROW(&keys[i], SOFTHSM_ALL, LABEL("same"), CS_BYTES(&"\1\2\3"[i], 1));
-    token = start(&host, objects, 3);
+    token = begin(&host, objects, 3);
     for (int i = 0; i < 3; i++)
         assert_int_equal(verify_sign(&host, token, &keys[i], objects[i].id).type, CS_HOST_SIGNED);
-    stop(&host);
+    end(&host);
 }
 
 static void test_one_id_for_all(void **state)
@@ -100,11 +100,11 @@ static void test_one_id_for_all(void **state)
     for (int i = 0; i < 4; i++)
         objects[i] =
             SOFTHSM_ROW(&keys[i], SOFTHSM_PRIVATE | SOFTHSM_CERTIFICATE, LABEL("same"), ID("\1"));
-    token = start(&host, objects, 4);
+    token = begin(&host, objects, 4);
     for (int round = 0; round < 2; round++)
         for (int i = 0; i < 3; i++)
             assert_string_equal(verify_sign(&host, token, &keys[i], ID("\1")).text, "");
-    stop(&host);
+    end(&host);
 }
 
 static void test_no_id_at_all(void **state)
@@ -118,10 +118,10 @@ static void test_no_id_at_all(void **state)
     struct host host;
 
     (void)state;
-    token = start(&host, objects, 2);
+    token = begin(&host, objects, 2);
     assert_int_equal(verify_sign(&host, token, &keys[0], none).type, CS_HOST_SIGNED);
     assert_int_equal(verify_sign(&host, token, &keys[1], none).type, CS_HOST_SIGNED);
-    stop(&host);
+    end(&host);
 }
 
 static void test_key_and_certificate_that_do_not_match(void **state)
@@ -136,13 +136,13 @@ static void test_key_and_certificate_that_do_not_match(void **state)
     struct host host;
 
     (void)state;
-    token = start(&host, objects, 4);
+    token = begin(&host, objects, 4);
     /* Found out by the signature; by the type. */
     assert_int_equal(verify_sign(&host, token, &keys[1], ID("\1")).code, CS_ERR_KEY_MISMATCH);
     assert_int_equal(verify_sign(&host, token, &keys[2], ID("\2")).code, CS_ERR_KEY_MISMATCH);
     /* That was no reason to distrust the key itself. */
     assert_int_equal(verify_sign(&host, token, &keys[0], ID("\1")).type, CS_HOST_SIGNED);
-    stop(&host);
+    end(&host);
 }
 
 static void test_any_bytes_in_names(void **state)
@@ -153,14 +153,14 @@ static void test_any_bytes_in_names(void **state)
     struct host host;
 
     (void)state;
-    token = start(&host, objects, 1);
+    token = begin(&host, objects, 1);
     assert_int_equal(token->n_objects, 3);
     for (size_t i = 0; i < 3; i++) {
         assert_true(cs_bytes_equal(token->objects[i].label, label));
         assert_true(cs_bytes_equal(token->objects[i].cka_id, id));
     }
     assert_int_equal(verify_sign(&host, token, &keys[0], id).type, CS_HOST_SIGNED);
-    stop(&host);
+    end(&host);
 }
 
 static void test_several_certificates_for_a_key(void **state)
@@ -174,12 +174,12 @@ static void test_several_certificates_for_a_key(void **state)
     struct host host;
 
     (void)state;
-    token = start(&host, objects, 3);
+    token = begin(&host, objects, 3);
     assert_int_equal(host_count(token, CS_HOST_CERTIFICATE), 3);
     assert_int_equal(verify_sign(&host, token, &keys[0], ID("\1")).type, CS_HOST_SIGNED);
     /* Under the id of a certificate that the key does not have, too. */
     assert_int_equal(verify_sign(&host, token, &keys[0], ID("\7")).type, CS_HOST_SIGNED);
-    stop(&host);
+    end(&host);
 }
 
 static void test_an_object_too_large_is_left_out(void **state)
@@ -195,11 +195,11 @@ static void test_an_object_too_large_is_left_out(void **state)
 
     (void)state;
     objects[1].value = CS_BYTES(large, sizeof(large));
-    token = start(&host, objects, 3);
+    token = begin(&host, objects, 3);
     assert_int_equal(host_count(token, CS_HOST_CERTIFICATE), 2);
     assert_int_equal(host_count(token, CS_HOST_PRIVATE_KEY), 2);
     assert_int_equal(verify_sign(&host, token, &keys[2], ID("\3")).type, CS_HOST_SIGNED);
-    stop(&host);
+    end(&host);
 }
 
 static void test_several_tokens(void **state)
@@ -225,7 +225,7 @@ static void test_several_tokens(void **state)
     assert_int_equal(host_logout(&host, one, true).type, CS_HOST_DONE);
     assert_int_equal(verify_sign(&host, two, &keys[1], ID("\1")).type, CS_HOST_SIGNED);
     assert_int_equal(verify_sign(&host, one, &keys[0], ID("\1")).code, CS_ERR_LOCKED);
-    stop(&host);
+    end(&host);
 }
 
 int main(void)

@@ -386,7 +386,7 @@ static void test_list_as_json(void **state)
 
     assert_int_equal(RUN(f, "list", "--json"), CS_EXIT_OK);
     for (const char *p = f->out; *p; p++)
-        assert_in_range(*p, '\n', '~');
+        assert_true(*p >= '\n' && *p <= '~');
     root = json_tokener_parse(f->out);
     assert_int_equal(json_object_array_length(field(root, "identities")), 2);
     identity = json_object_array_get_idx(field(root, "identities"), 0);

@@ -359,7 +359,7 @@ static void test_eight_threads_share_a_client_while_the_process_forks(void **sta
         assert_int_equal(pthread_join(threads[i], &wrong), 0);
         assert_null(wrong);
     }
-    assert_in_range(f->agent.n_connections, 9, 16);
+    assert_true(f->agent.n_connections > 8 && f->agent.n_connections <= 16);
 }
 
 static bool refuse(struct fake_agent *agent, int fd, const struct cs_frame *frame)

@@ -85,7 +85,8 @@ static void test_every_code_has_its_row(void **state)
         assert_string_not_equal(cs_error_text(-code), "unknown error");
         assert_true(strlen(cs_error_text(-code)) > 5);
         assert_int_not_equal(cs_error_ckr(-code), CKR_OK);
-        assert_in_range(cs_error_exit_status(-code), CS_EXIT_FAILURE, CS_EXIT_TOKEN);
+        assert_true(cs_error_exit_status(-code) >= CS_EXIT_FAILURE);
+        assert_true(cs_error_exit_status(-code) <= CS_EXIT_TOKEN);
     }
 }
 
@@ -169,7 +170,7 @@ static void test_a_sentence_is_harmless_utf8_whatever_goes_in(void **state)
         label[sizeof(label) - 1] = '\0';
         cs_fail(&fault, CS_ERR_NOT_FOUND, "%s", label);
         len = strlen(fault.text);
-        assert_in_range(len, sizeof(fault.text) - 4, sizeof(fault.text) - 1);
+        assert_true(len >= sizeof(fault.text) - 4 && len < sizeof(fault.text));
         for (size_t i = 0, n; i < len; i += n) {
             n = cs_bytes_utf8(CS_BYTES(fault.text + i, len - i));
             assert_int_not_equal(n, 0);

@@ -106,9 +106,9 @@ static void test_a_long_line_is_cut(void **state)
     text[sizeof(text) - 1] = '\0';
     cs_log_init(remember, CS_LOG_DEBUG);
     cs_info("%s", text);
-    assert_in_range(strlen(last), 1000, 2000);
+    assert_true(strlen(last) >= 1000 && strlen(last) <= 2000);
     cs_log_r(CS_LOG_INFO, CS_ERR_MEMORY, "%s", text);
-    assert_in_range(strlen(last), 1000, 2000);
+    assert_true(strlen(last) >= 1000 && strlen(last) <= 2000);
 }
 
 /* What the handler for our programs writes to standard error. */

@@ -130,7 +130,7 @@ static void test_the_variables_for_prompts_are_those_of_the_protocol_text(void *
     for (; cs_runtime_prompt_variables[n]; n++)
         assert_non_null(strstr(line, cs_runtime_prompt_variables[n]));
     assert_int_equal(n, commas + 1);
-    assert_in_range(n, 1, CS_ENVIRONMENT_MAX);
+    assert_true(n > 0 && n <= CS_ENVIRONMENT_MAX);
 }
 
 int main(void)

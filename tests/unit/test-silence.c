@@ -156,7 +156,7 @@ static void test_an_agent_that_was_silent_is_given_less_time(void **state)
     assert_non_null(strstr(fault.text, "does not answer"));
     atomic_store(&scene.mood, PROMPT);
     while (lock(&scene, &fault) != 0)
-        assert_in_range(++tries, 1, 50);
+        assert_true(++tries <= 50);
     end(&scene);
 }
 
