@@ -6,6 +6,7 @@
 
 #include <countersign/error.h>
 #include <getopt.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -116,6 +117,8 @@ int main(int argc, char **argv)
         return CS_EXIT_USAGE;
     }
     umask(077);
+    /* openssl.cnf is for programs: it may leave out what we need, and load our own provider. */
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
     cs_log_init(cs_log_to_stderr, verbose ? CS_LOG_DEBUG : CS_LOG_INFO);
     r = cs_harden();
     if (r == 0)

@@ -12,6 +12,7 @@
 #include <countersign/error.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -120,6 +121,8 @@ int main(int argc, char **argv)
         fputs(usage, stderr);
     if (r < 0)
         return -r;
+    /* openssl.cnf is for programs; here nothing but the module is loaded beside the PIN. */
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
     if (cs_harden() < 0 || fcntl(LINK_FD, F_SETFD, FD_CLOEXEC) < 0) {
         fputs("countersign-token-host: descriptor 3 is not open: the agent starts this program\n",
             stderr);
