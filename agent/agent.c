@@ -33,10 +33,23 @@ struct agent {
     bool stopping;
 };
 
+/* Without handlers they would end us before we have taken the socket away and said why. */
+static void block_signals(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 static void close_handles(struct agent *agent)
 {
     if (uv_is_closing((uv_handle_t *)&agent->terminate))
         return;
+    block_signals();
     uv_close((uv_handle_t *)&agent->terminate, NULL);
     uv_close((uv_handle_t *)&agent->interrupt, NULL);
     uv_close((uv_handle_t *)&agent->hangup, NULL);

@@ -74,6 +74,14 @@ def main():
             assert stage.process.wait(20) == 0
             assert not any(map(is_alive, children)) and not folder.exists()
 
+        with tap.case("signals that come while it ends change nothing"):
+            for number in (signal.SIGTERM, signal.SIGHUP) * 5:
+                stage.play(one=PLAY)
+                stage.process.terminate()
+                while stage.process.poll() is None:
+                    stage.process.send_signal(number)
+                assert stage.process.returncode == 0 and not folder.exists(), stage.process.returncode
+
         with tap.case("a host that does not end is killed"):
             stage.play(one=DEAF)
             wait_for(lambda: stage.module("one").state == "running", "the host")
