@@ -6,18 +6,17 @@
  * started only when the one before is reaped and its socket closed. The supervisor owns all hosts.
  */
 #include "hosts/host.h"
+#include "hosts/host-process.h"
 #include "hosts/job.h"
 #include "hosts/report.h"
 #include "base/log.h"
 
 #include <countersign/error.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#define HOST_FD 3 /* the host's end of the socketpair */
 #define TICK 1000 /* how often deadlines are looked at while there are any */
 #define LATE (3 * TICK)
 
@@ -29,9 +28,7 @@ struct cs_host {
     bool settled;
     uint64_t settle_until; /* clients wait for the first scan until then */
     uint64_t started;
-    uv_process_t process;
-    bool process_alive; /* not reaped */
-    bool process_open;  /* its handle is */
+    struct cs_host_process process;
     struct cs_channel channel;
     bool channel_open;
     uv_timer_t restart; /* or, while the process lives, its end */
@@ -59,19 +56,12 @@ static void tell(struct cs_host *host)
 
 /* The life of the process */
 
-static void kill_group(struct cs_host *host)
-{
-    /* It leads a group of its own, in which its prompts are. */
-    if (host->process_alive && kill(-host->process.pid, SIGKILL) < 0)
-        uv_process_kill(&host->process, SIGKILL);
-}
-
 static void on_restart(uv_timer_t *timer)
 {
     struct cs_host *host = timer->data;
 
-    if (host->process_alive)
-        kill_group(host);
+    if (host->process.alive)
+        cs_host_process_kill(&host->process);
     else
         start(host);
 }
@@ -79,7 +69,7 @@ static void on_restart(uv_timer_t *timer)
 /* What comes after the end: a new start, or nothing more. */
 static void go_on(struct cs_host *host)
 {
-    if (host->process_open || host->channel_open)
+    if (host->process.open || host->channel_open)
         return;
     if (host->stopping) {
         host->state = CS_HOST_STATE_STOPPED;
@@ -88,29 +78,6 @@ static void go_on(struct cs_host *host)
         return;
     }
     uv_timer_start(&host->restart, on_restart, host->delay, 0);
-}
-
-static void on_process_closed(uv_handle_t *handle)
-{
-    struct cs_host *host = handle->data;
-
-    host->process_open = false;
-    go_on(host);
-}
-
-static void on_process_exit(uv_process_t *process, int64_t status, int signal)
-{
-    struct cs_host *host = process->data;
-    char why[CS_TEXT_MAX];
-
-    host->process_alive = false;
-    kill(-process->pid, SIGKILL); /* what it left behind */
-    if (signal)
-        snprintf(why, sizeof(why), "it was killed by signal %d (%s)", signal, strsignal(signal));
-    else
-        snprintf(why, sizeof(why), "it ended with status %d", (int)status);
-    fail(host, why);
-    uv_close((uv_handle_t *)process, on_process_closed);
 }
 
 /* The first delay is short, for a module that died of one bad call; then they grow. */
@@ -148,7 +115,7 @@ static void fail(struct cs_host *host, const char *why)
     if (was_running)
         host->settle_until = now(host) + CS_LIMIT_FIRST_SCAN_TIME;
     host->settled = host->stopping || host->delay > CS_LIMIT_RESTART_DELAY_FIRST;
-    kill_group(host);
+    cs_host_process_kill(&host->process);
     if (host->channel_open)
         cs_channel_close(&host->channel);
     cs_reports_drop(&host->reports);
@@ -158,6 +125,21 @@ static void fail(struct cs_host *host, const char *why)
     cs_jobs_fail(&host->jobs, CS_ERR_MODULE_FAILED, text);
     tell(host);
 }
+
+static void on_process_exit(void *user, const char *why)
+{
+    fail(user, why);
+}
+
+static void on_process_closed(void *user)
+{
+    go_on(user);
+}
+
+static const struct cs_host_process_events process_events = {
+    .exit = on_process_exit,
+    .closed = on_process_closed,
+};
 
 /* The talk */
 
@@ -362,22 +344,6 @@ static int spawn(struct cs_host *host, int fd)
         (char *)"--module", host->module->path, (char *)"--hot-plug",
         (char *)cs_config_hot_plug(host->setting->config, host->module->name)};
     size_t argc = 7;
-    uv_stdio_container_t stdio[HOST_FD + 1] = {
-        {.flags = UV_IGNORE},
-        {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
-        {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
-        {.flags = UV_INHERIT_FD, .data.fd = fd},
-    };
-    const uv_process_options_t options = {
-        .exit_cb = on_process_exit,
-        .file = host->setting->program,
-        .args = argv,
-        /* A session of its own: it is no part of the terminal's job that the agent may be. */
-        .flags = UV_PROCESS_DETACHED,
-        .stdio = stdio,
-        .stdio_count = HOST_FD + 1,
-    };
-    int r;
 
     if (host->module->init_args) {
         argv[argc++] = (char *)"--init-args";
@@ -385,11 +351,8 @@ static int spawn(struct cs_host *host, int fd)
     }
     if (host->restarts > 1)
         argv[argc++] = (char *)"--restarted";
-    r = uv_spawn(host->setting->loop, &host->process, &options);
-    host->process.data = host;
-    host->process_open = true; /* the handle counts even when it failed */
-    host->process_alive = r == 0;
-    return r;
+    return cs_host_process_start(
+        &host->process, host->setting->loop, argv, fd, &process_events, host);
 }
 
 static void start(struct cs_host *host)
@@ -414,7 +377,6 @@ static void start(struct cs_host *host)
         close(pair[0]);
         snprintf(why, sizeof(why), "cannot run %s: %s", host->setting->program, uv_strerror(r));
         fail(host, why);
-        uv_close((uv_handle_t *)&host->process, on_process_closed);
         return;
     }
     if (cs_channel_init(&host->channel, host->setting->loop, pair[0], CS_LIMIT_HOST_OUTPUT,
@@ -480,7 +442,7 @@ void cs_host_stop(struct cs_host *host)
     host->settled = true;
     uv_timer_stop(&host->tick);
     cs_jobs_fail(&host->jobs, CS_ERR_CLOSED, "the agent is stopping");
-    if (!host->process_open && !host->channel_open) {
+    if (!host->process.open && !host->channel_open) {
         go_on(host);
         return;
     }
@@ -519,7 +481,7 @@ void cs_host_describe(const struct cs_host *host, struct cs_msg_module *m)
         .name = cs_bytes_of(host->module->name),
         .path = cs_bytes_of(host->module->path),
         .state = cs_bytes_of(states[host->state]),
-        .pid = host->process_alive ? (uint32_t)host->process.pid : 0,
+        .pid = host->process.alive ? (uint32_t)host->process.handle.pid : 0,
         .restarts = host->restarts > 0 ? host->restarts - 1 : 0,
         .error = cs_bytes_of(host->error),
     };
