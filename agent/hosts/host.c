@@ -19,6 +19,7 @@
 
 #define TICK 1000 /* how often deadlines are looked at while there are any */
 #define LATE (3 * TICK)
+#define ERROR_MAX 200 /* octets of what a host says of itself; a sentence goes on behind it */
 
 struct cs_host {
     const struct cs_host_setting *setting;
@@ -107,7 +108,7 @@ static void fail(struct cs_host *host, const char *why)
     grow_delay(host);
     host->state = CS_HOST_STATE_FAILED;
     if (!host->error[0])
-        snprintf(host->error, sizeof(host->error), "%s", why);
+        cs_text_clean(cs_bytes_of(why), host->error, sizeof(host->error));
     if (!host->stopping)
         cs_warn("module '%s' failed: %s; next start in %u ms", host->module->name, host->error,
             host->delay);
@@ -200,8 +201,7 @@ static int take_failed(struct cs_host *host, uint32_t id, struct cs_job *job, st
         return CS_ERR_PROTOCOL;
     cs_text_clean(m.text, text, sizeof(text));
     if (!job) {
-        snprintf(
-            host->error, sizeof(host->error), "%.200s", text[0] ? text : cs_error_text(m.code));
+        cs_text_clean(cs_bytes_of(text[0] ? text : cs_error_text(m.code)), host->error, ERROR_MAX);
         return 0;
     }
     answer = (struct cs_answer){.code = cs_error_from_wire((unsigned)-m.code)};

@@ -9,14 +9,13 @@
 
 #include "fake-host.h"
 #include "fake-service.h"
+#include "octets.h"
 #include "request/login.h"
 #include "socket/peer.h"
 
 #include <countersign/error.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define CLIENTS 2
@@ -165,27 +164,8 @@ static void settle(void)
 
 static void send_octets(struct client *client, struct cs_bytes octets, size_t n_fds)
 {
-    char control[CMSG_SPACE(4 * sizeof(int))] = {0};
-    struct iovec vector = {(void *)octets.data, octets.len};
-    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
-    struct cmsghdr *header;
-    int fds[4] = {-1, -1, -1, -1};
-
-    if (n_fds > 0) {
-        message.msg_control = control;
-        message.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
-        header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
-        for (size_t i = 0; i < n_fds; i++)
-            fds[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        memcpy(CMSG_DATA(header), fds, n_fds * sizeof(int));
-    }
-    if (sendmsg(client->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)octets.len)
+    if (!fuzz_send(client->fd, octets, n_fds))
         client->odd = true; /* the agent has hung up, or the rest does not fit */
-    for (size_t i = 0; i < n_fds; i++)
-        close(fds[i]);
 }
 
 static void send_request(struct client *client, uint16_t type, struct cs_bytes body, size_t n_fds)
@@ -234,21 +214,6 @@ static void connect_client(struct client *client, bool greets)
 
 /* What the input chooses */
 
-static struct cs_bytes take_octets(struct fuzz_input *input)
-{
-    size_t size = fuzz_next(input);
-    struct cs_bytes octets;
-
-    if (size >= 0xf0)
-        size = (size & 0xf) << 8 | fuzz_next(input);
-    if (size > input->left)
-        size = input->left;
-    octets = CS_BYTES(input->data, size);
-    input->data += size;
-    input->left -= size;
-    return octets;
-}
-
 static void ask(struct client *client, struct fuzz_input *input)
 {
     static const uint16_t types[] = {CS_MSG_TOKENS, CS_MSG_IDENTITIES, CS_MSG_CERTIFICATES,
@@ -258,7 +223,7 @@ static void ask(struct client *client, struct fuzz_input *input)
         CS_MSG_HELLO, 0, 0x12, 0x13, 0x7fff};
     uint8_t n = fuzz_next(input), n_fds = fuzz_next(input);
 
-    send_request(client, types[n % N(types)], take_octets(input), n_fds < 0xc0 ? 0 : n_fds % 5);
+    send_request(client, types[n % N(types)], fuzz_octets(input), n_fds < 0xc0 ? 0 : n_fds % 5);
 }
 
 /* One that the token has, whose name is too long for chance. */
@@ -274,7 +239,7 @@ static void ask_to_sign(struct client *client, struct fuzz_input *input)
         memcpy(id, service->inventory.identities[0]->key->id, sizeof(id));
     m.id = CS_BYTES(id, sizeof(id));
     m.input = how < 0xf0 ? how & 1 : how;
-    m.data = how & 2 ? take_octets(input) : CS_BYTES(digest, how & 4 ? 48 : 32);
+    m.data = how & 2 ? fuzz_octets(input) : CS_BYTES(digest, how & 4 ? 48 : 32);
     cs_msg_sign_put(&body, &m);
     send_request(client, CS_MSG_SIGN, cs_buf_bytes(&body), 0);
     cs_buf_deinit(&body);
@@ -298,7 +263,7 @@ static void one(struct fuzz_input *input)
         ask_to_sign(client, input);
         break;
     case 5:
-        send_octets(client, take_octets(input), how < 0xc0 ? 0 : how % 5);
+        send_octets(client, fuzz_octets(input), how < 0xc0 ? 0 : how % 5);
         client->odd = true;
         break;
     case 6:

@@ -377,6 +377,101 @@ CONVERSATIONS = {
 }
 
 
+# What fuzz-host makes of its octets: the order of its questions, reports and misdeeds.
+QUESTIONS = "sign login logout refresh pin-change cancel".split()
+TOLD = "ready scanned pin-refused gone state token".split()
+DEEDS = "dies ends hangs-up says-no-more is-stubborn is-absent is-silent is-stopped".split()
+EXCESS = "length unknown objects tokens".split()
+
+
+def question(kind, then=0, size=32, how=0):
+    return u8(0) + u8(QUESTIONS.index(kind) + how * len(QUESTIONS)) + u8(then) + u8(size)
+
+
+def to_question(which, text=b"", how=0, code=0):
+    return u8(2) + u8(which) + u8(how) + u8(code) + sized(text)
+
+
+def fails(which, code=LOCKED, text=b""):
+    return to_question(which, text, 2, code)
+
+
+def sized(data):
+    return u8(len(data)) + data if len(data) < 0xf0 else u8(0xf0 | len(data) >> 8) + u8(len(data) & 0xff) + data
+
+
+def told_of(what, text=b"", how=0):
+    return u8(4) + u8(TOLD.index(what)) + u8(how) + (sized(text) if text else u8(0))
+
+
+def says(data, n_fds=0):
+    how = next(how for how in range(0xc1, 0x100, 2) if how % 9 == n_fds) if n_fds else 1
+    return u8(5) + u8(how) + u8(0) + sized(data)
+
+
+def does(what, how=0):
+    return u8(7) + u8(DEEDS.index(what) + how * len(DEEDS))
+
+
+def too_much(what):
+    return u8(8) + u8(EXCESS.index(what))
+
+
+def gives_up(which, how):
+    return u8(6) + u8(which) + u8({"cancel": 0, "abandon": 2, "forget": 3}[how])
+
+
+EAGER = u8(0x8a)  # and what is asked
+HEARD = u8(9)
+UP = told_of("ready", b"SoftHSM") + told_of("token") + told_of("scanned") + HEARD
+HOSTS = {
+    "answers": UP + question("sign") + question("login") + question("refresh") + to_question(1) +
+               to_question(0, bytes(70)) + to_question(2) + HEARD,
+    "pins": UP + question("login", how=3) + question("pin-change", how=2) + HEARD + to_question(0) +
+            fails(1, 14, b"wrong"),
+    "refuses": UP + question("sign") + fails(0, LOCKED, b"the token is locked") + HEARD + question("logout") +
+               fails(1, 39),
+    "answers-twice": UP + question("sign") + to_question(0, b"x") + to_question(0, b"x") + HEARD,
+    "answers-nobody": question("sign") + fails(0xfe, LOCKED, b"none") + HEARD,
+    "answers-another": UP + question("sign") + to_question(0, b"", 1, 0) + HEARD,
+    "answers-the-cancelled": UP + b"".join(question("sign") for _ in range(3)) + gives_up(0, "cancel") +
+                             gives_up(1, "abandon") + gives_up(2, "forget") + HEARD + fails(0, 17) + fails(1, 17) +
+                             to_question(2, b"x") + HEARD,
+    "answers-the-dead": question("refresh") + does("dies") + HEARD + does("is-silent") + HEARD + to_question(0) + HEARD,
+    "explains-itself": fails(0xff, 22, b"no such module") + HEARD + does("ends") + HEARD,
+    "explains-at-length": fails(0xff, 22, b"x" * 199 + "é".encode()) + HEARD + does("ends") + HEARD,
+    "not-a-string": UP + question("sign") + fails(0, LOCKED, b"\xff") + HEARD,
+    "tokens": UP + told_of("state", b"locked") + told_of("gone") + told_of("token") + HEARD + told_of("gone") +
+              told_of("gone") + HEARD,
+    "pin-refused": UP + told_of("pin-refused", b"wrong") + HEARD + told_of("scanned") + HEARD,
+    "report-with-id": told_of("ready", b"", 0xf1) + HEARD,
+    "chain-of-questions": UP + EAGER + u8(6) + question("login", 0x40) + question("sign", 0xc0) +
+                          question("sign", 0x83) + fails(0) + does("dies") + HEARD,
+    "unasked": question("cancel") + question("sign", size=0xff) + HEARD,
+    "does-not-listen": UP + question("sign", size=0xf9) * 4 + question("login", how=3) + question("pin-change", how=2) +
+                       gives_up(1, "cancel") + does("is-silent", 3) * 2 + HEARD,
+    "listens-late": UP + question("sign", size=0xf9) * 4 + question("login", how=3) + HEARD + to_question(4) + HEARD,
+    "hangs-up": UP + question("sign") + says(frame(0x0182, 1, octets(b"x"))[:9]) + does("hangs-up") + HEARD +
+                question("login", how=3) + does("is-silent", 1) + HEARD,
+    "says-no-more": question("sign") + does("says-no-more") + HEARD + question("refresh") + does("dies"),
+    "hears-no-more": UP + does("says-no-more", 1) + question("sign") + HEARD + does("is-silent", 2),
+    "hangs": UP + question("sign", how=3) + does("is-silent", 7) + HEARD + does("is-silent", 2) + HEARD,
+    "sleeps": question("sign") + does("is-silent", 0x18) + HEARD + to_question(0, b"x") + HEARD,
+    "will-not-die": does("is-stubborn") + question("sign") + too_much("length") + HEARD + question("sign") +
+                    does("is-silent", 3) + does("is-stubborn") + does("dies") + HEARD,
+    "cannot-be-started": does("is-absent") + does("dies") + HEARD + does("is-silent", 3) * 3 + does("is-absent") +
+                         does("is-silent", 3) * 2 + UP + question("sign"),
+    "is-stopped": UP + question("sign") + to_question(0, b"x") + does("is-stopped") + question("sign") + HEARD +
+                  told_of("ready"),
+    "descriptors": says(frame(0x0192, 0, b"")[:5], 2) + says(frame(0x0192, 0, b"")[5:8], 6) + HEARD +
+                   says(frame(0x0192, 0, b"")[8:], 1) + HEARD,
+    "too-many-tokens": too_much("tokens") + HEARD,
+    "too-many-objects": too_much("objects") + HEARD,
+    "too-long": UP + question("sign") + too_much("unknown") + HEARD + does("is-silent", 1) + UP,
+    "identity": says(REPORTS["identity"]) + question("sign") + HEARD + does("dies"),
+}
+
+
 def der(tag, content):
     size = len(content)
     length = bytes([size]) if size < 128 else bytes([0x81, size])
@@ -418,6 +513,8 @@ def main():
         write("bus", name, calls)
     for name, conversation in CONVERSATIONS.items():
         write("socket", name, conversation)
+    for name, deeds in HOSTS.items():
+        write("host", name, deeds)
     for name, frames in REPORTS.items():
         write("report", name, frames)
     tls13 = b" " * 64 + b"TLS 1.3, client CertificateVerify\0"
