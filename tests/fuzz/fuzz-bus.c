@@ -358,11 +358,11 @@ static void end(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input input = {data, size};
-    int free_before;
+    int open_before;
 
     if (!service)
         start();
-    free_before = fuzz_free_descriptor();
+    open_before = fuzz_count_descriptors();
     n_expected = 0;
     bus.told = 0;
     bus_argument_begin();
@@ -373,6 +373,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (fake_host_answer(service->supervisor.hosts[0], 0));
     check_answers();
     end();
-    FUZZ_CHECK(fuzz_free_descriptor() == free_before);
+    FUZZ_CHECK(fuzz_count_descriptors() == open_before);
     return 0;
 }

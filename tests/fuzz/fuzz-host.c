@@ -24,6 +24,7 @@
 #define QUESTIONS_MAX 48
 #define TIMEOUT 1 /* of the module, seconds */
 #define PERSON_MAX 3
+#define HANG_UP 2 /* one that has hung up is killed by then */
 #define SLOT 1
 #define N(list) (sizeof(list) / sizeof((list)[0]))
 
@@ -83,6 +84,13 @@ static void check_answer(const struct question *question, const struct cs_answer
                (question->answered && answer->code == question->code));
 }
 
+static void stop(void)
+{
+    verdict = ANY;
+    stopping = true;
+    cs_host_stop(host);
+}
+
 static void ask(struct question *question, uint8_t how, size_t size);
 
 /* Answers lead to other questions, and those who waited go and take others with them. */
@@ -92,6 +100,10 @@ static void react(const struct question *question)
 
     if (question->next < 0x40)
         return;
+    if (question->next == 0xff) {
+        stop();
+        return;
+    }
     if (question->next < 0x80) {
         if (n_questions < QUESTIONS_MAX)
             ask(&questions[n_questions++], question->next & 0x3f, 32);
@@ -481,13 +493,6 @@ static void be_silent(uint8_t how)
             wait_seconds(1);
 }
 
-static void stop(void)
-{
-    verdict = ANY;
-    stopping = true;
-    cs_host_stop(host);
-}
-
 /* The process of the host, not its words. */
 static void misbehave(uint8_t how)
 {
@@ -571,11 +576,12 @@ static void check_deadlines(void)
     eager = 0;
     for (size_t i = 0; i < n_questions; i++)
         questions[i].next = 0;
-    for (int i = 0; is_anything_open(); i++) {
+    for (int i = 0; i < HANG_UP || is_anything_open(); i++) {
         FUZZ_CHECK(i < TIMEOUT + PERSON_MAX + 4);
         wait_seconds(1);
         check();
     }
+    FUZZ_CHECK(stopping || fake_process.fd >= 0 || !fake_process.alive || fake_process.killed);
 }
 
 static void end(void)
@@ -636,18 +642,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static bool started;
     struct fuzz_input input = {data, size};
-    int free_before;
+    int open_before;
 
     if (!started)
         start();
     started = true;
-    free_before = fuzz_free_descriptor();
+    open_before = fuzz_count_descriptors();
     begin();
     while (input.left > 0)
         one(&input);
     settle();
     check_deadlines();
     end();
-    FUZZ_CHECK(fuzz_free_descriptor() == free_before);
+    FUZZ_CHECK(fuzz_count_descriptors() == open_before);
     return 0;
 }

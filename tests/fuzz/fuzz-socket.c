@@ -314,14 +314,14 @@ static void end(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input input = {data, size};
-    int free_before;
+    int open_before;
 
     if (!service) {
         service = fake_service_start();
         for (size_t i = 0; i < CLIENTS; i++)
             clients[i] = nobody;
     }
-    free_before = fuzz_free_descriptor();
+    open_before = fuzz_count_descriptors();
     while (input.left > 0)
         one(&input);
     do
@@ -329,6 +329,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (fake_host_answer(service->supervisor.hosts[0], 0));
     check_answers();
     end();
-    FUZZ_CHECK(fuzz_free_descriptor() == free_before);
+    FUZZ_CHECK(fuzz_count_descriptors() == open_before);
     return 0;
 }

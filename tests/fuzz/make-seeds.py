@@ -453,6 +453,9 @@ HOSTS = {
     "listens-late": UP + question("sign", size=0xf9) * 4 + question("login", how=3) + HEARD + to_question(4) + HEARD,
     "hangs-up": UP + question("sign") + says(frame(0x0182, 1, octets(b"x"))[:9]) + does("hangs-up") + HEARD +
                 question("login", how=3) + does("is-silent", 1) + HEARD,
+    "hangs-up-unasked": UP + does("hangs-up") + HEARD,
+    "stops-agent": UP + question("refresh", 0xff) + question("sign", 0xc0) + question("login", how=3) + to_question(0) +
+                   HEARD,
     "says-no-more": question("sign") + does("says-no-more") + HEARD + question("refresh") + does("dies"),
     "hears-no-more": UP + does("says-no-more", 1) + question("sign") + HEARD + does("is-silent", 2),
     "hangs": UP + question("sign", how=3) + does("is-silent", 7) + HEARD + does("is-silent", 2) + HEARD,
