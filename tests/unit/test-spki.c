@@ -258,26 +258,26 @@ static void test_certificates_are_verified_with_keys_of_every_kind(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        EVP_PKEY *ca_key = make_key(kinds[i]), *key = make_key("P-256");
-        X509 *ca = make_certificate(&(const struct made_certificate){
-            .subject = "CA", .key = ca_key, .ca = true, .from = -1, .to = 30});
+        EVP_PKEY *root_key = make_key(kinds[i]), *key = make_key("P-256");
+        X509 *root = make_certificate(&(const struct made_certificate){
+            .subject = "CA", .key = root_key, .ca = true, .from = -1, .to = 30});
         X509 *leaf = make_certificate(&(const struct made_certificate){.subject = "alice",
             .key = key,
-            .issuer = ca,
-            .issuer_key = ca_key,
+            .issuer = root,
+            .issuer_key = root_key,
             .from = -1,
             .to = 30});
-        X509 *issuer = reparse(ca), *subject = reparse(leaf);
+        X509 *issuer = reparse(root), *subject = reparse(leaf);
 
         assert_int_equal(X509_check_issued(issuer, subject), X509_V_OK);
         assert_int_equal(X509_verify(subject, X509_get0_pubkey(issuer)), 1);
         assert_int_not_equal(X509_verify(subject, key), 1);
-        EVP_PKEY_free(ca_key);
+        EVP_PKEY_free(root_key);
         EVP_PKEY_free(key);
         X509_free(issuer);
         X509_free(subject);
         X509_free(leaf);
-        X509_free(ca);
+        X509_free(root);
     }
     ERR_clear_error();
 }
