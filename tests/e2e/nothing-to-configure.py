@@ -197,7 +197,7 @@ def changes_nothing(tap, f, run):
         assert seen.stdout.strip() == f"{theirs}:{programs.PRELOAD}", seen
 
 
-def configuration(tap, f, run):
+def configuration(tap, f, run, ca):
     def providers(**environment):
         seen = run("openssl", "list", "-providers", environment=environment)
         assert seen.returncode == 0 and seen.stderr == "", seen
@@ -218,6 +218,12 @@ def configuration(tap, f, run):
         assert re.findall(r"^  (\S+)$", seen.stdout, re.M) == ["base", "countersign", "default"], seen
     with tap.case("an OPENSSL_CONF that is empty includes nothing"):
         assert "/dev/null" in pathlib.Path(conf(OPENSSL_CONF="")).read_text()
+    with tap.case("what it adds is not taken for a certificate's extensions"):
+        cert, key = ca.issue_file("renewed", "/CN=renewed")
+        for command in ["openssl"], [programs.CLI, "run", "openssl"]:
+            seen = f.run([*command, "x509", "-in", cert, "-signkey", key, "-noout"],
+                         environment={**run.environment, "OPENSSL_CONF": ""})
+            assert (seen.returncode, seen.stderr) == (0, ""), seen
     with tap.case("a configuration that has the provider stays as it is"):
         assert conf(OPENSSL_CONF=str(f.openssl_conf())) == str(f.openssl_conf())
         assert run(programs.CLI, "run", "printenv", "OPENSSL_CONF").stdout.strip() == conf()
@@ -308,7 +314,7 @@ def main():
         identity(tap, f, run, agent, ca, bob)
         steps_back(tap, f, run, agent, ca, server)
         changes_nothing(tap, f, run)
-        configuration(tap, f, run)
+        configuration(tap, f, run, ca)
         absent(tap, f, run, agent, token, ca, server)
         with tap.case("no private key is in any file"):
             assert secrecy.private_keys(f) == [] and secrecy.left_token(token) == []

@@ -173,6 +173,30 @@ static void put_init(FILE *out, const struct init *init)
     fputs(NAME " = countersign_provider\n", out);
 }
 
+/*
+ * Of the default section 'openssl x509' of OpenSSL 4.0 takes all for a certificate's extensions,
+ * unless it names a section for those. A base that says nothing there adds none, and so do we.
+ */
+static void put_default(
+    FILE *out, const CONF *conf, const struct init *init, const struct init *node)
+{
+    const STACK_OF(CONF_VALUE) *entries = conf ? NCONF_get_section(conf, "default") : NULL;
+    const char *section = init->section ? init->section : "countersign_init";
+
+    ERR_clear_error();
+    if (init->section && node->section)
+        return;
+    if (sk_CONF_VALUE_num(entries) <= 0)
+        fputs(
+            "\n[countersign_extensions]\n\n[default]\nextensions = countersign_extensions\n", out);
+    else
+        fputs("\n[default]\n", out);
+    if (!init->section)
+        fprintf(out, "openssl_conf = %s\n", section);
+    if (!node->section)
+        fprintf(out, "nodejs_conf = %s\n", section);
+}
+
 static void put_all(FILE *out, const CONF *conf, const char *base, const char *provider)
 {
     struct init init = look(conf, "openssl_conf"), node = look(conf, "nodejs_conf");
@@ -182,12 +206,7 @@ static void put_all(FILE *out, const CONF *conf, const char *base, const char *p
         fputs("\n.include ", out);
         put_value(out, base);
     }
-    if (!init.section || !node.section)
-        fputs("\n[default]\n", out);
-    if (!init.section)
-        fprintf(out, "openssl_conf = %s\n", section);
-    if (!node.section)
-        fprintf(out, "nodejs_conf = %s\n", section);
+    put_default(out, conf, &init, &node);
     put_init(out, &init);
     if (node.section &&
         (!node.providers || !init.providers || strcmp(node.providers, init.providers) != 0) &&
