@@ -18,7 +18,7 @@ SOON = 10  # seconds: far less than the 30 that a descriptor has
 class PipeScene(Scene):
     def __init__(self, f, fault, *answers):
         self.pipes, self.clients = [], []
-        super().__init__(f, fault, "slot 0 token=corp tries=5", *answers)
+        super().__init__(f, fault, "slot 0 token=corp tries=5 fixed", *answers)
 
     def __exit__(self, *failure):
         for fd in self.pipes:
@@ -117,6 +117,7 @@ def main():
                 client.socket.settimeout(SOON)
                 assert client.receive()[0] == protocol.UNLOCK + protocol.REPLY
         with tap.case("who went leaves nothing behind in the token's process"), PipeScene(f, fault) as s:
+            s.agent.cli("refresh", check=True)  # which is done when all its threads are there
             threads = s.threads()
             for client in [s.hang_unlock() for _ in range(4)]:
                 client.close()
