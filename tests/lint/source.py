@@ -129,6 +129,13 @@ def licence_is_named_at_the_top():
             if b"SPDX-License-Identifier: Apache-2.0" not in b"".join(content(path).splitlines()[:3]))
 
 
+def tests_build_with_cmocka_2():
+    """1.1 says nothing of what 2 deprecates and of the name that it takes."""
+    words = re.compile(r"\bassert_(?:not_)?in_(?:range|set)\b|^static .*\bstop\(", re.M)
+    nothing(f"{path}: {found}" for path in C_FILES if path.parts[0] == "tests"
+            for found in words.findall(text(path)))
+
+
 def files_are_short():
     nothing(f"{path}: {n} lines" for path, n in ((path, text(path).count("\n")) for path in C_FILES)
             if n > LINES_MAX)
@@ -199,7 +206,7 @@ def main():
     checks = tap.Tap()
     for check in (formatted, shell_scripts_pass_shellcheck, python_compiles, headers_compile_alone,
                   own_header_comes_first, clients_include_nothing_of_the_agent,
-                  licence_is_named_at_the_top, files_are_short, lines_end_cleanly, man_pages_are_clean,
+                  licence_is_named_at_the_top, tests_build_with_cmocka_2, files_are_short, lines_end_cleanly, man_pages_are_clean,
                   no_path_of_this_machine, scripts_can_be_run, protocol_numbers_stand_in_its_description,
                   every_promise_of_the_threat_model_has_its_test):
         with checks.case(check.__name__.replace("_", " ")):
