@@ -106,7 +106,8 @@ static void react(const struct question *question)
     }
     if (question->next < 0x80) {
         if (n_questions < QUESTIONS_MAX)
-            ask(&questions[n_questions++], question->next & 0x3f, 32);
+            ask(&questions[n_questions++], question->next & 0x3f,
+                question->next & 0x20 ? 6 * CS_LIMIT_OUTPUT_PAUSE : 32);
     } else if (other->job && question->next < 0xc0) {
         cs_job_cancel(other->job);
     } else if (other->job) {

@@ -450,6 +450,7 @@ HOSTS = {
     "unasked": question("cancel") + question("sign", size=0xff) + HEARD,
     "does-not-listen": UP + question("sign", size=0xf9) * 4 + question("login", how=3) + question("pin-change", how=2) +
                        gives_up(1, "cancel") + does("is-silent", 3) * 2 + HEARD,
+    "talks-before-it-listens": question("refresh", 0x64) + to_question(0) + UP + to_question(1, b"x") + HEARD,
     "listens-late": UP + question("sign", size=0xf9) * 4 + question("login", how=3) + HEARD + to_question(4) + HEARD,
     "hangs-up": UP + question("sign") + says(frame(0x0182, 1, octets(b"x"))[:9]) + does("hangs-up") + HEARD +
                 question("login", how=3) + does("is-silent", 1) + HEARD,
