@@ -19,7 +19,6 @@
 
 #define TICK 1000 /* how often deadlines are looked at while there are any */
 #define LATE (3 * TICK)
-#define ERROR_MAX 200 /* octets of what a host says of itself; a sentence goes on behind it */
 
 struct cs_host {
     const struct cs_host_setting *setting;
@@ -201,7 +200,8 @@ static int take_failed(struct cs_host *host, uint32_t id, struct cs_job *job, st
         return CS_ERR_PROTOCOL;
     cs_text_clean(m.text, text, sizeof(text));
     if (!job) {
-        cs_text_clean(cs_bytes_of(text[0] ? text : cs_error_text(m.code)), host->error, ERROR_MAX);
+        cs_text_clean(
+            cs_bytes_of(text[0] ? text : cs_error_text(m.code)), host->error, sizeof(host->error));
         return 0;
     }
     answer = (struct cs_answer){.code = cs_error_from_wire((unsigned)-m.code)};

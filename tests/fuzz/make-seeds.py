@@ -439,7 +439,7 @@ HOSTS = {
                              to_question(2, b"x") + HEARD,
     "answers-the-dead": question("refresh") + does("dies") + HEARD + does("is-silent") + HEARD + to_question(0) + HEARD,
     "explains-itself": fails(0xff, 22, b"no such module") + HEARD + does("ends") + HEARD,
-    "explains-at-length": fails(0xff, 22, b"x" * 199 + "é".encode()) + HEARD + does("ends") + HEARD,
+    "explains-at-length": fails(0xff, 22, b"x" * 254 + "é".encode()) + HEARD + does("ends") + HEARD,
     "not-a-string": UP + question("sign") + fails(0, LOCKED, b"\xff") + HEARD,
     "tokens": UP + told_of("state", b"locked") + told_of("gone") + told_of("token") + HEARD + told_of("gone") +
               told_of("gone") + HEARD,
