@@ -84,7 +84,7 @@ static void check_answer(const struct question *question, const struct cs_answer
                (question->answered && answer->code == question->code));
 }
 
-static void stop(void)
+static void stop_host(void)
 {
     verdict = ANY;
     stopping = true;
@@ -101,7 +101,7 @@ static void react(const struct question *question)
     if (question->next < 0x40)
         return;
     if (question->next == 0xff) {
-        stop();
+        stop_host();
         return;
     }
     if (question->next < 0x80) {
@@ -519,7 +519,7 @@ static void misbehave(uint8_t how)
         be_silent(how);
         return;
     default:
-        stop();
+        stop_host();
         return;
     }
     judge(ANY);
@@ -590,7 +590,7 @@ static void end(void)
     fake_process.stubborn = false;
     if (fake_process.killed)
         fake_process_end(-9);
-    stop();
+    stop_host();
     for (int i = 0; cs_host_get_state(host) != CS_HOST_STATE_STOPPED; i++) {
         FUZZ_CHECK(i < 6);
         wait_seconds(1);
