@@ -6,7 +6,6 @@
 
 #include <countersign/error.h>
 #include <getopt.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -117,10 +116,9 @@ int main(int argc, char **argv)
         return CS_EXIT_USAGE;
     }
     umask(077);
-    /* openssl.cnf is for programs: it may leave out what we need, and load our own provider. */
-    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
     cs_log_init(cs_log_to_stderr, verbose ? CS_LOG_DEBUG : CS_LOG_INFO);
-    r = cs_harden();
+    /* openssl.cnf is for programs: it may leave out what we need, and load our own provider. */
+    r = setenv("OPENSSL_CONF", "/dev/null", 1) < 0 ? CS_ERR_MEMORY : cs_harden();
     if (r == 0)
         r = cs_agent_run(&options, &fault);
     if (r < 0)

@@ -12,7 +12,6 @@
 #include <countersign/error.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -121,8 +120,6 @@ int main(int argc, char **argv)
         fputs(usage, stderr);
     if (r < 0)
         return -r;
-    /* openssl.cnf is for programs; here nothing but the module is loaded beside the PIN. */
-    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
     if (cs_harden() < 0 || fcntl(LINK_FD, F_SETFD, FD_CLOEXEC) < 0) {
         fputs("countersign-token-host: descriptor 3 is not open: the agent starts this program\n",
             stderr);
@@ -130,7 +127,12 @@ int main(int argc, char **argv)
     }
     /* A module that loads others, p11-kit's proxy for one, may load our own: it must find no agent
      * here, or it would show the agent its own tokens. */
-    setenv("COUNTERSIGN_SOCKET", "none", 1);
+    if (setenv("COUNTERSIGN_SOCKET", "none", 1) < 0)
+        return CS_EXIT_FAILURE;
+    /* openssl.cnf is for programs; here nothing but the module is loaded beside the PIN. By the
+     * environment, for a module may come with an OpenSSL of its own. */
+    if (setenv("OPENSSL_CONF", "/dev/null", 1) < 0)
+        return CS_EXIT_FAILURE;
     cs_log_init(cs_log_to_stderr, secure_getenv("COUNTERSIGN_DEBUG") ? CS_LOG_DEBUG : CS_LOG_INFO);
     cs_link_init(&host.link, LINK_FD);
     cs_slots_init(&host.slots, &host.link);
