@@ -23,6 +23,7 @@ class Scene:
         self.control = f.path("control")
         self.control.mkdir(mode=0o700)
         self.agent = f.agent(environment={"COUNTERSIGN_FAULT_DIR": str(self.control)})
+        protocol.Client(self.agent.socket).tokens()  # its token host is what it will be
         self.before = self.processes()
 
     def processes(self):
