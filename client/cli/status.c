@@ -64,7 +64,7 @@ static void print_agent(const struct cs_cli *cli, const struct view *view)
     cs_field_print(cli, "Served", "%llu signature%s; %u other program%s connected now",
         (unsigned long long)signatures, signatures == 1 ? "" : "s", others, others == 1 ? "" : "s");
     if (policy_error(view)[0])
-        cs_field_print(cli, "Rules", "as before this mistake: %s", policy_error(view));
+        cs_field_print(cli, "Rules", "there as before this mistake: %s", policy_error(view));
 }
 
 static void print_record(const struct cs_cli *cli, const struct countersign_record *record)
