@@ -6,11 +6,14 @@
  * handle is closed. Called by consent.c.
  */
 #include "consent/question.h"
+#include "text.h"
 #include "base/cleanup.h"
+#include "base/renewed.h"
 #include "prompt/ask.h"
 
 #include <countersign/error.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/socket.h>
 
 #define GRACE 10000 /* milliseconds: the prompt keeps the person's time itself */
@@ -60,7 +63,10 @@ static void judge(struct cs_question *question)
 
     question->answer[question->len] = '\0';
     if (question->len == 0 || !question->well) {
-        tell(question, CS_ERR_LOCKED, false, "the prompt ended without an answer");
+        char silent[CS_TEXT_MAX];
+
+        snprintf(silent, sizeof(silent), "the prompt ended without an answer%s", cs_renewed_hint());
+        tell(question, CS_ERR_LOCKED, false, silent);
         return;
     }
     switch (question->answer[0]) {

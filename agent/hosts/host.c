@@ -10,6 +10,7 @@
 #include "hosts/job.h"
 #include "hosts/report.h"
 #include "base/log.h"
+#include "base/renewed.h"
 
 #include <countersign/error.h>
 #include <errno.h>
@@ -258,8 +259,8 @@ static void on_frame(void *user, const struct cs_frame *frame)
 
     if (r == 0)
         return;
-    snprintf(why, sizeof(why), "its host broke the rules with message %#x (%s)", frame->type,
-        cs_error_text(r));
+    snprintf(why, sizeof(why), "its host broke the rules with message %#x (%s)%s", frame->type,
+        cs_error_text(r), cs_renewed_hint());
     fail(host, why);
 }
 
@@ -268,7 +269,10 @@ static void on_end(void *user, int code)
     struct cs_host *host = user;
 
     if (code < 0 && code != CS_ERR_CLOSED) {
-        fail(host, "its host broke the framing");
+        char why[CS_TEXT_MAX];
+
+        snprintf(why, sizeof(why), "its host broke the framing%s", cs_renewed_hint());
+        fail(host, why);
         return;
     }
     /* The exit status says more, and is about to come; if not, the host is of no use and killed. */

@@ -8,6 +8,7 @@
  */
 #include "prompt/ask.h"
 #include "base/clock.h"
+#include "base/renewed.h"
 #include "prompt/words.h"
 
 #include <errno.h>
@@ -286,7 +287,7 @@ static int converse(const struct run *run, const struct cs_prompt_request *reque
         return CS_ERR_TIMEOUT;
     if (n == 1 && (verdict == CS_PROMPT_FAILED || verdict == CS_PROMPT_IMPOSSIBLE))
         return CS_ERR_LOCKED;
-    snprintf(text, text_size, "the prompt ended without an answer");
+    snprintf(text, text_size, "the prompt ended without an answer%s", cs_renewed_hint());
     return CS_ERR_LOCKED;
 }
 
