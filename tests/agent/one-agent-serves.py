@@ -40,6 +40,15 @@ def activated(stage, listener, pid=None):
                        preexec_fn=prepare, close_fds=False)
 
 
+def has_ended(process):
+    """Soon; who sends signals without a pause keeps it from doing anything else."""
+    try:
+        process.wait(0.001)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
 def main():
     tap = Tap()
     with Stage() as stage:
@@ -78,7 +87,7 @@ def main():
             for number in (signal.SIGTERM, signal.SIGHUP) * 5:
                 stage.play(one=PLAY)
                 stage.process.terminate()
-                while stage.process.poll() is None:
+                while not has_ended(stage.process):
                     stage.process.send_signal(number)
                 assert stage.process.returncode == 0 and not folder.exists(), stage.process.returncode
 
