@@ -81,17 +81,25 @@ static ssize_t receive(struct fake_agent *agent, int fd, void *data, size_t len)
     return n;
 }
 
+/* gcc 12 forgets that it is atomic where it is called as it stands. */
+static bool handle(struct fake_agent *agent, int fd, const struct cs_frame *frame)
+{
+    fake_handler handler = atomic_load(&agent->handler);
+
+    return handler(agent, fd, frame);
+}
+
 static bool serve_frame(struct fake_agent *agent, int fd, const struct cs_frame *frame)
 {
     if (frame->type != CS_MSG_HELLO) {
         atomic_fetch_add(&agent->n_requests, 1);
-        return agent->handler(agent, fd, frame);
+        return handle(agent, fd, frame);
     }
     pthread_mutex_lock(&agent->mutex);
     cs_buf_reset(&agent->hello);
     cs_buf_put(&agent->hello, frame->body.data, frame->body.len);
     pthread_mutex_unlock(&agent->mutex);
-    return agent->own_hello ? agent->handler(agent, fd, frame) : fake_welcome(fd, frame);
+    return agent->own_hello ? handle(agent, fd, frame) : fake_welcome(fd, frame);
 }
 
 struct worker {
