@@ -8,12 +8,10 @@
 #include "consent/question.h"
 #include "text.h"
 #include "base/cleanup.h"
-#include "base/renewed.h"
 #include "prompt/ask.h"
 
 #include <countersign/error.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/socket.h>
 
 #define GRACE 10000 /* milliseconds: the prompt keeps the person's time itself */
@@ -65,7 +63,7 @@ static void judge(struct cs_question *question)
     if (question->len == 0 || !question->well) {
         char silent[CS_TEXT_MAX];
 
-        snprintf(silent, sizeof(silent), "the prompt ended without an answer%s", cs_renewed_hint());
+        cs_ask_explain_silence(silent, sizeof(silent));
         tell(question, CS_ERR_LOCKED, false, silent);
         return;
     }

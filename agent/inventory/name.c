@@ -37,7 +37,7 @@ static int parse(const char *name, struct pattern *pattern, struct cs_fault *fau
     int r;
 
     *pattern = (struct pattern){.name = name, .keys = true, .certificates = true};
-    if (strncmp(name, "pkcs11:", 7) != 0) {
+    if (!cs_uri_is(name)) {
         pattern->hex = looks_like_id(name);
         return 0;
     }
@@ -161,7 +161,7 @@ static const struct cs_object *choose_leaf(
 /* How much of a name goes into a sentence: the query of a URI may hold a PIN. */
 static int shown(const char *name)
 {
-    size_t len = strncmp(name, "pkcs11:", 7) == 0 ? strcspn(name, "?") : strlen(name);
+    size_t len = cs_uri_is(name) ? strcspn(name, "?") : strlen(name);
 
     return len < 300 ? (int)len : 300;
 }
@@ -391,7 +391,7 @@ int cs_name_find_token(const struct cs_inventory *inventory, const char *name,
     const struct cs_token *found = NULL, *any = NULL;
     struct sentence fitting = {0}, all = {0};
     bool several = false, unused = false;
-    int r = strncmp(name, "pkcs11:", 7) == 0 ? cs_uri_parse(name, &uri, fault) : 0;
+    int r = cs_uri_is(name) ? cs_uri_parse(name, &uri, fault) : 0;
 
     if (r < 0)
         return r;

@@ -42,7 +42,7 @@ static int copy_fields(struct cs_token *token, const struct cs_host_token *repor
 /* A label that looks like a URI is taken for one. */
 void cs_token_set_word(struct cs_token *token, bool shared)
 {
-    bool serial = token->serial.len && (shared || strncmp(token->name, "pkcs11:", 7) == 0);
+    bool serial = token->serial.len && (shared || cs_uri_is(token->name));
 
     if (serial)
         cs_text_clean(token->serial, token->word, sizeof(token->word));

@@ -263,6 +263,11 @@ static int explain(
     }
 }
 
+void cs_ask_explain_silence(char *text, size_t size)
+{
+    snprintf(text, size, "the prompt ended without an answer%s", cs_renewed_hint());
+}
+
 /* A null pin: there is none to come. */
 static int converse(const struct run *run, const struct cs_prompt_request *request,
     struct cs_secret *pin, char *text, size_t text_size)
@@ -287,7 +292,7 @@ static int converse(const struct run *run, const struct cs_prompt_request *reque
         return CS_ERR_TIMEOUT;
     if (n == 1 && (verdict == CS_PROMPT_FAILED || verdict == CS_PROMPT_IMPOSSIBLE))
         return CS_ERR_LOCKED;
-    snprintf(text, text_size, "the prompt ended without an answer%s", cs_renewed_hint());
+    cs_ask_explain_silence(text, text_size);
     return CS_ERR_LOCKED;
 }
 

@@ -25,6 +25,9 @@ int cs_ask_pin(const char *program, const struct cs_prompt_request *request, int
 int cs_ask_notice(const char *program, const struct cs_prompt_request *request, int cancel_fd,
     struct cs_fault *fault);
 
+/* What is said of a prompt that ended without an answer. */
+void cs_ask_explain_silence(char *text, size_t size);
+
 /* The environment that a countersign-prompt is started with: of our own, what a dialog may need.
  * NULL without memory. */
 char **cs_ask_environment(void);

@@ -85,9 +85,10 @@ static const char *purpose(uint32_t flags)
 /* How a server is called; one without a name is told by its certificate. */
 static const char *which_server(const char *host)
 {
-    return !*host                             ? "a server whose name is not known"
-           : strncmp(host, "sha256:", 7) == 0 ? "a server without a name, with the certificate "
-                                              : "the server ";
+    return !*host ? "a server whose name is not known"
+           : strncmp(host, CS_HOST_BY_CERTIFICATE, strlen(CS_HOST_BY_CERTIFICATE)) == 0
+               ? "a server without a name, with the certificate "
+               : "the server ";
 }
 
 /* The question which certificate: this one or another. */

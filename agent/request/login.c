@@ -281,10 +281,12 @@ void cs_login_leave(struct cs_login_waiter *waiter)
 
 bool cs_login_is_under_way(const struct cs_service *service, const struct cs_token *token)
 {
-    struct cs_login *oldest;
+    const struct cs_login *login;
 
-    return find(service, token->host, token->slot) ||
-           count_handed_over(service, token->host, token->slot, &oldest) > 0;
+    TAILQ_FOREACH(login, &service->logins, link)
+    if (is_of(login, token->host, token->slot))
+        break;
+    return login;
 }
 
 void cs_login_cancel(struct cs_service *service, const struct cs_token *token)

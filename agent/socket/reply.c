@@ -13,14 +13,18 @@
 /* Frames are written here: one at a time, and sent before the next. */
 static struct cs_buf output = {.max = CS_FRAME_HEADER + CS_FRAME_MAX};
 
+static size_t begin(uint16_t type, uint32_t id)
+{
+    cs_buf_reset(&output);
+    return cs_frame_begin(&output, type, id);
+}
+
 void cs_reply_error(struct cs_peer *peer, uint32_t id, int code, const char *text)
 {
     const struct cs_msg_error m = {
         .code = code, .text = cs_bytes_of(text && *text ? text : cs_error_text(code))};
-    size_t at;
+    size_t at = begin(CS_MSG_ERROR, id);
 
-    cs_buf_reset(&output);
-    at = cs_frame_begin(&output, CS_MSG_ERROR, id);
     cs_msg_error_put(&output, &m);
     if (cs_frame_end(&output, at) == 0)
         cs_channel_send(&peer->channel, cs_buf_bytes(&output), -1);
@@ -28,9 +32,8 @@ void cs_reply_error(struct cs_peer *peer, uint32_t id, int code, const char *tex
 
 size_t cs_reply_begin(uint16_t type, uint32_t id, struct cs_buf **bufp)
 {
-    cs_buf_reset(&output);
     *bufp = &output;
-    return cs_frame_begin(&output, type, id);
+    return begin(type, id);
 }
 
 void cs_reply_finish(struct cs_peer *peer, size_t at, uint32_t id)
@@ -108,8 +111,7 @@ void cs_reply_send(const struct cs_pending *pending, const struct cs_reply *repl
         cs_reply_error(peer, pending->id, reply->code, reply->text);
         return;
     }
-    cs_buf_reset(&output);
-    at = cs_frame_begin(&output, pending->type | CS_MSG_REPLY, pending->id);
+    at = begin(pending->type | CS_MSG_REPLY, pending->id);
     put_reply(pending, reply);
     cs_reply_finish(peer, at, pending->id);
 }
@@ -160,10 +162,8 @@ static void put_record(const struct cs_audit *audit)
 void cs_reply_account(struct cs_peer *peer, const struct cs_frame *frame)
 {
     const struct cs_service *service = peer->service;
-    size_t at;
+    size_t at = begin(frame->type | CS_MSG_REPLY, frame->id);
 
-    cs_buf_reset(&output);
-    at = cs_frame_begin(&output, frame->type | CS_MSG_REPLY, frame->id);
     switch (frame->type) {
     case CS_MSG_STATUS:
         put_status(peer);

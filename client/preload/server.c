@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PREFIX "sha256:"
 #define SHOWN 16 /* octets of the hash */
 
 static void name_by_hash(const unsigned char *der, size_t len, char room[CS_SERVER_NAME])
@@ -21,9 +20,9 @@ static void name_by_hash(const unsigned char *der, size_t len, char room[CS_SERV
     cs_sha2_init(&sha2, CS_HASH_SHA256);
     cs_sha2_update(&sha2, der, len);
     cs_sha2_final(&sha2, digest);
-    strcpy(room, PREFIX);
+    strcpy(room, CS_HOST_BY_CERTIFICATE);
     for (size_t i = 0; i < SHOWN; i++)
-        snprintf(room + strlen(PREFIX) + 2 * i, 3, "%02x", digest[i]);
+        snprintf(room + strlen(CS_HOST_BY_CERTIFICATE) + 2 * i, 3, "%02x", digest[i]);
 }
 
 const char *cs_server_name(const struct cs_libssl *openssl, SSL *ssl, char room[CS_SERVER_NAME])

@@ -5,6 +5,8 @@
 
 #include "preload/libssl.h"
 
+#include <countersign/protocol.h>
+
 #define CS_SERVER_NAME 64
 
 /* The name that the program asked for; of a server without one, what tells it from others: sha256:

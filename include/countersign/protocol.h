@@ -8,10 +8,11 @@
 
 #define CS_PROTOCOL_VERSION 1
 
-#define CS_FRAME_HEADER 12           /* length, type, flags, request id */
-#define CS_FRAME_MAX (1024u * 1024u) /* largest body, in either direction */
-#define CS_ID_SIZE 32                /* SHA-256 of the SubjectPublicKeyInfo */
-#define CS_PAGE_MAX (256u * 1024u)   /* a page of a list ends at the first entry beyond this */
+#define CS_FRAME_HEADER 12               /* length, type, flags, request id */
+#define CS_FRAME_MAX (1024u * 1024u)     /* largest body, in either direction */
+#define CS_ID_SIZE 32                    /* SHA-256 of the SubjectPublicKeyInfo */
+#define CS_HOST_BY_CERTIFICATE "sha256:" /* FIND: begins what stands for a server's name */
+#define CS_PAGE_MAX (256u * 1024u)       /* a page of a list ends at the first entry beyond this */
 
 /* Requests, client to agent. The reply to request T has type T | CS_MSG_REPLY, or is an ERROR. */
 enum cs_message_type {

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """curl, from its start to its end, and what our shims add to it."""
-import os
 import socket
 import ssl
 import subprocess

@@ -6,7 +6,6 @@ import shutil
 import time
 
 import programs
-import protocol_client as protocol
 from fixture import Fixture
 from tap import Skip, Tap, skip_all
 
