@@ -104,6 +104,8 @@ def under_its_rules(tap, s):
                         "[byte 0x78]")
         assert len(re.findall("0x", signed)) > 60, signed
         assert "GETPIN" in s.pinentry.asked()
+    with tap.case("it knows the program that asks: no user namespace is between them"):
+        assert re.search(r"/gdbus \(pid \d+\) signs with \S+ 'alice'", s.log.read_text()), s.log.read_text()
 
 
 def ends(tap, s):
