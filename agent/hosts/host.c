@@ -39,6 +39,7 @@ struct cs_host {
     struct cs_reports reports;
     uint32_t restarts;
     unsigned delay; /* before the next start */
+    bool explained; /* error is why this life of it ended */
     char error[CS_TEXT_MAX];
 };
 
@@ -97,7 +98,15 @@ static void grow_delay(struct cs_host *host)
         host->delay = CS_LIMIT_RESTART_DELAY_MAX;
 }
 
-/* Ends this life of the host, once. The reason that came first is the one to tell. */
+/* The reason that came first is the one to tell, until the next life has one of its own. */
+static void explain(struct cs_host *host, struct cs_bytes why)
+{
+    if (!host->explained)
+        cs_text_clean(why, host->error, sizeof(host->error));
+    host->explained = true;
+}
+
+/* Ends this life of the host, once. */
 static void fail(struct cs_host *host, const char *why)
 {
     char text[CS_TEXT_MAX + 160];
@@ -107,8 +116,7 @@ static void fail(struct cs_host *host, const char *why)
         return;
     grow_delay(host);
     host->state = CS_HOST_STATE_FAILED;
-    if (!host->error[0])
-        cs_text_clean(cs_bytes_of(why), host->error, sizeof(host->error));
+    explain(host, cs_bytes_of(why));
     if (!host->stopping)
         cs_warn("module '%s' failed: %s; next start in %u ms", host->module->name, host->error,
             host->delay);
@@ -164,6 +172,7 @@ static int take_scanned(struct cs_host *host, struct cs_bytes body)
     host->state = CS_HOST_STATE_RUNNING;
     host->settled = true;
     host->error[0] = '\0';
+    host->explained = false;
     tell(host);
     return 0;
 }
@@ -201,8 +210,7 @@ static int take_failed(struct cs_host *host, uint32_t id, struct cs_job *job, st
         return CS_ERR_PROTOCOL;
     cs_text_clean(m.text, text, sizeof(text));
     if (!job) {
-        cs_text_clean(
-            cs_bytes_of(text[0] ? text : cs_error_text(m.code)), host->error, sizeof(host->error));
+        explain(host, cs_bytes_of(text[0] ? text : cs_error_text(m.code)));
         return 0;
     }
     answer = (struct cs_answer){.code = cs_error_from_wire((unsigned)-m.code)};
@@ -367,6 +375,7 @@ static void start(struct cs_host *host)
     int r;
 
     host->state = CS_HOST_STATE_STARTING;
+    host->explained = false;
     host->started = now(host);
     if (host->restarts++ > 0)
         cs_info("module '%s' is started anew", host->module->name);

@@ -61,6 +61,10 @@ def main():
             assert "status 3" in stage.module("bad").error
             assert stage.module("good").restarts == 0
 
+        with tap.case("one that ends otherwise the next time: that is shown"):
+            stage.play(bad="sys.exit(3 if host.starts == 1 else 4)")
+            wait_for(lambda: "status 4" in stage.module("bad").error, "the reason of the second end")
+
         with tap.case("why it gives up is shown"):
             stage.play(bad="host.send(FAILED, 0, struct.pack('>HI', 22, 0) + blob('no such card'))\n"
                            "sys.exit(1)")
