@@ -6,6 +6,7 @@
  * handle is closed. Called by consent.c.
  */
 #include "consent/question.h"
+#include "talk.h"
 #include "text.h"
 #include "base/cleanup.h"
 #include "prompt/ask.h"
@@ -26,7 +27,7 @@ struct cs_question {
     bool running, over;
     char answer[ANSWER_MAX]; /* a verdict, then a sentence */
     size_t len;
-    bool well; /* exit status 0 */
+    int status; /* of its exit; -1: it was killed */
     cs_question_done *done;
     void *user;
 };
@@ -60,10 +61,10 @@ static void judge(struct cs_question *question)
     const char *text = question->len > 1 ? question->answer + 1 : "";
 
     question->answer[question->len] = '\0';
-    if (question->len == 0 || !question->well) {
+    if (question->len == 0 || question->status != 0) {
         char silent[CS_TEXT_MAX];
 
-        cs_ask_explain_silence(silent, sizeof(silent));
+        cs_ask_explain_silence(question->status, silent, sizeof(silent));
         tell(question, CS_ERR_LOCKED, false, silent);
         return;
     }
@@ -98,7 +99,7 @@ static void on_process_exit(uv_process_t *process, int64_t status, int signal)
     struct cs_question *question = process->data;
 
     question->running = false;
-    question->well = status == 0 && signal == 0;
+    question->status = signal ? -1 : (int)status;
     kill(-process->pid, SIGKILL); /* what it left behind */
     end(question);
 }
@@ -153,7 +154,7 @@ void cs_question_withdraw(struct cs_question *question)
 static int spawn(
     struct cs_question *question, uv_loop_t *loop, const char *program, char **environment, int fd)
 {
-    char *argv[] = {(char *)program, NULL};
+    char *argv[] = {(char *)program, (char *)"--talk", (char *)CS_TALK_VERSION, NULL};
     uv_stdio_container_t stdio[] = {
         {.flags = UV_INHERIT_FD, .data.fd = fd},
         {.flags = UV_INHERIT_FD, .data.fd = fd},

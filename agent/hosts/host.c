@@ -11,6 +11,7 @@
 #include "hosts/report.h"
 #include "base/log.h"
 #include "base/renewed.h"
+#include "talk.h"
 
 #include <countersign/error.h>
 #include <errno.h>
@@ -352,10 +353,11 @@ static void configure(struct cs_host *host)
 
 static int spawn(struct cs_host *host, int fd)
 {
-    char *argv[11] = {(char *)host->setting->program, (char *)"--name", host->module->name,
-        (char *)"--module", host->module->path, (char *)"--hot-plug",
+    char *argv[13] = {(char *)host->setting->program, (char *)"--talk", (char *)CS_TALK_VERSION,
+        (char *)"--name", host->module->name, (char *)"--module", host->module->path,
+        (char *)"--hot-plug",
         (char *)cs_config_hot_plug(host->setting->config, host->module->name)};
-    size_t argc = 7;
+    size_t argc = 9;
 
     if (host->module->init_args) {
         argv[argc++] = (char *)"--init-args";
@@ -388,7 +390,8 @@ static void start(struct cs_host *host)
     r = spawn(host, theirs);
     if (r < 0) {
         close(pair[0]);
-        snprintf(why, sizeof(why), "cannot run %s: %s", host->setting->program, uv_strerror(r));
+        snprintf(why, sizeof(why), "cannot run %s: %s%s", host->setting->program, uv_strerror(r),
+            cs_renewed_hint());
         fail(host, why);
         return;
     }

@@ -9,6 +9,7 @@
 #include "prompt/ask.h"
 #include "base/clock.h"
 #include "base/renewed.h"
+#include "talk.h"
 #include "prompt/words.h"
 
 #include <errno.h>
@@ -24,6 +25,7 @@
 /* The prompt keeps the person's time itself; this is for a prompt that does not. */
 #define GRACE_MS 10000
 #define KILL_MS 1000
+#define SILENT 1
 
 /* What a dialog may need of our own environment; the client's comes with the request. */
 static const char *const inherited[] = {"HOME", "USER", "LOGNAME", "XDG_RUNTIME_DIR",
@@ -69,7 +71,7 @@ char **cs_ask_environment(void)
 static int spawn_with(
     const char *program, int fd, char **environment, posix_spawnattr_t *attr, pid_t *pidp)
 {
-    char *argv[] = {(char *)program, NULL};
+    char *argv[] = {(char *)program, (char *)"--talk", (char *)CS_TALK_VERSION, NULL};
     posix_spawn_file_actions_t actions;
     int r;
 
@@ -263,12 +265,15 @@ static int explain(
     }
 }
 
-void cs_ask_explain_silence(char *text, size_t size)
+void cs_ask_explain_silence(int status, char *text, size_t size)
 {
-    snprintf(text, size, "the prompt ended without an answer%s", cs_renewed_hint());
+    if (status == CS_EXIT_USAGE)
+        snprintf(text, size, "the prompt is of another version%s", CS_RENEWED_HINT);
+    else
+        snprintf(text, size, "the prompt ended without an answer%s", cs_renewed_hint());
 }
 
-/* A null pin: there is none to come. */
+/* A null pin: there is none to come. SILENT if it ended without an answer. */
 static int converse(const struct run *run, const struct cs_prompt_request *request,
     struct cs_secret *pin, char *text, size_t text_size)
 {
@@ -292,8 +297,7 @@ static int converse(const struct run *run, const struct cs_prompt_request *reque
         return CS_ERR_TIMEOUT;
     if (n == 1 && (verdict == CS_PROMPT_FAILED || verdict == CS_PROMPT_IMPOSSIBLE))
         return CS_ERR_LOCKED;
-    cs_ask_explain_silence(text, text_size);
-    return CS_ERR_LOCKED;
+    return SILENT;
 }
 
 /* One run of the program; its wait status through statusp. */
@@ -316,9 +320,12 @@ static int run_prompt(const char *program, const struct cs_prompt_request *reque
     }
     run.fd = fds[0];
     r = converse(&run, request, pin, text, text_size);
-    *statusp = finish(&run, r == 0);
+    *statusp = finish(&run, r == 0 || r == SILENT);
     close(run.fd);
-    return r;
+    if (r != SILENT)
+        return r;
+    cs_ask_explain_silence(WIFEXITED(*statusp) ? WEXITSTATUS(*statusp) : -1, text, text_size);
+    return CS_ERR_LOCKED;
 }
 
 int cs_ask_pin(const char *program, const struct cs_prompt_request *request, int cancel_fd,

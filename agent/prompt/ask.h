@@ -25,8 +25,8 @@ int cs_ask_pin(const char *program, const struct cs_prompt_request *request, int
 int cs_ask_notice(const char *program, const struct cs_prompt_request *request, int cancel_fd,
     struct cs_fault *fault);
 
-/* What is said of a prompt that ended without an answer. */
-void cs_ask_explain_silence(char *text, size_t size);
+/* What is said of a prompt that ended without an answer; status: its exit status, or -1. */
+void cs_ask_explain_silence(int status, char *text, size_t size);
 
 /* The environment that a countersign-prompt is started with: of our own, what a dialog may need.
  * NULL without memory. */

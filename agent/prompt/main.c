@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "harden.h"
+#include "talk.h"
 #include "prompt/notification.h"
 #include "prompt/pinentry.h"
 #include "prompt/prompt.h"
@@ -83,14 +84,16 @@ static bool ask(const struct cs_prompt_request *request)
     return answer(verdict, fault.text, strlen(fault.text));
 }
 
+/* An exit status, of a start that is no question. */
 static int tell(const char *option)
 {
     if (strcmp(option, "--version") == 0) {
         puts("countersign-prompt " CS_VERSION);
         return CS_EXIT_OK;
     }
-    fputs("usage: countersign-prompt [--version]\nStarted by the agent and its token hosts; asks "
-          "one question.\n",
+    fputs(
+        "usage: countersign-prompt --talk VERSION\nStarted by the agent and its token hosts; asks "
+        "one question.\n",
         strcmp(option, "--help") == 0 ? stdout : stderr);
     return strcmp(option, "--help") == 0 ? CS_EXIT_OK : CS_EXIT_USAGE;
 }
@@ -107,8 +110,10 @@ int main(int argc, char **argv)
         cs_log_errno(CS_LOG_ERROR, "cannot give up core dumps and privileges");
         return CS_EXIT_FAILURE;
     }
-    if (argc > 1)
-        return tell(argv[1]);
+    if (argc != 3 || strcmp(argv[1], "--talk") != 0)
+        return tell(argc > 1 ? argv[1] : "");
+    if (!cs_talk_is_ours("countersign-prompt", argv[2]))
+        return CS_EXIT_USAGE;
     /* Leads its group, as it does when a token host starts it: it ends all of it. */
     setpgid(0, 0);
     r = read_request(&buf, &request);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the agent and a token host say to each other, over a socketpair, in the frames of
- * base/wire.h. Agent and host come from one build, so there is no version; but the agent treats a
- * host as untrusted, for it runs the vendor's code: it reads strictly, and a host that breaks the
- * rules is killed.
+ * base/wire.h. A host that runs is of the agent's version (talk.h); but the agent treats it as
+ * untrusted, for it runs the vendor's code: it reads strictly, and a host that breaks the rules is
+ * killed.
  *
  * The agent asks with a request id of its own choice and the host answers that id with DONE,
  * SIGNED or FAILED, in any order. The host reports on its own, with id 0, the messages from READY

@@ -11,7 +11,7 @@
 #include "token-host/worker.h"
 
 struct cs_host {
-    const char *name, *path, *init_args, *hot_plug;
+    const char *talk, *name, *path, *init_args, *hot_plug;
     bool restarted; /* the one before failed */
     struct cs_link link;
     struct cs_configuration configuration;

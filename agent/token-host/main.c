@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "harden.h"
+#include "talk.h"
 #include "token-host/request.h"
 
 #include <countersign/error.h>
@@ -19,21 +20,25 @@
 #define PATIENCE 2 /* seconds for jobs under way, when the agent is gone */
 
 static const char usage[] =
-    "usage: countersign-token-host --name NAME --module PATH [--init-args ARGS]\n"
+    "usage: countersign-token-host --talk VERSION --name NAME --module PATH [--init-args ARGS]\n"
     "                              [--hot-plug wait|never|MILLISECONDS] [--restarted]\n"
     "Runs a PKCS#11 module for countersign-agent, which starts it with descriptor 3 connected.\n";
 
 /* 0, or an exit status with its sign turned, or 1 if all is said. */
 static int parse(int argc, char **argv, struct cs_host *host)
 {
-    static const struct option options[] = {{"name", required_argument, NULL, 'n'},
-        {"module", required_argument, NULL, 'm'}, {"init-args", required_argument, NULL, 'i'},
-        {"hot-plug", required_argument, NULL, 'p'}, {"restarted", no_argument, NULL, 'r'},
-        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"talk", required_argument, NULL, 't'},
+        {"name", required_argument, NULL, 'n'}, {"module", required_argument, NULL, 'm'},
+        {"init-args", required_argument, NULL, 'i'}, {"hot-plug", required_argument, NULL, 'p'},
+        {"restarted", no_argument, NULL, 'r'}, {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'}, {NULL, 0, NULL, 0}};
     int c;
 
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (c) {
+        case 't':
+            host->talk = optarg;
+            break;
         case 'n':
             host->name = optarg;
             break;
@@ -61,7 +66,7 @@ static int parse(int argc, char **argv, struct cs_host *host)
     }
     if (!cs_plug_init(&host->plug, host->hot_plug ? host->hot_plug : "never", &host->slots))
         return -CS_EXIT_USAGE;
-    return host->name && host->path && optind == argc ? 0 : -CS_EXIT_USAGE;
+    return host->talk && host->name && host->path && optind == argc ? 0 : -CS_EXIT_USAGE;
 }
 
 /* The module is finalised, which ends logins, unless a call into it does not come back. The exit
@@ -120,6 +125,8 @@ int main(int argc, char **argv)
         fputs(usage, stderr);
     if (r < 0)
         return -r;
+    if (!cs_talk_is_ours("countersign-token-host", host.talk))
+        return CS_EXIT_USAGE;
     if (cs_harden() < 0 || fcntl(LINK_FD, F_SETFD, FD_CLOEXEC) < 0) {
         fputs("countersign-token-host: descriptor 3 is not open: the agent starts this program\n",
             stderr);

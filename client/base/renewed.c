@@ -13,6 +13,5 @@ const char *cs_renewed_hint(void)
 
     if (n < (ssize_t)strlen(gone) || memcmp(path + n - strlen(gone), gone, strlen(gone)) != 0)
         return "";
-    return "; Countersign was renewed since the agent started: restart it with 'systemctl --user "
-           "restart countersign-agent.service' or as it was started";
+    return CS_RENEWED_HINT;
 }

@@ -4,8 +4,13 @@
 #ifndef CS_BASE_RENEWED_H
 #define CS_BASE_RENEWED_H
 
-/* The end of a sentence about another program of ours that made no sense: what to do if this one
- * was replaced on disk since it started; otherwise "". */
+/* The end of a sentence about a program of ours that is of another version than this one. */
+#define CS_RENEWED_HINT                                                                            \
+    "; Countersign was renewed since the agent started: restart it with 'systemctl --user "        \
+    "restart countersign-agent.service' or as it was started"
+
+/* The end of a sentence about another program of ours that made no sense: that hint if this one was
+ * replaced on disk since it started; otherwise "". */
 const char *cs_renewed_hint(void);
 
 #endif

@@ -267,6 +267,20 @@ static void test_nothing_of_a_killed_prompt_stays(void **state)
     cs_secret_free(q.pin);
 }
 
+static void test_a_prompt_of_another_version_is_told_from_a_broken_one(void **state)
+{
+    struct question q;
+
+    (void)state;
+    assert_int_equal(ask_liar(&q, "exit 2"), CS_ERR_LOCKED);
+    assert_non_null(strstr(q.fault.text, "of another version; "));
+    assert_non_null(strstr(q.fault.text, "restart countersign-agent.service"));
+    cs_secret_free(q.pin);
+    assert_int_equal(ask_liar(&q, "exit 1"), CS_ERR_LOCKED);
+    assert_null(strstr(q.fault.text, "version"));
+    cs_secret_free(q.pin);
+}
+
 static void test_a_missing_prompt_is_named(void **state)
 {
     struct question q;
@@ -275,35 +289,6 @@ static void test_a_missing_prompt_is_named(void **state)
     question_init(&q, "unused", "");
     assert_int_equal(ask(&q, "/nonexistent/prompt", -1), CS_ERR_LOCKED);
     assert_non_null(strstr(q.fault.text, "/nonexistent/prompt"));
-    cs_secret_free(q.pin);
-}
-
-static void test_requests_round_trip_and_are_read_strictly(void **state)
-{
-    struct cs_buf buf = CS_BUF_INIT(4096);
-    struct cs_prompt_request out;
-    struct question q;
-
-    (void)state;
-    question_init(&q, "unused", "x");
-    q.request.flags = CS_PROMPT_FINAL_TRY;
-    q.request.program = cs_bytes_of("curl");
-    q.request.key = cs_bytes_of("alice");
-    q.request.error = cs_bytes_of("wrong");
-    cs_prompt_request_put(&buf, &q.request);
-    assert_int_equal(cs_prompt_request_get(cs_buf_bytes(&buf), &out), 0);
-    assert_int_equal(out.flags, CS_PROMPT_FINAL_TRY);
-    assert_int_equal(out.timeout, 20);
-    assert_true(cs_bytes_equal(out.token, q.request.token));
-    assert_true(cs_bytes_equal(out.program, cs_bytes_of("curl")));
-    assert_true(cs_bytes_equal(out.key, cs_bytes_of("alice")));
-    assert_true(cs_bytes_equal(out.error, cs_bytes_of("wrong")));
-    assert_int_equal(out.environment.n, 2);
-    for (size_t len = 0; len < buf.len; len++)
-        assert_int_equal(cs_prompt_request_get(CS_BYTES(buf.data, len), &out), CS_ERR_PROTOCOL);
-    cs_buf_put_u8(&buf, 0);
-    assert_int_equal(cs_prompt_request_get(cs_buf_bytes(&buf), &out), CS_ERR_PROTOCOL);
-    cs_buf_deinit(&buf);
     cs_secret_free(q.pin);
 }
 
@@ -336,8 +321,8 @@ int main(void)
         cmocka_unit_test(test_threads_get_their_own_answers),
         cmocka_unit_test(test_a_prompt_that_lies_gives_no_pin),
         cmocka_unit_test(test_nothing_of_a_killed_prompt_stays),
+        cmocka_unit_test(test_a_prompt_of_another_version_is_told_from_a_broken_one),
         cmocka_unit_test(test_a_missing_prompt_is_named),
-        cmocka_unit_test(test_requests_round_trip_and_are_read_strictly),
     };
 
     return cmocka_run_group_tests_name("ask", tests, make_dir, remove_dir);

@@ -3,6 +3,7 @@
 """countersign-prompt against a scripted pinentry and the real ones. Usage: test-prompt.py PROGRAM"""
 import os
 import pty
+import re
 import select
 import shutil
 import signal
@@ -15,6 +16,8 @@ import time
 import traceback
 
 PROGRAM = sys.argv[1]
+with open(os.path.join(os.path.dirname(__file__), "../../agent/talk.h"), encoding="utf-8") as header:
+    TALK = re.search(r'CS_TALK_VERSION "(.*)"', header.read())[1]
 FAKE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fake-pinentry")
 OK, CANCELLED, FAILED, TIMED_OUT, IMPOSSIBLE, FOR_SESSION = range(6)
 COUNT_LOW, FINAL_TRY, FOR_SIGNATURE, FOR_CHANGE = 1, 2, 4, 8
@@ -87,7 +90,7 @@ def alive(pid):
 
 
 def start(body, env=None):
-    process = subprocess.Popen([PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    process = subprocess.Popen([PROGRAM, "--talk", TALK], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, env=env or CLEAN)
     process.stdin.write(body)
     process.stdin.close()
@@ -452,8 +455,15 @@ def test_a_dialog_behind_a_wrapper_is_ended_too():
 def test_a_broken_request_gets_no_answer():
     whole = request()
     for body in (b"", whole[:-1], whole + b"\0", b"\x07" + whole[1:], b"\xff" * 200, whole + b"x" * 70000):
-        process = subprocess.run([PROGRAM], input=body, capture_output=True, env=CLEAN, check=False)
+        process = subprocess.run([PROGRAM, "--talk", TALK], input=body, capture_output=True, env=CLEAN, check=False)
         assert process.returncode == 1 and process.stdout == b"", (body[:20], process)
+
+
+def test_another_version_is_refused_unread():
+    for words in (["--talk", "0"], ["--talk"], []):
+        process = subprocess.run([PROGRAM, *words], input=request(), capture_output=True, env=CLEAN, check=False)
+        assert process.returncode == 2 and process.stdout == b"", process
+        assert (b"restart" in process.stderr) == (len(words) == 2), process
 
 
 def smaps(pid):

@@ -2,6 +2,7 @@
 /* The agent's side of the link, strict: what an agent would not accept fails the test. */
 #include "host.h"
 #include "base/cleanup.h"
+#include "talk.h"
 
 #include <countersign/error.h>
 #include <countersign/protocol.h>
@@ -21,8 +22,8 @@
 
 void host_spawn(struct host *host, const char *module, const char *init_args)
 {
-    const char *argv[] = {TOKEN_HOST, "--name", "test", "--module", module,
-        init_args ? "--init-args" : NULL, init_args, NULL};
+    const char *argv[] = {TOKEN_HOST, "--talk", CS_TALK_VERSION, "--name", "test", "--module",
+        module, init_args ? "--init-args" : NULL, init_args, NULL};
     int fds[2];
 
     memset(host, 0, sizeof(*host));

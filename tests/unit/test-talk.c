@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* token-host/host-message: what agent and token hosts say to each other, and nothing but it. */
+/* token-host/host-message and prompt/prompt: what the agent, token hosts and prompts say to each
+ * other, and nothing but it. */
 #include "token-host/host-message.h"
+#include "prompt/prompt.h"
+#include "talk.h"
 #include "codec.h"
 
 #define TEXT(string) CS_BYTES(string, sizeof(string) - 1)
@@ -101,6 +104,26 @@ static void sample_host_number(struct cs_buf *buf)
     cs_host_number_put(buf, 0x01020304);
 }
 
+static void sample_prompt_request(struct cs_buf *buf)
+{
+    const struct cs_prompt_request m = {.kind = CS_PROMPT_CONSENT,
+        .flags = CS_PROMPT_SIGN_CSR | CS_PROMPT_SHOW,
+        .timeout = 120,
+        .min_len = 4,
+        .max_len = 8,
+        .pinentry = TEXT("/usr/bin/pinentry"),
+        .token = TEXT("corp\xff"),
+        .program = TEXT("curl"),
+        .command = TEXT("curl https://x"),
+        .certificate = TEXT("serial 7"),
+        .key = TEXT("alice"),
+        .host = TEXT("x"),
+        .error = TEXT("the PIN was wrong"),
+        .environment = {.n = 1, .entries = {{TEXT("DISPLAY"), TEXT(":0")}}}};
+
+    cs_prompt_request_put(buf, &m);
+}
+
 CODEC_BODY(host_configure, cs_host_configure);
 CODEC_BODY(host_login, cs_host_login_request);
 CODEC_BODY(host_logout, cs_host_logout_request);
@@ -110,6 +133,7 @@ CODEC_BODY(host_ready, cs_host_ready);
 CODEC_BODY(host_token, cs_host_token);
 CODEC_BODY(host_object, cs_host_object);
 CODEC_BODY(host_token_state, cs_host_token_state);
+CODEC_BODY(prompt_request, cs_prompt_request);
 
 static int recode_host_number(struct cs_bytes body, struct cs_buf *again)
 {
@@ -121,15 +145,36 @@ static int recode_host_number(struct cs_bytes body, struct cs_buf *again)
     return r;
 }
 
+static const struct codec codecs[] = {CODEC(host_configure), CODEC(host_login), CODEC(host_logout),
+    CODEC(host_sign), CODEC(host_failed), CODEC(host_ready), CODEC(host_token), CODEC(host_object),
+    CODEC(host_token_state), CODEC(host_number), CODEC(prompt_request)};
+#define N_CODECS (sizeof(codecs) / sizeof(codecs[0]))
+
 static void test_every_body_comes_back_and_nothing_else_does(void **state)
 {
-    const struct codec codecs[] = {CODEC(host_configure), CODEC(host_login), CODEC(host_logout),
-        CODEC(host_sign), CODEC(host_failed), CODEC(host_ready), CODEC(host_token),
-        CODEC(host_object), CODEC(host_token_state), CODEC(host_number)};
+    (void)state;
+    for (size_t i = 0; i < N_CODECS; i++)
+        codec_check(&codecs[i]);
+}
+
+/* Guards against a change that leaves talk.h as it is: FNV-1a of the samples, of one version. */
+static void test_another_form_is_another_version(void **state)
+{
+    const char *version = "1";
+    const uint32_t sum_of_version = 0xcac333a0;
+    struct cs_buf buf = CS_BUF_INIT(1 << 20);
+    uint32_t sum = 2166136261u;
 
     (void)state;
-    for (size_t i = 0; i < sizeof(codecs) / sizeof(codecs[0]); i++)
-        codec_check(&codecs[i]);
+    for (size_t i = 0; i < N_CODECS; i++)
+        codecs[i].sample(&buf);
+    assert_int_equal(buf.error, 0);
+    for (size_t i = 0; i < buf.len; i++)
+        sum = (sum ^ buf.data[i]) * 16777619u;
+    cs_buf_deinit(&buf);
+    assert_string_equal(CS_TALK_VERSION, version);
+    if (sum != sum_of_version)
+        fail_msg("a message has another form: raise CS_TALK_VERSION, write it and %#x here", sum);
 }
 
 static void test_fields_out_of_their_range(void **state)
@@ -172,8 +217,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_body_comes_back_and_nothing_else_does),
+        cmocka_unit_test(test_another_form_is_another_version),
         cmocka_unit_test(test_fields_out_of_their_range),
     };
 
-    return cmocka_run_group_tests_name("host-message", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("talk", tests, NULL, NULL);
 }
