@@ -23,6 +23,8 @@
 #define CS_LIMIT_TOKENS_PER_HOST 256
 #define CS_LIMIT_OBJECTS_PER_TOKEN 4096
 #define CS_LIMIT_TOKEN_BYTES (16u * 1024u * 1024u) /* of the objects of one token */
+#define CS_LIMIT_OBJECTS_PER_HOST 16384            /* of all its tokens; what is more is left out */
+#define CS_LIMIT_HOST_BYTES (32u * 1024u * 1024u)  /* of these */
 #define CS_LIMIT_OBJECT_NAME 1024                  /* a label or a CKA_ID */
 #define CS_LIMIT_CERTIFICATE (64u * 1024u)
 #define CS_LIMIT_CERTIFICATES_PER_KEY 16

@@ -499,7 +499,7 @@ void cs_host_describe(const struct cs_host *host, struct cs_msg_module *m)
         .state = cs_bytes_of(states[host->state]),
         .pid = host->process.alive ? (uint32_t)host->process.handle.pid : 0,
         .restarts = host->restarts > 0 ? host->restarts - 1 : 0,
-        .error = cs_bytes_of(host->error),
+        .error = cs_bytes_of(host->error[0] ? host->error : host->reports.trouble),
     };
 }
 

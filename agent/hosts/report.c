@@ -5,8 +5,10 @@
  * strictly and counted. Used by host.c.
  */
 #include "hosts/report.h"
+#include "base/log.h"
 
 #include <countersign/error.h>
+#include <stdio.h>
 
 static size_t find_begun(const struct cs_reports *reports, uint32_t slot)
 {
@@ -47,6 +49,45 @@ static int take_begin(struct cs_reports *reports, struct cs_bytes body)
     return 0;
 }
 
+/* Of all that the host shows: pictures that are not yet whole count in place of what they replace,
+ * with this one's next object. */
+static bool is_too_much(
+    const struct cs_reports *reports, const struct cs_token *token, const struct cs_host_object *m)
+{
+    const struct cs_inventory *inventory = reports->inventory;
+    size_t n = 1, bytes = m->value.len + m->label.len + m->cka_id.len;
+
+    for (size_t i = 0; i < reports->n_begun; i++) {
+        n += reports->begun[i]->n_objects;
+        bytes += reports->begun[i]->n_bytes;
+    }
+    for (size_t i = 0; i < inventory->n_tokens; i++)
+        if (inventory->tokens[i]->host == reports->host &&
+            inventory->tokens[i]->slot != token->slot) {
+            n += inventory->tokens[i]->n_objects;
+            bytes += inventory->tokens[i]->n_bytes;
+        }
+    return n > CS_LIMIT_OBJECTS_PER_HOST || bytes > CS_LIMIT_HOST_BYTES;
+}
+
+/* After its tokens changed. */
+static void judge(struct cs_reports *reports)
+{
+    const struct cs_inventory *inventory = reports->inventory;
+    size_t n = 0;
+
+    for (size_t i = 0; i < inventory->n_tokens; i++)
+        if (inventory->tokens[i]->host == reports->host)
+            n += inventory->tokens[i]->n_left_out;
+    if (n > 0)
+        snprintf(reports->trouble, sizeof(reports->trouble),
+            "%zu objects of its tokens are left out, for a module may show no more than %u objects "
+            "and %u MB: take off its tokens what you do not need",
+            n, CS_LIMIT_OBJECTS_PER_HOST, CS_LIMIT_HOST_BYTES >> 20);
+    else
+        reports->trouble[0] = '\0';
+}
+
 static int take_object(struct cs_reports *reports, struct cs_bytes body)
 {
     struct cs_host_object m;
@@ -58,14 +99,17 @@ static int take_object(struct cs_reports *reports, struct cs_bytes body)
     at = find_begun(reports, m.slot);
     if (at == reports->n_begun)
         return CS_ERR_PROTOCOL;
-    return cs_token_add(reports->begun[at], &m);
+    if (!is_too_much(reports, reports->begun[at], &m))
+        return cs_token_add(reports->begun[at], &m);
+    reports->begun[at]->n_left_out++;
+    return 0;
 }
 
 static int take_end(struct cs_reports *reports, struct cs_bytes body)
 {
     CS_AUTO(cs_token_freep) struct cs_token *token = NULL;
     uint32_t slot;
-    size_t at;
+    size_t at, n_left_out;
     int r = cs_host_number_get(body, &slot);
 
     if (r < 0)
@@ -74,12 +118,19 @@ static int take_end(struct cs_reports *reports, struct cs_bytes body)
     if (at == reports->n_begun)
         return CS_ERR_PROTOCOL;
     token = take_begun(reports, at);
+    n_left_out = token->n_left_out;
     r = cs_token_complete(token);
     if (r < 0)
         return r;
     if (!cs_inventory_token(reports->inventory, reports->host, slot))
         reports->n_tokens++;
-    return cs_inventory_put(reports->inventory, cs_steal(&token));
+    r = cs_inventory_put(reports->inventory, cs_steal(&token));
+    if (r < 0)
+        return r;
+    judge(reports);
+    if (n_left_out > 0)
+        cs_warn("module '%s': %s", reports->module, reports->trouble);
+    return 0;
 }
 
 static int take_state(struct cs_reports *reports, struct cs_bytes body)
@@ -118,6 +169,7 @@ static int take_gone(struct cs_reports *reports, struct cs_bytes body)
     if (cs_inventory_token(reports->inventory, reports->host, slot)) {
         cs_inventory_remove(reports->inventory, reports->host, slot);
         reports->n_tokens--;
+        judge(reports);
     }
     return 0;
 }
@@ -147,4 +199,5 @@ void cs_reports_drop(struct cs_reports *reports)
     if (reports->n_tokens > 0)
         cs_inventory_remove_host(reports->inventory, reports->host);
     reports->n_tokens = 0;
+    reports->trouble[0] = '\0';
 }

@@ -14,6 +14,7 @@ struct cs_reports {
     size_t n_begun;
     struct cs_token *begun[CS_LIMIT_TOKENS_PER_HOST]; /* not yet whole */
     size_t n_tokens;
+    char trouble[CS_TEXT_MAX]; /* what of its tokens is not taken, and why; or empty */
 };
 
 /* TOKEN_BEGIN to TOKEN_GONE. A code less than 0 when the host broke the rules. */

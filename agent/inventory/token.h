@@ -23,7 +23,8 @@ struct cs_token {
     char word[CS_TEXT_MAX]; /* what a command calls it: the same, if that names it alone */
     size_t n_objects;
     struct cs_object **objects;
-    size_t n_bytes; /* of the objects */
+    size_t n_bytes;    /* of the objects */
+    size_t n_left_out; /* objects that its host may not show any more */
     size_t n_identities;
     struct cs_identity *identities;
 };

@@ -43,12 +43,36 @@ static void add_row(const struct cs_cli *cli, const struct cs_picture *picture,
                    expiry, cs_token_state(token), x509 ? x509->subject : NULL});
 }
 
+/* What keeps keys of modules out of the list; of those that fail altogether only if that may be the
+ * reason for an empty one. Whether anything did. */
+static bool explain_modules(const struct cs_cli *cli, bool is_empty)
+{
+    struct countersign_status *status = NULL;
+    const struct countersign_module *module;
+    bool any = false;
+
+    if (countersign_status_get(cli->client, &status, NULL) < 0)
+        return false;
+    for (size_t i = 0; (module = countersign_status_module(status, i)); i++) {
+        const char *error = countersign_module_error(module);
+        bool runs = strcmp(countersign_module_state(module), "running") == 0;
+
+        if (!*error || (!is_empty && !runs))
+            continue;
+        cs_cli_say(
+            "module '%s'%s: %s", countersign_module_name(module), runs ? "" : " failed", error);
+        any = true;
+    }
+    countersign_status_free(status);
+    return any;
+}
+
 /* An empty list has a reason; the likeliest ones are named. */
-static void explain_nothing(const struct cs_picture *picture)
+static void explain_nothing(const struct cs_picture *picture, bool explained)
 {
     const struct countersign_token *token;
 
-    if (countersign_list_n(picture->tokens) == 0)
+    if (countersign_list_n(picture->tokens) == 0 && !explained)
         cs_cli_say("no token is there: insert it; 'countersign status' shows whether its module "
                    "works");
     for (size_t i = 0; (token = countersign_list_token(picture->tokens, i)); i++)
@@ -62,13 +86,15 @@ static int print_table(const struct cs_cli *cli, const struct cs_picture *pictur
 {
     CS_AUTO(cs_table_freep) struct cs_table *table = NULL;
     size_t digits = cs_picture_digits(picture);
+    bool explained;
     int r;
 
     table = cs_table_new(columns, sizeof(columns) / sizeof(columns[0]));
     for (size_t i = 0; i < picture->n_identities; i++)
         add_row(cli, picture, table, picture->sorted[i], digits);
+    explained = explain_modules(cli, countersign_list_n(picture->tokens) == 0);
     if (picture->n_identities == 0) {
-        explain_nothing(picture);
+        explain_nothing(picture, explained);
         return CS_EXIT_OK;
     }
     r = cs_table_print(table, cli->out, cli->width);

@@ -289,7 +289,8 @@ const char *countersign_module_state(
 unsigned countersign_module_pid(const struct countersign_module *module); /* 0: no process */
 unsigned countersign_module_restarts(const struct countersign_module *module);
 const char *countersign_module_error(
-    const struct countersign_module *module); /* the last failure, or "" */
+    const struct countersign_module *module); /* its last failure; of one that runs, what is left
+                                                 out of what it shows; or "" */
 
 /*
  * Who may have what signed: the rules in force, in the order in which they are tried; the first

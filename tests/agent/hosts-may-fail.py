@@ -94,6 +94,50 @@ host.sign_all()
                 assert sign(client, client.identities()[0]) == b"signature"
                 assert "its host broke" in stage.log()
 
+        with tap.case("one that shows more than is taken, on any number of tokens: the rest is left out, and said"):
+            stage.play(big="""
+host.ready()
+value = open(SPKI, "rb").read()
+def show(slot):
+    host.begin(slot, f"token {slot}", INITIALIZED, str(slot))
+    for i in range(4000):
+        host.object(slot, PUBLIC_KEY, f"key {i}", b"%d" % i, value, EC)
+    host.object(slot, PRIVATE_KEY, "last", b"0", value, EC)
+    host.end(slot)
+for slot in range(5):
+    show(slot)
+show(4)
+show(0)
+host.scanned()
+host.note("shown")
+host.serve(lambda request: [host.send(TOKEN_GONE, 0, u32(1)), show(4), host.done(request)])
+""")
+            client = stage.client()
+            assert len(client.tokens()) == 5 and len(client.identities()) == 4
+            module = stage.module("big")
+            assert module.state == "running" and module.restarts == 0, module
+            assert module.error.startswith("3621 objects of its tokens are left out"), module.error
+            assert "take off its tokens" in module.error and module.error in stage.log()
+            seen = stage.cli("list")
+            assert "module 'big': 3621 objects" in seen.stderr and seen.returncode == 0, seen
+            assert "3621 objects" in " ".join(stage.cli("doctor").stdout.split())
+            assert stage.cli("refresh").returncode == 0
+            assert len(client.identities()) == 4 and stage.module("big").error == "", "room for the last"
+
+        with tap.case("one that shows more octets than are taken: the same"):
+            stage.play(big="""
+host.ready()
+for slot in range(40):
+    host.begin(slot, f"token {slot}", INITIALIZED, str(slot))
+    host.object(slot, CERTIFICATE, "x", b"", bytes(1000000))
+    host.end(slot)
+host.scanned()
+host.sign_all()
+""")
+            client = stage.client()
+            assert len(client.tokens()) == 40
+            assert stage.module("big").error.startswith("7 objects"), stage.module("big").error
+
         with tap.case("one that closes its socket and lives on is killed"):
             stage.play(bad="""
 host.ready()

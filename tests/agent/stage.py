@@ -68,6 +68,9 @@ class Stage(Fixture):
     def stop_agent(self):
         return self.stop(self.process) if self.process else None
 
+    def cli(self, *arguments):
+        return self.run([programs.CLI, *arguments])
+
     def client(self):
         return protocol.Client(self.socket)
 

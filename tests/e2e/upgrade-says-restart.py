@@ -67,12 +67,12 @@ def main():
             seen = agent.cli("unlock", "corp")
             assert seen.returncode == 5, seen
             assert "the prompt is of another version" in seen.stderr and RESTART in seen.stderr, seen
-        with tap.case("another token host: its tokens are gone; status and doctor say that and what to do"):
+        with tap.case("another token host: its tokens are gone; list, status and doctor say that and what to do"):
             host.renew()
             module, = modules(agent)
             os.kill(module["pid"], signal.SIGKILL)
             wait_for(lambda: "another version" in (modules(agent)[0]["error"] or ""), "the refusal")
-            for verb in ("status", "doctor"):
+            for verb in ("list", "status", "doctor"):
                 seen = agent.cli(verb)
                 said = " ".join((seen.stdout + seen.stderr).split())
                 assert "its host is of another version" in said and RESTART in said, seen

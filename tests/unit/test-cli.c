@@ -31,7 +31,7 @@
 struct fixture {
     struct fake_agent agent;
     struct cs_buf certificate, chain; /* DER; a list of two */
-    bool with_certificate, with_tokens;
+    bool with_certificate, with_tokens, with_error;
     int error;                /* instead of any answer */
     const char *policy_error; /* NULL: an agent that knows no rules */
     uint8_t verdict;
@@ -127,7 +127,7 @@ static void put_status(const struct fixture *f, struct cs_buf *buf)
                  .path = cs_bytes_of("/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so"),
                  .state = cs_bytes_of("failed"),
                  .restarts = 6,
-                 .error = cs_bytes_of("it crashed")});
+                 .error = cs_bytes_of(f->with_error ? "it crashed" : "")});
 }
 
 static void put_resolved(struct fixture *f, struct cs_buf *buf)
@@ -313,7 +313,7 @@ static int setup(void **state)
     cs_buf_put_bytes(&f->chain, cs_buf_bytes(&f->certificate));
     cs_buf_put_bytes(&f->chain, cs_buf_bytes(&ca));
     cs_buf_deinit(&ca);
-    f->with_certificate = f->with_tokens = true;
+    f->with_certificate = f->with_tokens = f->with_error = true;
     f->now = time(NULL);
     fake_agent_start(&f->agent, answer, f);
     unsetenv("COLUMNS");
@@ -361,6 +361,9 @@ static void test_an_empty_list_says_why(void **state)
     f->with_tokens = false;
     assert_int_equal(RUN(f, "list"), CS_EXIT_OK);
     assert_string_equal(f->out, "");
+    assert_has(f->err, "module 'soft' failed: it crashed");
+    f->with_error = false;
+    assert_int_equal(RUN(f, "list"), CS_EXIT_OK);
     assert_has(f->err, "no token is there");
     assert_int_equal(RUN(f, "status"), CS_EXIT_OK);
     assert_has(f->out, "none is there");
@@ -694,7 +697,7 @@ static void test_a_full_disk_is_noticed(void **state)
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(WEXITSTATUS(status), CS_EXIT_FAILURE);
-    assert_int_equal(f->agent.n_requests, 2);
+    assert_int_equal(f->agent.n_requests, 3); /* tokens, identities, modules */
 }
 
 int main(void)

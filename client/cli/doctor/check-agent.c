@@ -69,20 +69,26 @@ static bool check_socket(struct cs_findings *findings)
     return true;
 }
 
+static void check_module(struct cs_findings *findings, const struct countersign_module *module)
+{
+    const char *name = countersign_module_name(module), *error = countersign_module_error(module);
+
+    if (strcmp(countersign_module_state(module), "failed") == 0) {
+        cs_find(findings, CS_SEVERITY_ERROR, "module", "The module %s (%s) does not run: %s", name,
+            countersign_module_path(module), *error ? error : "it gave no reason");
+        cs_mend(findings, "countersign status");
+    } else if (strcmp(countersign_module_state(module), "running") == 0 && *error) {
+        cs_find(findings, CS_SEVERITY_WARNING, "module", "The module %s: %s", name, error);
+        cs_mend(findings, "with less on its tokens: countersign refresh");
+    }
+}
+
 static void check_modules(struct cs_findings *findings, const struct countersign_status *status)
 {
     const struct countersign_module *module;
 
-    for (size_t i = 0; (module = countersign_status_module(status, i)); i++) {
-        const char *error = countersign_module_error(module);
-
-        if (strcmp(countersign_module_state(module), "failed") != 0)
-            continue;
-        cs_find(findings, CS_SEVERITY_ERROR, "module", "The module %s (%s) does not run: %s",
-            countersign_module_name(module), countersign_module_path(module),
-            *error ? error : "it gave no reason");
-        cs_mend(findings, "countersign status");
-    }
+    for (size_t i = 0; (module = countersign_status_module(status, i)); i++)
+        check_module(findings, module);
     if (countersign_status_n_modules(status) > 0)
         return;
     cs_find(findings, CS_SEVERITY_ERROR, "module", "The agent has no PKCS#11 module.");
