@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Out of descriptors, or with a full disk: who is connected is served, and all is well as soon as there
-is room again."""
+"""Out of descriptors, without standard streams, or with a full disk: who is connected is served, and all is
+well as soon as there is room again."""
 import os
 import resource
 import signal
@@ -84,6 +84,19 @@ def descriptors(tap, f):
     assert s.agent.stop() == 0
 
 
+def streams(tap, f):
+    with tap.case("started without standard streams: its log goes into no other descriptor, and it signs"):
+        under = f.scratch('#!/bin/sh\nexec "$@" <&- >&- 2>&-\n')
+        under.chmod(0o700)
+        s = Scene(f, under=[under])
+        assert s.sign()
+        os.kill(s.module().pid, signal.SIGKILL)
+        wait(lambda: s.module().restarts == 1 and s.module().state == "running" and s.client.tokens(), "the module")
+        s.unlock()
+        assert s.sign()
+        assert s.agent.stop() == 0
+
+
 def disk(tap, f):
     state = f.path("state")
     state.mkdir(mode=0o700)
@@ -127,6 +140,7 @@ def main():
         tap.diagnose = f.diagnose
         f.token("corp").identity(f.authority("Office"), "p256", "alice")
         descriptors(tap, f)
+        streams(tap, f)
         disk(tap, f)
     tap.done()
 
