@@ -104,8 +104,14 @@ def modes(tap, f, p):
         client.sign(alice.id, SCHEME, b"x")
         for path in (p.folder, agent.socket, state / "countersign", state / "countersign/audit.jsonl"):
             assert not stat.S_IMODE(path.stat().st_mode) & 0o077, (path, oct(path.stat().st_mode))
-    with tap.case("the record is made a link while the agent runs: it is not followed, and the user is told"):
+    with tap.case("a record that is open to others from before is closed to them"):
         record = state / "countersign/audit.jsonl"
+        record.unlink()
+        record.touch()
+        record.chmod(0o666)
+        client.sign(alice.id, SCHEME, b"x")
+        assert record.stat().st_size > 0 and stat.S_IMODE(record.stat().st_mode) == 0o600, oct(record.stat().st_mode)
+    with tap.case("the record is made a link while the agent runs: it is not followed, and the user is told"):
         record.unlink()
         record.symlink_to(p.victim / "precious")
         client.sign(alice.id, SCHEME, b"x")

@@ -2,17 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The preload library in programs with habits of their own, and in those it has no business with."""
 import json
-import os
-import shutil
 
 import programs
 import server as server_module
 from stage import Stage
-from tap import Skip
 
 GUEST = programs.BUILD / "tests/programs/guest/guest"
 OLD_GUEST = programs.BUILD / "tests/programs/guest/old-guest"
-NOBODY = 65534
 
 
 class Guest:
@@ -57,17 +53,6 @@ def stays_out(tap, stage):
     with tap.case("a libssl of another major version works as ever"):
         seen = stage.told_nothing([OLD_GUEST])
         assert seen.returncode == 0 and seen.stderr == "", seen
-    with tap.case("a set-uid program runs as ever"):
-        if os.geteuid() != 0:
-            raise Skip("only root can give a program to another user")
-        program = stage.path("set-uid-openssl")
-        shutil.copy(programs.find("openssl"), program)
-        shutil.chown(program, NOBODY)
-        program.chmod(0o4755)
-        stage.folder.chmod(0o711)
-        seen = stage.told_nothing([program, "version"])
-        stage.folder.chmod(0o700)
-        assert seen.returncode == 0 and seen.stdout.startswith("OpenSSL") and seen.stderr == "", seen
     with tap.case("it needs nothing but libc"):
         seen = stage.run(["readelf", "-d", programs.PRELOAD], check=True).stdout
         needed = [line.split("[")[1].rstrip("]") for line in seen.splitlines() if "(NEEDED)" in line]
