@@ -195,7 +195,6 @@ static void init_signals(struct agent *agent)
     uv_signal_init(&agent->loop, &agent->terminate);
     uv_signal_init(&agent->loop, &agent->interrupt);
     uv_signal_init(&agent->loop, &agent->hangup);
-    signal(SIGXFSZ, SIG_IGN); /* a record that may not grow is no reason to end */
     agent->terminate.data = agent;
     agent->interrupt.data = agent;
     agent->hangup.data = agent;

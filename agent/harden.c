@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Hygiene of the agent, its token hosts and its prompts: the first call of each main. Children
- * inherit no-new-privileges and the core limit, but become dumpable again when they exec.
+ * inherit no-new-privileges and the core limit, but become dumpable again when they exec. A record
+ * or a log that may not grow is no reason to end.
  */
 #include "harden.h"
 
@@ -30,7 +31,7 @@ int cs_harden(void)
 
     if (open_standard_streams() < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ||
-        signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
         return CS_ERR_SYSTEM;
     return 0;
 }

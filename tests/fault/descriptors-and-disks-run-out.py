@@ -97,6 +97,18 @@ def streams(tap, f):
         assert s.agent.stop() == 0
 
 
+def size(tap, f):
+    with tap.case("log and record are larger than files may be: it signs, and says what it cannot record"):
+        under = f.scratch('#!/bin/sh\nulimit -f 1\nexec "$@"\n')
+        under.chmod(0o700)
+        with open(f.path("agent.log"), "ab") as log:
+            log.write(b"\n" * 2048)
+        s = Scene(f, under=[under])
+        assert fill(s) is None and s.sign() and s.module().restarts == 0, s.module()
+        tap.comment(s.client.record()[2])
+        assert s.agent.stop() == 0
+
+
 def disk(tap, f):
     state = f.path("state")
     state.mkdir(mode=0o700)
@@ -141,6 +153,7 @@ def main():
         f.token("corp").identity(f.authority("Office"), "p256", "alice")
         descriptors(tap, f)
         streams(tap, f)
+        size(tap, f)
         disk(tap, f)
     tap.done()
 
