@@ -124,5 +124,7 @@ static int ecdsa_to_der(uint8_t *signature, size_t size, size_t *lenp)
 int cs_mechanism_finish(
     const struct cs_scheme *scheme, uint8_t *signature, size_t size, size_t *lenp)
 {
+    if (*lenp > size)
+        return CS_ERR_TOKEN_FAILED;
     return scheme->key_type == CS_KEY_EC ? ecdsa_to_der(signature, size, lenp) : 0;
 }

@@ -19,7 +19,6 @@
 
 #define INTERVAL 2000      /* when waiting turns out to be impossible */
 #define BETWEEN_EVENTS 50u /* a module that tells of events without end does not keep us busy */
-#define SLOTS_MAX 1024u
 #define STACK_SIZE (512 * 1024)
 
 bool cs_plug_init(struct cs_plug *plug, const char *how, struct cs_slots *slots)
@@ -41,16 +40,6 @@ bool cs_plug_init(struct cs_plug *plug, const char *how, struct cs_slots *slots)
     return plug->interval > 0 && (!end || *end == '\0');
 }
 
-static CK_RV list_slots(struct cs_module *module, CK_SLOT_ID *ids, CK_ULONG *np)
-{
-    CK_RV rv = CS_MODULE_CALL(module, C_GetSlotList(CK_FALSE, NULL, np));
-
-    if (rv != CKR_OK)
-        return rv;
-    *np = SLOTS_MAX;
-    return CS_MODULE_CALL(module, C_GetSlotList(CK_FALSE, ids, np));
-}
-
 /* A token that somebody else found gone may be back by now, so that its slot looks as before. */
 static bool is_any_gone(struct cs_plug *plug)
 {
@@ -66,11 +55,11 @@ static bool look(struct cs_plug *plug)
 {
     struct cs_module *module = plug->slots->module;
     CS_AUTO(cs_freep) struct cs_plug_slot *now = NULL;
-    CK_SLOT_ID ids[SLOTS_MAX];
+    CK_SLOT_ID ids[CS_SLOTS_MAX];
     CK_ULONG n = 0;
     bool changed;
 
-    if (list_slots(module, ids, &n) != CKR_OK)
+    if (cs_slots_list(plug->slots, CK_FALSE, ids, &n) != CKR_OK)
         return false;
     now = calloc(n + 1, sizeof(*now));
     if (!now)

@@ -11,8 +11,6 @@
 #include <countersign/error.h>
 #include <stdio.h>
 
-#define SLOTS_MAX 1024u
-
 void cs_slots_init(struct cs_slots *slots, struct cs_link *link)
 {
     *slots = (struct cs_slots){.link = link};
@@ -146,27 +144,28 @@ static void look_at(struct cs_slots *slots, CK_SLOT_ID slot)
         add_token(slots, slot, &info);
 }
 
-static CK_RV list_slots(struct cs_slots *slots, CK_SLOT_ID *ids, CK_ULONG *np)
+CK_RV cs_slots_list(
+    const struct cs_slots *slots, CK_BBOOL token_present, CK_SLOT_ID *ids, CK_ULONG *np)
 {
-    CK_ULONG n;
     CK_RV rv;
 
     /* The question for the number is what makes a module look for new slots. */
-    rv = CS_MODULE_CALL(slots->module, C_GetSlotList(CK_TRUE, NULL, &n));
+    rv = CS_MODULE_CALL(slots->module, C_GetSlotList(token_present, NULL, np));
     if (rv != CKR_OK)
         return rv;
-    *np = SLOTS_MAX;
-    return CS_MODULE_CALL(slots->module, C_GetSlotList(CK_TRUE, ids, np));
+    *np = CS_SLOTS_MAX;
+    rv = CS_MODULE_CALL(slots->module, C_GetSlotList(token_present, ids, np));
+    return rv == CKR_OK && *np > CS_SLOTS_MAX ? CKR_BUFFER_TOO_SMALL : rv;
 }
 
 int cs_slots_scan(struct cs_slots *slots, struct cs_failure *failure)
 {
-    CK_SLOT_ID ids[SLOTS_MAX];
+    CK_SLOT_ID ids[CS_SLOTS_MAX];
     CK_ULONG n = 0;
     CK_RV rv;
 
     pthread_mutex_lock(&slots->scanning);
-    rv = list_slots(slots, ids, &n);
+    rv = cs_slots_list(slots, CK_TRUE, ids, &n);
     if (rv == CKR_OK) {
         for (struct cs_token *token = slots->tokens; token; token = token->next)
             token->seen = false;

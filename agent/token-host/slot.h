@@ -16,9 +16,15 @@ struct cs_slots {
     const char *first_why; /* why tokens are locked that the first scan finds; NULL: as usual */
 };
 
+#define CS_SLOTS_MAX 1024u
+
 void cs_slots_init(struct cs_slots *slots, struct cs_link *link);
 /* Looks at every slot and tells the agent what is new, changed or gone. */
 int cs_slots_scan(struct cs_slots *slots, struct cs_failure *failure);
+
+/* The module's slots, or those with a token. ids: room for CS_SLOTS_MAX. */
+CK_RV cs_slots_list(
+    const struct cs_slots *slots, CK_BBOOL token_present, CK_SLOT_ID *ids, CK_ULONG *np);
 
 /* Whether a scan would find what nobody has noticed: a token that was away for a moment. One call
  * for each token. */

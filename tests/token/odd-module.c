@@ -8,6 +8,7 @@
  *   fail     holds a code in hex, which the next C_SignInit returns; then the file is gone
  *   logins   a line is added for each C_Login
  *   hang     C_Sign does not return
+ *   boast    C_GetSlotList and C_Sign say that they have given more than there was room for
  */
 #include <dlfcn.h>
 #include <p11-kit/pkcs11.h>
@@ -21,6 +22,7 @@
 #define PIN "1234"
 #define SLOT_WITHOUT_INFO 9999
 #define SLOT_WITHOUT_SESSIONS 9998
+#define BOAST 1000000
 
 static CK_FUNCTION_LIST *real, odd;
 static unsigned n_sessions, n_inside;
@@ -77,6 +79,8 @@ static CK_RV odd_get_slot_list(CK_BBOOL present, CK_SLOT_ID *ids, CK_ULONG *n)
         return CKR_OK;
     }
     rv = real->C_GetSlotList(present, ids, n);
+    if (rv == CKR_OK && exists("boast"))
+        *n = BOAST;
     if (rv != CKR_OK || !plays("bad-slot"))
         return rv;
     /* The bad ones come first: who gives up at them sees no other. */
@@ -245,6 +249,8 @@ static CK_RV odd_sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG len, CK
         next_call = NOTHING;
     if (rv == CKR_OK)
         rv = real->C_Sign(session, data, len, signature, signature_len);
+    if (rv == CKR_OK && exists("boast"))
+        *signature_len = BOAST;
     leave();
     return allowed ? rv : CKR_USER_NOT_LOGGED_IN;
 }

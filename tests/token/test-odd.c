@@ -373,6 +373,47 @@ static void test_init_args_reach_the_module(void **state)
     assert_int_equal(host_stop(&host), 0);
 }
 
+static struct host_answer sign_rsa(
+    struct host *host, struct host_token *token, const struct softhsm_key *rsa)
+{
+    struct cs_bytes spki = softhsm_spki(rsa);
+    const uint8_t digest[32] = {0};
+    struct host_answer answer;
+
+    answer = host_sign(host, token, spki, ID, 0x0804, CS_BYTES(digest, sizeof(digest)));
+    OPENSSL_free((void *)spki.data);
+    return answer;
+}
+
+/* Whatever lies behind the buffer would go to the client. */
+static void test_more_than_there_was_room_for(void **state)
+{
+    struct softhsm_key rsa = softhsm_key_new("RSA-2048");
+    struct softhsm_object object = SOFTHSM_ROW(&rsa, SOFTHSM_ALL, cs_bytes_of("rsa"), ID);
+    struct host_token *token;
+    struct host_answer answer;
+    struct host host;
+
+    (void)state;
+    softhsm_add_token("boaster", &object, 1);
+    start(&host, "", NULL);
+    token = host_token(&host, "boaster");
+    assert_int_equal(host_login(&host, token, SOFTHSM_PIN).type, CS_HOST_DONE);
+    assert_int_equal(sign_rsa(&host, token, &rsa).type, CS_HOST_SIGNED);
+    odd_set_file("boast", "");
+    answer = sign_rsa(&host, token, &rsa);
+    assert_int_equal(answer.code, CS_ERR_TOKEN_FAILED);
+    assert_non_null(strstr(answer.text, "a signature that is none"));
+    answer = host_refresh(&host);
+    assert_int_equal(answer.code, CS_ERR_MODULE_FAILED);
+    assert_non_null(strstr(answer.text, "cannot list its slots"));
+    odd_remove_file("boast");
+    assert_int_equal(host_refresh(&host).type, CS_HOST_DONE);
+    assert_int_equal(sign_rsa(&host, token, &rsa).type, CS_HOST_SIGNED);
+    assert_int_equal(host_stop(&host), 0);
+    softhsm_key_free(&rsa);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -392,6 +433,7 @@ int main(void)
         cmocka_unit_test(test_a_module_that_hangs_does_not_outlive_the_agent),
         cmocka_unit_test(test_unknown_attributes_are_left_alone),
         cmocka_unit_test(test_init_args_reach_the_module),
+        cmocka_unit_test(test_more_than_there_was_room_for),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
