@@ -362,6 +362,27 @@ static void test_descriptors_nobody_wants_are_closed(void **state)
     cs_buf_deinit(&buf);
 }
 
+static void test_descriptors_beyond_the_limit_are_closed(void **state)
+{
+    struct cs_buf buf = frames(1, 10);
+    int reader, fds[3];
+
+    (void)state;
+    make_pipe(&reader, fds, 3);
+    /* A frame that does not come to its end keeps what it may have. */
+    for (size_t at = 0; at < 4; at++) {
+        send_with(CS_BYTES(buf.data + at, 1), fds, 3);
+        turn();
+    }
+    assert_int_equal(t.channel.n_fds, CS_LIMIT_DESCRIPTORS_WAITING);
+    close(fds[0]);
+    assert_int_equal(send(t.other, buf.data + 4, buf.len - 4, MSG_NOSIGNAL), (ssize_t)buf.len - 4);
+    turn();
+    assert_true(all_closed(reader));
+    close(reader);
+    cs_buf_deinit(&buf);
+}
+
 static void test_a_descriptor_goes_with_a_frame_that_waits(void **state)
 {
     struct cs_buf big = frames(1, 60000);
@@ -403,6 +424,7 @@ int main(void)
         TEST(test_too_much_to_send_ends_it),
         TEST(test_a_descriptor_comes_with_its_frame),
         TEST(test_descriptors_nobody_wants_are_closed),
+        TEST(test_descriptors_beyond_the_limit_are_closed),
         TEST(test_a_descriptor_goes_with_a_frame_that_waits),
     };
 
