@@ -7,6 +7,7 @@ static void on_changed(void *user)
 {
     struct cs_supervisor *supervisor = user;
 
+    supervisor->setting.inventory->failed = cs_supervisor_failed(supervisor);
     supervisor->changed(supervisor->user);
 }
 

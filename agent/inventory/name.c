@@ -209,6 +209,18 @@ static void append_left_out(struct sentence *sentence)
     append(sentence, more);
 }
 
+/* What is looked for may be on a token that is not there, for one reason or another. */
+static void append_missing(struct sentence *sentence, const struct cs_inventory *inventory)
+{
+    if (inventory->failed) {
+        append(sentence, "; module '");
+        append(sentence, inventory->failed);
+        append(sentence, "' does not run: see 'countersign status'");
+    } else if (inventory->n_tokens == 0) {
+        append(sentence, "; there is no token: insert one");
+    }
+}
+
 /* A locked token may hide what the name means. */
 static const struct cs_token *find_hiding(
     const struct cs_inventory *inventory, const struct pattern *pattern)
@@ -237,8 +249,8 @@ static int say_not_found(const struct cs_inventory *inventory, const struct patt
         append(&sentence, locked.text);
     }
     if (inventory->n_identities == 0) {
-        append(&sentence, inventory->n_tokens ? "; no token here has a key to show"
-                                              : "; there is no token: insert one");
+        append(&sentence, inventory->n_tokens ? "; no token here has a key to show" : "");
+        append_missing(&sentence, inventory);
         return cs_fail(fault, CS_ERR_NOT_FOUND, "%s", sentence.text);
     }
     append(&sentence, "; there are:");
@@ -246,7 +258,10 @@ static int say_not_found(const struct cs_inventory *inventory, const struct patt
         append_candidate(
             &sentence, inventory->identities[i]->uri, inventory->identities[i]->key->id);
     append_left_out(&sentence);
-    append(&sentence, "; 'countersign refresh' looks for new ones");
+    if (inventory->failed)
+        append_missing(&sentence, inventory);
+    else
+        append(&sentence, "; 'countersign refresh' looks for new ones");
     return cs_fail(fault, CS_ERR_NOT_FOUND, "%s", sentence.text);
 }
 
@@ -397,14 +412,15 @@ int cs_name_find_token(const struct cs_inventory *inventory, const char *name,
         return r;
     snprintf(
         fitting.text, sizeof(fitting.text), "'%.*s' fits more than one token:", shown(name), name);
-    snprintf(all.text, sizeof(all.text), "no token is called '%.*s'; there %s", shown(name), name,
-        inventory->n_tokens ? "are:" : "is none: insert one");
+    snprintf(all.text, sizeof(all.text), "no token is called '%.*s'%s", shown(name), name,
+        inventory->n_tokens ? "; there are:" : "");
     for (size_t i = 0; i < inventory->n_tokens; i++) {
         count_token(inventory->tokens[i], &any, &unused, &all);
         if (names_token(inventory->tokens[i], name, uri))
             count_token(inventory->tokens[i], &found, &several, &fitting);
     }
     append_left_out(several ? &fitting : &all);
+    append_missing(&all, inventory);
     append(&fitting, "; name one by its serial or its whole URI");
     if (several)
         return cs_fail(fault, CS_ERR_AMBIGUOUS, "%s", fitting.text);
@@ -428,8 +444,10 @@ int cs_name_find_locked(
             count_token(token, &found, &several, &sentence);
     }
     append_left_out(&sentence);
-    if (inventory->n_tokens == 0)
-        return cs_fail(fault, CS_ERR_NOT_FOUND, "there is no token: insert one");
+    if (inventory->n_tokens == 0) {
+        append_missing(&sentence, inventory);
+        return cs_fail(fault, CS_ERR_NOT_FOUND, "%s", sentence.text + strlen("; "));
+    }
     if (several)
         return cs_fail(
             fault, CS_ERR_AMBIGUOUS, "more than one token is locked, name one:%s", sentence.text);

@@ -65,6 +65,12 @@ def main():
             stage.play(bad="sys.exit(3 if host.starts == 1 else 4)")
             wait_for(lambda: "status 4" in stage.module("bad").error, "the reason of the second end")
 
+        with tap.case("who asks for a token of a module that does not run is told of the module"):
+            client = stage.client()
+            for ask in (lambda: client.unlock("corp"), lambda: client.resolve("alice", 1), client.unlock):
+                name, text = error_of(ask)
+                assert name == "NOT_FOUND" and "module 'bad' does not run" in text and "insert" not in text, text
+
         with tap.case("why it gives up is shown"):
             stage.play(bad="host.send(FAILED, 0, struct.pack('>HI', 22, 0) + blob('no such card'))\n"
                            "sys.exit(1)")
