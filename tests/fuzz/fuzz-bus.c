@@ -53,6 +53,7 @@ struct expected {
 };
 static struct expected expected[CALLS_MAX];
 static size_t n_expected;
+static bool flooded;
 static unsigned known; /* the callers that the agent has heard of, a bit each */
 
 static const char *caller_name(uint8_t caller)
@@ -276,11 +277,14 @@ static void leave(uint8_t caller)
         expected[i].gone |= expected[i].caller == caller;
 }
 
-/* The same call more often than a caller may have under way. */
+/* The same call more often than a caller may have under way, once. */
 static void flood(struct fuzz_input *input, uint8_t caller)
 {
     struct fuzz_input again = *input;
 
+    if (flooded)
+        return;
+    flooded = true;
     for (int i = 0; i < FLOOD; i++) {
         again = *input;
         send_as_caller(make_call(&again), caller);
@@ -364,6 +368,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         start();
     open_before = fuzz_count_descriptors();
     n_expected = 0;
+    flooded = false;
     bus.told = 0;
     bus_argument_begin();
     while (input.left > 0)

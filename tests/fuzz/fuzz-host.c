@@ -141,7 +141,7 @@ static void ask(struct question *question, uint8_t how, size_t size)
 {
     static const enum cs_host_message_type types[] = {CS_HOST_SIGN, CS_HOST_LOGIN, CS_HOST_LOGOUT,
         CS_HOST_REFRESH, CS_HOST_PIN_CHANGE, CS_HOST_CANCEL};
-    static uint8_t data[0x180000];
+    static uint8_t data[CS_FRAME_MAX];
     enum cs_host_message_type type = types[how % N(types)];
     struct cs_host_sign_request sign = {.slot = SLOT, .data = CS_BYTES(data, size)};
     struct cs_host_login_request login = {.slot = SLOT};
@@ -410,10 +410,11 @@ static void say_unknown(void)
     }
 }
 
-static void report_tokens(bool whole)
+/* Few of them whole: each of these is compared with all that there are. */
+static void report_tokens(uint32_t n_whole)
 {
     for (uint32_t slot = 0; slot <= CS_LIMIT_TOKENS_PER_HOST; slot++) {
-        report_token(slot + 100, whole);
+        report_token(slot + 100, slot < n_whole);
         if (slot % 64 == 63)
             settle();
     }
@@ -421,11 +422,8 @@ static void report_tokens(bool whole)
 
 static void report_objects(void)
 {
-    static uint8_t label[CS_LIMIT_OBJECT_NAME];
-    const struct cs_host_object object = {.slot = 100,
-        .object_class = CS_HOST_PRIVATE_KEY,
-        .key_type = CS_KEY_EC,
-        .label = CS_BYTES(label, sizeof(label))};
+    const struct cs_host_object object = {
+        .slot = 100, .object_class = CS_HOST_PRIVATE_KEY, .key_type = CS_KEY_EC};
     struct cs_buf body = CS_BUF_INIT(4096);
 
     report_token(100, false);
@@ -451,7 +449,7 @@ static void overdo(uint8_t how)
     else if (how % 8 == 2)
         report_objects();
     else
-        report_tokens(how & 1);
+        report_tokens(how % 16);
     verdict = BROKEN;
 }
 
@@ -474,13 +472,21 @@ static void disturb(uint8_t which, uint8_t how)
     question->given_up = true;
 }
 
+/* Some that wait to be sent, and one that is too long. */
+static size_t choose_size(uint8_t n)
+{
+    if (n < 0xf8)
+        return n;
+    return n < 0xff ? (n & 7) * CS_LIMIT_OUTPUT_PAUSE : CS_FRAME_MAX;
+}
+
 static void ask_something(struct fuzz_input *input)
 {
     uint8_t how = fuzz_next(input), next = fuzz_next(input), size = fuzz_next(input);
 
     if (n_questions == QUESTIONS_MAX)
         return;
-    ask(&questions[n_questions], how, size < 0xf8 ? size : (size & 0xfu) * 0x18000);
+    ask(&questions[n_questions], how, choose_size(size));
     questions[n_questions++].next = next;
 }
 

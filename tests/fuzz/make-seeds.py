@@ -86,6 +86,7 @@ def chain():
 
 
 CERTIFICATE = certificate("alice", EC_KEY)
+LEAF = certificate("alice", EC_KEY, "-addext", "basicConstraints=critical,CA:FALSE")
 CSR = openssl("req", "-new", "-key", "/dev/stdin", "-subj", "/CN=alice", "-outform", "DER", stdin=EC_KEY)
 
 ISSUER = bytes.fromhex("3010310e300c06035504030c05616c696365")  # CN=alice
@@ -211,6 +212,8 @@ GONE = frame(0x0197, 0, u32(1))
 REPORTS = {
     "identity": host_token("corp", host_object(1, 0, "alice", b"\x01", CERTIFICATE),
                            host_object(3, 3, "alice", b"\x01", b"")) + STATE,
+    "leaf": host_token("corp", host_object(1, 0, "alice", b"\x01", LEAF),
+                       host_object(3, 3, "alice", b"\x01", b"")) + STATE,
     "key-alone": host_token("corp", host_object(2, 3, "alice", b"\x01", EC), host_object(3, 3, "alice", b"\x01", EC)),
     "certificate-alone": host_token("corp", host_object(1, 0, "ca", b"", CERTIFICATE)),
     "same-key-twice": host_token("corp", host_object(3, 3, "a", b"\x01", EC), host_object(3, 3, "b", b"\x02", EC)),
