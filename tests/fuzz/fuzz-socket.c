@@ -109,7 +109,8 @@ static void take_frame(struct client *client, const struct cs_frame *frame)
     if (frame->type == CS_MSG_ERROR) {
         FUZZ_CHECK(cs_msg_error_get(frame->body, &error) == 0);
         FUZZ_CHECK(error.code < 0 && error.code >= CS_ERR_CLOSED && error.text.len > 0);
-        client->odd |= frame->id == 0;
+        /* It then hangs up, whatever else was asked. */
+        client->odd |= frame->id == 0 || error.code == CS_ERR_VERSION;
     }
     if (client->odd)
         return;

@@ -336,9 +336,12 @@ REQUESTS = ("tokens identities certificates resolve sign unlock lock status find
             "policy policy-check consents consent-revoke uses record hello").split()
 
 
+def sized(data):
+    return u8(len(data)) + data if len(data) < 0xf0 else u8(0xf0 | len(data) >> 8) + u8(len(data) & 0xff) + data
+
+
 def ask(kind, body=b"", n_fds=0, client=0):
-    size = u8(len(body)) if len(body) < 0xf0 else u8(0xf0 | len(body) >> 8) + u8(len(body) & 0xff)
-    return u8(0) + u8(client) + u8(REQUESTS.index(kind)) + u8(0xc3 + n_fds if n_fds else 0) + size + body
+    return u8(0) + u8(client) + u8(REQUESTS.index(kind)) + u8(0xc3 + n_fds if n_fds else 0) + sized(body)
 
 
 def ask_to_sign(scheme=0, how=1, data=b""):
@@ -374,6 +377,8 @@ CONVERSATIONS = {
     "watch": ask("watch") + ask("watch", client=1) + tokens("pulled") + tokens("put") + ask("watch"),
     "hangs-up": ask_to_sign() + ask("unlock", octets("corp") + u8(1), 1) + SETTLE + u8(6) + u8(0) + answers() + answers(),
     "no-hello": u8(0) + u8(0xf0) + u8(0) + u8(0) + u8(4) + u32(0) + ask("hello", MESSAGES["hello"]),
+    "hello-of-another-version": (u8(0) + u8(0xf0) + u8(REQUESTS.index("hello")) + u8(0) +
+                                 sized(u16(2) + u16(9) + octets("curl") + many()) + ask("ping")),
     "broken-framing": u8(5) + u8(0) + u8(12) + u32(1 << 24) + u32(0) + u32(0) + ask("ping"),
     "a-frame-in-two": u8(5) + u8(0) + u8(6) + frame(0x0e, 9, b"")[:6] + SETTLE + u8(5) + u8(0) + u8(6) +
                       frame(0x0e, 9, b"")[6:],
@@ -397,10 +402,6 @@ def to_question(which, text=b"", how=0, code=0):
 
 def fails(which, code=LOCKED, text=b""):
     return to_question(which, text, 2, code)
-
-
-def sized(data):
-    return u8(len(data)) + data if len(data) < 0xf0 else u8(0xf0 | len(data) >> 8) + u8(len(data) & 0xff) + data
 
 
 def told_of(what, text=b"", how=0):
