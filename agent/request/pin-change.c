@@ -26,16 +26,10 @@ static void record(const struct cs_request *request, const struct cs_answer *ans
 static void on_changed(void *user, const struct cs_answer *answer)
 {
     struct cs_request *request = user;
-    struct cs_fault fault = {0};
 
     request->job = NULL;
     record(request, answer);
-    if (answer->code == 0) {
-        cs_request_finish_labels(request);
-        return;
-    }
-    cs_fail(&fault, answer->code, "%s", answer->text);
-    cs_request_fail(request, answer->code, &fault);
+    cs_request_end(request, answer->code, answer->text);
 }
 
 static int ask_host(struct cs_request *request, const struct cs_token *token)
@@ -118,9 +112,5 @@ void cs_request_change_pin(
     request->fd = fds[0];
     request->new_fd = fds[1];
     request->how = m->how;
-    request->name = cs_bytes_dup(m->token);
-    if (!request->name)
-        cs_request_fail(request, CS_ERR_MEMORY, NULL);
-    else
-        cs_request_when_settled(request, change_pin);
+    cs_request_name(request, m->token, change_pin);
 }

@@ -73,11 +73,16 @@ void cs_request_finish(struct cs_request *request, const struct cs_reply *reply)
 /* For replies that name the tokens concerned. */
 void cs_request_add_label(struct cs_request *request, const struct cs_token *token);
 void cs_request_finish_labels(struct cs_request *request);
+/* The same if code is 0, else it fails with the sentence. */
+void cs_request_end(struct cs_request *request, int code, const char *text);
 /* After its reply, which has gone by request->reply. */
 void cs_request_free(struct cs_request *request);
 void cs_request_fail(struct cs_request *request, int code, const struct cs_fault *fault);
 /* Calls go_on at once if all hosts have settled, else when they have. */
 void cs_request_when_settled(struct cs_request *request, void (*go_on)(struct cs_request *request));
+/* The same, with a name to look for. */
+void cs_request_name(
+    struct cs_request *request, struct cs_bytes name, void (*go_on)(struct cs_request *request));
 
 /* Of record.c. Hashes what the record tells of a message and of the certificate in its proof. */
 void cs_request_trace(

@@ -85,6 +85,18 @@ void cs_request_finish_labels(struct cs_request *request)
         cs_request_finish(request, &reply);
 }
 
+void cs_request_end(struct cs_request *request, int code, const char *text)
+{
+    struct cs_fault fault = {0};
+
+    if (code == 0) {
+        cs_request_finish_labels(request);
+        return;
+    }
+    cs_fail(&fault, code, "%s", text);
+    cs_request_fail(request, code, &fault);
+}
+
 void cs_request_fail(struct cs_request *request, int code, const struct cs_fault *fault)
 {
     const struct cs_reply reply = {.code = code, .text = cs_fault_text(fault, code)};
@@ -98,6 +110,16 @@ void cs_request_when_settled(struct cs_request *request, void (*go_on)(struct cs
         go_on(request);
     else
         request->settled = go_on;
+}
+
+void cs_request_name(
+    struct cs_request *request, struct cs_bytes name, void (*go_on)(struct cs_request *request))
+{
+    request->name = cs_bytes_dup(name);
+    if (!request->name)
+        cs_request_fail(request, CS_ERR_MEMORY, NULL);
+    else
+        cs_request_when_settled(request, go_on);
 }
 
 /* One that goes on may end, and its end may end no other: only transports do that, from the loop.
@@ -143,10 +165,6 @@ static void resolve(struct cs_request *request)
 
 void cs_request_resolve(struct cs_request *request, const struct cs_msg_resolve *m)
 {
-    request->name = cs_bytes_dup(m->name);
     request->how = m->expect;
-    if (!request->name)
-        cs_request_fail(request, CS_ERR_MEMORY, NULL);
-    else
-        cs_request_when_settled(request, resolve);
+    cs_request_name(request, m->name, resolve);
 }

@@ -11,15 +11,7 @@
 
 static void on_unlocked(struct cs_login_waiter *waiter, int code, const char *text)
 {
-    struct cs_request *request = waiter->user;
-    struct cs_fault fault = {0};
-
-    if (code == 0) {
-        cs_request_finish_labels(request);
-        return;
-    }
-    cs_fail(&fault, code, "%s", text);
-    cs_request_fail(request, code, &fault);
+    cs_request_end(waiter->user, code, text);
 }
 
 static void unlock_token(struct cs_request *request, const struct cs_token *token)
@@ -70,11 +62,7 @@ void cs_request_unlock(struct cs_request *request, const struct cs_msg_unlock *m
 
     request->fd = fd;
     request->how = m->how;
-    request->name = cs_bytes_dup(m->token);
-    if (!request->name)
-        cs_request_fail(request, CS_ERR_MEMORY, NULL);
-    else
-        cs_request_when_settled(request, unlock);
+    cs_request_name(request, m->token, unlock);
 }
 
 static int lock_token(struct cs_request *request, const struct cs_token *token)
@@ -118,9 +106,5 @@ static void lock(struct cs_request *request)
 
 void cs_request_lock(struct cs_request *request, const struct cs_msg_lock *m)
 {
-    request->name = cs_bytes_dup(m->token);
-    if (!request->name)
-        cs_request_fail(request, CS_ERR_MEMORY, NULL);
-    else
-        cs_request_when_settled(request, lock);
+    cs_request_name(request, m->token, lock);
 }
