@@ -27,6 +27,7 @@ struct cs_login {
     bool at_reader;         /* the token's PIN is entered there */
     bool on_request;
     bool superseded; /* another one opened the token */
+    bool displaced;  /* its PIN came so late that others take its place */
     TAILQ_HEAD(cs_login_waiters, cs_login_waiter) waiters;
 };
 
@@ -57,7 +58,8 @@ static unsigned count_handed_over(const struct cs_service *service, const struct
     unsigned n = 0;
 
     TAILQ_FOREACH(login, &service->logins, link)
-    if (is_of(login, host, slot) && (login->how & CS_HOST_LOGIN_FD) && n++ == 0)
+    if (is_of(login, host, slot) && (login->how & CS_HOST_LOGIN_FD) && !login->displaced &&
+        n++ == 0)
         *oldestp = login;
     return n;
 }
@@ -147,15 +149,31 @@ static void record(const struct cs_login *login, const struct cs_answer *answer)
     cs_audit_end(audit, NULL, NULL);
 }
 
+const struct cs_answer *cs_login_explain_displaced(const struct cs_answer *answer,
+    struct cs_bytes name, struct cs_answer *busy, struct cs_fault *fault)
+{
+    if (answer->code != CS_ERR_CANCELLED)
+        return answer;
+    cs_fail(fault, CS_ERR_BUSY,
+        "token '%.*s': no PIN came through the descriptor, and others with one wait: try again",
+        (int)name.len, (const char *)name.data);
+    *busy = (struct cs_answer){.code = CS_ERR_BUSY, .text = fault->text};
+    return busy;
+}
+
 static void on_done(void *user, const struct cs_answer *answer)
 {
     struct cs_login *login = user;
+    struct cs_fault fault = {0};
+    struct cs_answer busy;
 
     login->job = NULL;
     if (login->superseded && answer->code < 0) {
         tell(login, 0, "");
         return;
     }
+    if (login->displaced)
+        answer = cs_login_explain_displaced(answer, cs_bytes_of(login->name), &busy, &fault);
     if (answer->code == 0)
         end_others(login);
     cs_log(
@@ -217,17 +235,10 @@ static int join(struct cs_login *login, struct cs_login_waiter *waiter)
     return 0;
 }
 
-/* It has one waiter, as every PIN that is handed over. */
 static void make_room(struct cs_login *login)
 {
-    struct cs_login_waiter *waiter = TAILQ_FIRST(&login->waiters);
-    struct cs_fault fault = {0};
-
-    cs_fail(&fault, CS_ERR_BUSY,
-        "token '%s': no PIN came through the descriptor, and others with one wait: try again",
-        login->name);
-    cs_login_leave(waiter);
-    waiter->done(waiter, CS_ERR_BUSY, fault.text);
+    login->displaced = true;
+    cs_job_cancel(login->job);
 }
 
 int cs_login_wait(

@@ -23,6 +23,10 @@ struct cs_login_waiter {
  */
 int cs_login_wait(
     struct cs_service *service, const struct cs_token *token, struct cs_login_waiter *waiter);
+/* What one that made room for others is told, whose job was cancelled: the answer, if its PIN had
+ * come after all, else that it is BUSY. */
+const struct cs_answer *cs_login_explain_displaced(const struct cs_answer *answer,
+    struct cs_bytes name, struct cs_answer *busy, struct cs_fault *fault);
 /* The waiter gives up; a login nobody waits for is given up, too. */
 void cs_login_leave(struct cs_login_waiter *waiter);
 bool cs_login_is_under_way(const struct cs_service *service, const struct cs_token *token);

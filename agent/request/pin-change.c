@@ -12,13 +12,19 @@
 /* The present PIN and the new one. */
 #define QUESTIONS (2u * CS_HOST_ASK_MAX)
 
-static void record(const struct cs_request *request, const struct cs_answer *answer)
+static struct cs_bytes name_of_token(const struct cs_request *request)
 {
     struct cs_reader labels = cs_reader_of(cs_buf_bytes(&request->labels));
+
+    return cs_get_string(&labels);
+}
+
+static void record(const struct cs_request *request, const struct cs_answer *answer)
+{
     struct cs_audit *audit = &request->service->audit;
 
     cs_audit_begin(audit, "pin-change", request->caller);
-    cs_audit_put(audit, "token", cs_get_string(&labels));
+    cs_audit_put(audit, "token", name_of_token(request));
     cs_audit_put_outcome(audit, "changed", answer->code, answer->text);
     cs_audit_end(audit, NULL, NULL);
 }
@@ -26,10 +32,30 @@ static void record(const struct cs_request *request, const struct cs_answer *ans
 static void on_changed(void *user, const struct cs_answer *answer)
 {
     struct cs_request *request = user;
+    struct cs_fault fault = {0};
+    struct cs_answer busy;
 
     request->job = NULL;
+    if (request->displaced)
+        answer = cs_login_explain_displaced(answer, name_of_token(request), &busy, &fault);
     record(request, answer);
     cs_request_end(request, answer->code, answer->text);
+}
+
+/* As logins do: of many descriptors that say nothing the oldest make room. */
+static void make_room(const struct cs_service *service, const struct cs_token *token)
+{
+    struct cs_request *request, *oldest = NULL;
+    unsigned n = 0;
+
+    TAILQ_FOREACH(request, &service->requests, link)
+    if (request->handed_to == token->host && request->asked == token->slot && !request->displaced &&
+        n++ == 0)
+        oldest = request;
+    if (n < CS_LIMIT_PINS_HANDED_OVER)
+        return;
+    oldest->displaced = true;
+    cs_job_cancel(oldest->job);
 }
 
 static int ask_host(struct cs_request *request, const struct cs_token *token)
@@ -50,6 +76,11 @@ static int ask_host(struct cs_request *request, const struct cs_token *token)
         .at_reader = token->flags & CS_TOKEN_PROTECTED_PATH,
     };
 
+    if (question.fds) {
+        make_room(request->service, token);
+        request->handed_to = token->host;
+        request->asked = token->slot;
+    }
     cs_caller_get_environment(request->caller, &m.environment);
     cs_info("%s (pid %d) changes the PIN of '%s'", cs_caller_name(request->caller),
         (int)request->caller->pid, token->name);

@@ -19,6 +19,7 @@ class PipeScene(Scene):
     def __init__(self, f, fault, *answers):
         self.pipes, self.clients = [], []
         super().__init__(f, fault, "slot 0 token=corp tries=5 fixed", *answers)
+        self.before = len(self.record())
 
     def __exit__(self, *failure):
         for fd in self.pipes:
@@ -37,9 +38,29 @@ class PipeScene(Scene):
         self.pipes += [reader, writer]
         return reader
 
+    def says(self, text):
+        reader, writer = os.pipe()
+        self.pipes.append(reader)
+        os.write(writer, text.encode())
+        os.close(writer)
+        return reader
+
+    def recorded(self, event):
+        """How those of this scene ended, as the record has it."""
+        return [line["outcome"] for line in self.record()[self.before:] if line["event"] == event]
+
+    def record(self):
+        return [json.loads(line) for line in self.agent.cli("log", "--json").stdout.splitlines()]
+
     def hang_unlock(self):
+        return self.hang(protocol.UNLOCK, [self.silence()])
+
+    def hang_change(self):
+        return self.hang(protocol.PIN_CHANGE, [self.silence(), self.silence()])
+
+    def hang(self, kind, fds):
         client = self.client()
-        client.post(protocol.UNLOCK, protocol.string("corp") + protocol.u8(1), [self.silence()])
+        client.post(kind, protocol.string("corp") + protocol.u8(1), fds)
         client.post(protocol.STATUS)
         assert client.receive()[0] == protocol.STATUS + protocol.REPLY  # so the first was read
         return client
@@ -58,11 +79,11 @@ def error_of(function, *arguments):
     raise AssertionError("it was done")
 
 
-def refusal_of(client):
+def refusal_of(client, what=protocol.UNLOCK):
     """The error with which a request that hung ends."""
     kind, _, body = client.receive()
     try:
-        client.open_reply(protocol.UNLOCK, kind, body)
+        client.open_reply(what, kind, body)
     except protocol.AgentError as error:
         return error
     raise AssertionError("it was done")
@@ -103,15 +124,24 @@ def main():
         with tap.case("a lock"), PipeScene(f, fault) as s:
             stuck = s.hang_unlock()
             assert soon(s.client().lock, "corp") == ["corp"]
+        with tap.case("however many changes of the PIN there are: the same"), PipeScene(f, fault) as s:
+            stuck = [s.hang_change() for _ in range(9)]
+            stuck[0].socket.settimeout(SOON)
+            error = refusal_of(stuck[0], protocol.PIN_CHANGE)
+            assert error.name == "BUSY" and "'corp': no PIN came" in error.text, error
+            assert s.recorded("pin-change") == ["Busy"]
+            soon(s.client().change_pin, "corp", 1, [s.says("1234"), s.says("4321")])
+            soon(s.client().change_pin, "corp", 1, [s.says("4321"), s.says("1234")])
+            assert s.recorded("pin-change") == ["Busy"] * 2 + ["changed"] * 2
+            assert fault.count("C_SetPIN") == 2
         with tap.case("a change of the PIN"), PipeScene(f, fault) as s:
-            stuck = s.client()
-            stuck.post(protocol.PIN_CHANGE, protocol.string("corp") + protocol.u8(1),
-                       [s.silence(), s.silence()])
+            s.hang_change()
             soon(s.client().unlock_with, "corp", "1234")
         with tap.case("however many there are: the oldest makes room"), PipeScene(f, fault) as s:
             stuck = [s.hang_unlock() for _ in range(9)]
             stuck[0].socket.settimeout(SOON)
             assert refusal_of(stuck[0]).name == "BUSY"
+            assert s.recorded("unlock") == ["Busy"]
             soon(s.client().unlock_with, "corp", "1234")
             for client in stuck[2:]:
                 client.socket.settimeout(SOON)
