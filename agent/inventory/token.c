@@ -50,6 +50,11 @@ void cs_token_set_word(struct cs_token *token, bool shared)
         memcpy(token->word, token->name, sizeof(token->word));
 }
 
+bool cs_token_is_by_serial(const struct cs_token *token)
+{
+    return strcmp(token->word, token->name) != 0;
+}
+
 int cs_token_new(const struct cs_host_token *report, struct cs_token **tokenp)
 {
     CS_AUTO(cs_token_freep) struct cs_token *token = calloc(1, sizeof(*token));

@@ -40,6 +40,8 @@ int cs_token_complete(struct cs_token *token);
 void cs_token_set_state(struct cs_token *token, const struct cs_host_token_state *report);
 /* shared: another token has the same label. */
 void cs_token_set_word(struct cs_token *token, bool shared);
+/* Whether its word is not its label. */
+bool cs_token_is_by_serial(const struct cs_token *token);
 
 /* A login is needed before its private keys can be used. */
 bool cs_token_is_locked(const struct cs_token *token);

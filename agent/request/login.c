@@ -196,6 +196,7 @@ static int ask(struct cs_login *login, struct cs_login_waiter *waiter)
         .on_request = waiter->on_request,
         .program = cs_bytes_of(cs_caller_name(waiter->caller)),
         .key = cs_bytes_of(waiter->key),
+        .by_serial = strcmp(login->word, login->name) != 0,
     };
     const struct cs_host_question question = {
         .type = CS_HOST_LOGIN,

@@ -65,6 +65,7 @@ static int ask_host(struct cs_request *request, const struct cs_token *token)
         .how = request->how,
         .on_request = 1,
         .program = cs_bytes_of(cs_caller_name(request->caller)),
+        .by_serial = cs_token_is_by_serial(token),
     };
     const int fds[] = {cs_steal_fd(&request->fd), cs_steal_fd(&request->new_fd)};
     const struct cs_host_question question = {

@@ -334,6 +334,7 @@ static int ask_host(struct cs_request *request, const struct cs_identity *identi
         .cka_id = cs_identity_key_id(identity),
         .scheme = request->scheme,
         .data = cs_buf_bytes(&request->data),
+        .by_serial = cs_token_is_by_serial(identity->token),
     };
     struct cs_host_question question = {.type = CS_HOST_SIGN, .sign = &m, .fd = -1};
 

@@ -19,11 +19,11 @@ int cs_entry_check(
         return cs_fail(&failure->fault, CS_ERR_PIN_BLOCKED,
             "token '%s': the PIN is blocked: unblock it with the PUK or ask the token's "
             "administrator",
-            token->name);
+            cs_token_name(token));
     if ((flags & CKF_USER_PIN_FINAL_TRY) && !force)
         return cs_fail(&failure->fault, CS_ERR_PIN_FINAL_TRY,
             "token '%s': one more wrong PIN blocks it: run '%s --force' if you are sure",
-            token->name, token->unlock);
+            cs_token_name(token), cs_token_unlock(token));
     return 0;
 }
 
@@ -53,8 +53,8 @@ int cs_entry_explain(
     else if (flags & CKF_USER_PIN_FINAL_TRY)
         warning = "; one more wrong PIN blocks the token";
     failure->rv = rv;
-    cs_fail(&failure->fault, CS_ERR_PIN_INCORRECT, "token '%s': %s was refused (%s)%s", token->name,
-        origin, cs_ckr_name(rv), warning);
+    cs_fail(&failure->fault, CS_ERR_PIN_INCORRECT, "token '%s': %s was refused (%s)%s",
+        cs_token_name(token), origin, cs_ckr_name(rv), warning);
     report(token, CS_ERR_PIN_INCORRECT, failure);
     return CS_ERR_PIN_INCORRECT;
 }

@@ -43,6 +43,7 @@ void cs_host_login_put(struct cs_buf *buf, const struct cs_host_login_request *m
     cs_buf_put_bytes(buf, m->program);
     cs_buf_put_bytes(buf, m->key);
     cs_environment_put(buf, &m->environment);
+    cs_buf_put_u8(buf, m->by_serial);
 }
 
 int cs_host_login_get(struct cs_bytes body, struct cs_host_login_request *m)
@@ -55,7 +56,9 @@ int cs_host_login_get(struct cs_bytes body, struct cs_host_login_request *m)
     m->program = cs_get_string(&reader);
     m->key = cs_get_bytes(&reader);
     cs_environment_read(&reader, &m->environment);
-    if (!reader.error && (m->how > (CS_HOST_LOGIN_FD | CS_HOST_LOGIN_FORCE) || m->on_request > 1))
+    m->by_serial = cs_get_u8(&reader);
+    if (!reader.error && (m->how > (CS_HOST_LOGIN_FD | CS_HOST_LOGIN_FORCE) || m->on_request > 1 ||
+                             m->by_serial > 1))
         return CS_ERR_PROTOCOL;
     return cs_reader_end(&reader);
 }
@@ -89,6 +92,7 @@ void cs_host_sign_put(struct cs_buf *buf, const struct cs_host_sign_request *m)
     cs_buf_put_bytes(buf, m->program);
     cs_buf_put_bytes(buf, m->key);
     cs_environment_put(buf, &m->environment);
+    cs_buf_put_u8(buf, m->by_serial);
 }
 
 int cs_host_sign_get(struct cs_bytes body, struct cs_host_sign_request *m)
@@ -103,6 +107,9 @@ int cs_host_sign_get(struct cs_bytes body, struct cs_host_sign_request *m)
     m->program = cs_get_string(&reader);
     m->key = cs_get_bytes(&reader);
     cs_environment_read(&reader, &m->environment);
+    m->by_serial = cs_get_u8(&reader);
+    if (!reader.error && m->by_serial > 1)
+        return CS_ERR_PROTOCOL;
     return cs_reader_end(&reader);
 }
 

@@ -78,6 +78,7 @@ struct cs_host_login_request {
     struct cs_bytes program; /* who asks, for the prompt */
     struct cs_bytes key;     /* the label of the key that it is for; empty: none in particular */
     struct cs_environment environment;
+    uint8_t by_serial; /* the token's label is another's, too: sentences name its serial */
 };
 
 struct cs_host_logout_request {
@@ -98,6 +99,7 @@ struct cs_host_sign_request {
     /* For the prompt, as in a login; empty if the key is not known to want its PIN each time. */
     struct cs_bytes program, key;
     struct cs_environment environment;
+    uint8_t by_serial; /* as in a login */
 };
 
 struct cs_host_failed {

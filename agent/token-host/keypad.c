@@ -48,7 +48,7 @@ static bool ends_within(const struct cs_keypad *keypad, long long milliseconds)
 
 static void give_up(const struct cs_keypad *keypad, int code)
 {
-    const char *token = keypad->token->name;
+    const char *token = cs_token_name(keypad->token);
     struct cs_failure failure = {0};
 
     if (code == CS_ERR_TIMEOUT)
@@ -65,7 +65,7 @@ static _Noreturn void end_host(const struct cs_keypad *keypad)
     struct cs_failure failure = {0};
 
     cs_fail(&failure.fault, CS_ERR_MODULE_FAILED, "the reader of token '%s' hangs",
-        keypad->token->name);
+        cs_token_name(keypad->token));
     cs_error("%s", failure.fault.text);
     cs_link_failed(keypad->token->link, 0, CS_ERR_MODULE_FAILED, &failure);
     _exit(1);
@@ -88,7 +88,7 @@ static void show(struct cs_keypad *keypad)
         .flags = keypad->purpose,
         .timeout = CS_PROMPT_TIMEOUT_MAX,
         .pinentry = configuration->pinentry,
-        .token = cs_bytes_of(keypad->token->name),
+        .token = cs_bytes_of(cs_token_name(keypad->token)),
         .program = keypad->program,
         .key = keypad->key,
         .environment = *keypad->environment};
@@ -142,7 +142,7 @@ void cs_keypad_begin(struct cs_keypad *keypad)
 {
     keypad->begun = cs_clock_ms();
     keypad->end_fd = keypad->timer_fd = keypad->watch_fd = -1;
-    cs_notice("token '%s': the PIN is to be entered on the reader", keypad->token->name);
+    cs_notice("token '%s': the PIN is to be entered on the reader", cs_token_name(keypad->token));
     keypad->running =
         open_watch(keypad) && pthread_create(&keypad->thread, NULL, watch, keypad) == 0;
 }

@@ -85,7 +85,7 @@ static int log_in_with_pin(
         if (rv == CKR_OK)
             return 0;
         if (!cs_ckr_is_refused(rv))
-            return cs_ckr_fail(failure, rv, login->token->name);
+            return cs_ckr_fail(failure, rv, cs_token_name(login->token));
         cs_pin_refused(login->token, pin);
         r = cs_entry_explain(login->token, rv, request.origin, failure);
     } while (cs_pin_may_ask_again(&request, rv));
@@ -143,8 +143,8 @@ static CK_RV leave(struct cs_token *token)
 
     if (rv == CKR_OK || rv == CKR_USER_NOT_LOGGED_IN)
         return rv;
-    cs_info(
-        "token '%s' does not log out (%s): all sessions are closed", token->name, cs_ckr_name(rv));
+    cs_info("token '%s' does not log out (%s): all sessions are closed", cs_token_name(token),
+        cs_ckr_name(rv));
     return CS_MODULE_CALL(token->module, C_CloseAllSessions(token->slot));
 }
 
@@ -156,7 +156,7 @@ static int close_again(struct cs_token *token, struct cs_failure *failure)
     cs_token_set_locked(token, false, cs_bytes_of("the login was given up"));
     pthread_mutex_unlock(&token->entering);
     return cs_fail(&failure->fault, CS_ERR_CANCELLED,
-        "token '%s': its PIN was entered when nobody waited for it any more", token->name);
+        "token '%s': its PIN was entered when nobody waited for it any more", cs_token_name(token));
 }
 
 static int log_in_at_reader(struct cs_login *login, struct cs_failure *failure)
@@ -180,7 +180,7 @@ static int log_in_at_reader(struct cs_login *login, struct cs_failure *failure)
         return 0;
     if (cs_ckr_is_refused(rv))
         return cs_entry_explain(login->token, rv, "the PIN", failure);
-    return cs_ckr_fail(failure, rv, login->token->name);
+    return cs_ckr_fail(failure, rv, cs_token_name(login->token));
 }
 
 static int log_in(struct cs_login *login, bool force, bool on_request, struct cs_failure *failure)
@@ -193,7 +193,7 @@ static int log_in(struct cs_login *login, bool force, bool on_request, struct cs
 
     rv = cs_token_refresh_info(token, &flags);
     if (rv != CKR_OK)
-        return cs_ckr_fail(failure, rv, token->name);
+        return cs_ckr_fail(failure, rv, cs_token_name(token));
     pthread_mutex_lock(&token->lock);
     automatic = on_request || !token->held;
     pthread_mutex_unlock(&token->lock);
@@ -270,7 +270,7 @@ static void run_login(struct cs_job *job)
     int r = log_in_for_all(login, &failure);
 
     if (r == 0) {
-        cs_info("token '%s' is unlocked", login->token->name);
+        cs_info("token '%s' is unlocked", cs_token_name(login->token));
         withdraw_others(login);
         /* A right PIN sets the counters of wrong ones back. */
         cs_token_refresh_info(login->token, &flags);
@@ -377,6 +377,7 @@ static int request_login(
     token = cs_slots_get(&host->slots, m.slot);
     if (!token)
         return cs_fail(&failure->fault, CS_ERR_TOKEN_ABSENT, "the token is not there any more");
+    cs_token_set_by_serial(token, m.by_serial);
     if ((m.how & CS_HOST_LOGIN_FD) && *fdp < 0)
         return cs_fail(&failure->fault, CS_ERR_INVALID, "no descriptor came with the request");
     remember_asker(token, body);
@@ -473,9 +474,9 @@ static int log_out(
         pthread_mutex_lock(&token->lock);
         token->leaving = false;
         pthread_mutex_unlock(&token->lock);
-        return cs_ckr_fail(failure, rv, token->name);
+        return cs_ckr_fail(failure, rv, cs_token_name(token));
     }
-    cs_info("token '%s' is locked", token->name);
+    cs_info("token '%s' is locked", cs_token_name(token));
     return 0;
 }
 

@@ -79,10 +79,10 @@ static int fail_length(const struct change *change, struct cs_failure *failure)
 {
     if (change->max == 0)
         return cs_fail(&failure->fault, CS_ERR_INVALID, "token '%s': the new PIN is empty",
-            change->token->name);
+            cs_token_name(change->token));
     return cs_fail(&failure->fault, CS_ERR_INVALID,
-        "token '%s': the new PIN must have %u to %u characters", change->token->name, change->min,
-        change->max);
+        "token '%s': the new PIN must have %u to %u characters", cs_token_name(change->token),
+        change->min, change->max);
 }
 
 /* What a token says of the new PIN. */
@@ -100,10 +100,10 @@ static int explain(struct change *change, CK_RV rv, struct cs_failure *failure)
         return fail_length(change, failure);
     if (is_about_new_pin(rv))
         return cs_fail(&failure->fault, CS_ERR_INVALID,
-            "token '%s' does not take the new PIN: choose another one (%s)", token->name,
+            "token '%s' does not take the new PIN: choose another one (%s)", cs_token_name(token),
             cs_ckr_name(rv));
     if (!cs_ckr_is_refused(rv))
-        return cs_ckr_fail(failure, rv, token->name);
+        return cs_ckr_fail(failure, rv, cs_token_name(token));
     if (change->pin)
         cs_pin_refused(token, change->pin);
     return cs_entry_explain(token, rv, "the present PIN", failure);
@@ -134,7 +134,7 @@ static int change_at_reader(struct change *change, struct cs_failure *failure)
     if (change->fd >= 0)
         return cs_fail(&failure->fault, CS_ERR_INVALID,
             "token '%s': its PIN is changed on the reader's keypad, not by a program",
-            change->token->name);
+            cs_token_name(change->token));
     cs_keypad_begin(&keypad);
     rv = set_pin(change);
     cs_keypad_end(&keypad);
@@ -150,7 +150,7 @@ static int get_pin(struct change *change, struct cs_failure *failure)
     return cs_fail(&failure->fault, CS_ERR_LOCKED,
         "nobody can be asked for the PIN of token '%s': run 'countersign pin change' with --pin-fd "
         "and --new-pin-fd",
-        change->token->name);
+        cs_token_name(change->token));
 }
 
 static int get_new_pin(struct change *change, struct cs_failure *failure)
@@ -163,7 +163,7 @@ static int get_new_pin(struct change *change, struct cs_failure *failure)
     r = cs_secret_read(change->new_pin, change->new_fd, change->cancel.fd, FD_TIMEOUT_MS);
     if (r < 0 && r != CS_ERR_TOO_LARGE)
         return cs_fail(&failure->fault, r, "token '%s': no new PIN came through the descriptor: %s",
-            change->token->name, cs_error_text(r));
+            cs_token_name(change->token), cs_error_text(r));
     if (r < 0 || !cs_entry_fits(cs_secret_len(change->new_pin), change->min, change->max))
         return fail_length(change, failure);
     return 0;
@@ -205,7 +205,7 @@ static int change_pin(struct change *change, struct cs_failure *failure)
     int r;
 
     if (rv != CKR_OK)
-        return cs_ckr_fail(failure, rv, token->name);
+        return cs_ckr_fail(failure, rv, cs_token_name(token));
     r = cs_entry_check(token, flags, force, failure);
     if (r < 0)
         return r;
@@ -243,7 +243,7 @@ static void run_change(struct cs_job *job)
         cs_refused_clear(&token->refused);
         pthread_mutex_unlock(&token->lock);
         cs_token_refresh_info(token, &flags);
-        cs_notice("token '%s' has a new PIN", token->name);
+        cs_notice("token '%s' has a new PIN", cs_token_name(token));
     } else {
         cs_info("%s", cs_fault_text(&failure.fault, r));
     }
@@ -274,6 +274,7 @@ static int change_fill(struct change *change, struct cs_bytes body, struct cs_fa
     change->token = cs_slots_get(&change->host->slots, change->m.slot);
     if (!change->token)
         return cs_fail(&failure->fault, CS_ERR_TOKEN_ABSENT, "the token is not there any more");
+    cs_token_set_by_serial(change->token, change->m.by_serial);
     return cs_cancel_begin(&change->host->cancels, &change->cancel, change->id);
 }
 

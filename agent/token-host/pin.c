@@ -32,13 +32,13 @@ static int check_pin(
 
     if (cs_secret_len(pin) == 0)
         return cs_fail(&failure->fault, CS_ERR_LOCKED, "token '%s': %s is empty",
-            request->token->name, request->origin);
+            cs_token_name(request->token), request->origin);
     /* A descriptor of something else, most likely; it would cost a try. */
     if (memchr(cs_secret_data(pin), '\0', cs_secret_len(pin)) ||
         memchr(cs_secret_data(pin), '\n', cs_secret_len(pin)))
         return cs_fail(&failure->fault, CS_ERR_PIN_INCORRECT,
-            "token '%s': %s is more than a line of text, and was not sent", request->token->name,
-            request->origin);
+            "token '%s': %s is more than a line of text, and was not sent",
+            cs_token_name(request->token), request->origin);
     if (request->resend)
         return 0;
     pthread_mutex_lock(&request->token->lock);
@@ -49,14 +49,14 @@ static int check_pin(
     return cs_fail(&failure->fault, CS_ERR_PIN_INCORRECT,
         "token '%s': %s was refused before and is not sent again: correct it, or, if it is right "
         "now, add --force to '%s'",
-        request->token->name, request->origin, request->token->unlock);
+        cs_token_name(request->token), request->origin, cs_token_unlock(request->token));
 }
 
 void cs_pin_refused(struct cs_token *token, struct cs_secret *pin)
 {
     pthread_mutex_lock(&token->lock);
     if (cs_refused_add(&token->refused, pin) < 0)
-        cs_warn("token '%s': a refused PIN could not be remembered", token->name);
+        cs_warn("token '%s': a refused PIN could not be remembered", cs_token_name(token));
     pthread_mutex_unlock(&token->lock);
 }
 
@@ -68,10 +68,12 @@ int cs_pin_read(
     snprintf(request->origin, sizeof(request->origin), "the PIN");
     if (r == CS_ERR_TOO_LARGE)
         return cs_fail(&failure->fault, CS_ERR_PIN_INCORRECT,
-            "token '%s': the PIN is longer than %d bytes", request->token->name, CS_SECRET_MAX);
+            "token '%s': the PIN is longer than %d bytes", cs_token_name(request->token),
+            CS_SECRET_MAX);
     if (r < 0)
         return cs_fail(&failure->fault, r, "token '%s': no PIN came through the descriptor: %s",
-            request->token->name, r == CS_ERR_SYSTEM ? "it cannot be read" : cs_error_text(r));
+            cs_token_name(request->token),
+            r == CS_ERR_SYSTEM ? "it cannot be read" : cs_error_text(r));
     return check_pin(request, pin, failure);
 }
 
@@ -103,12 +105,12 @@ static int from_command(struct cs_pin_request *request, struct cs_bytes command,
     r = split_command(command, copy, argv);
     if (r < 0)
         return cs_fail(&failure->fault, r, "token '%s': its pin-command has too many arguments",
-            request->token->name);
+            cs_token_name(request->token));
     snprintf(request->origin, sizeof(request->origin), "the PIN from the command %s", argv[0]);
     r = cs_child_read_pin(argv, request->cancel_fd, COMMAND_TIMEOUT_MS, pin, &fault);
     if (r < 0)
-        return cs_fail(&failure->fault, r, "token '%s' is locked: %s", request->token->name,
-            cs_fault_text(&fault, r));
+        return cs_fail(&failure->fault, r, "token '%s' is locked: %s",
+            cs_token_name(request->token), cs_fault_text(&fault, r));
     return check_pin(request, pin, failure);
 }
 
@@ -141,12 +143,12 @@ static int from_credential(struct cs_pin_request *request, const char *name, str
     if (fd < 0)
         return cs_fail(&failure->fault, CS_ERR_LOCKED,
             "token '%s' is locked: the credential %s in $CREDENTIALS_DIRECTORY cannot be read: %s",
-            request->token->name, name, strerrordesc_np(errno));
+            cs_token_name(request->token), name, strerrordesc_np(errno));
     r = cs_secret_read(pin, fd, request->cancel_fd, FD_TIMEOUT_MS);
     if (r < 0)
         return cs_fail(&failure->fault, CS_ERR_LOCKED,
-            "token '%s' is locked: the credential %s cannot be read: %s", request->token->name,
-            name, cs_error_text(r));
+            "token '%s' is locked: the credential %s cannot be read: %s",
+            cs_token_name(request->token), name, cs_error_text(r));
     return check_pin(request, pin, failure);
 }
 
@@ -206,7 +208,7 @@ static int ask_person(struct cs_pin_request *request, struct cs_prompt_request *
     question->flags = request->purpose;
     question->timeout = configuration->prompt_timeout;
     question->pinentry = configuration->pinentry;
-    question->token = cs_bytes_of(request->token->name);
+    question->token = cs_bytes_of(cs_token_name(request->token));
     question->program = request->asker->program;
     question->key = request->asker->key;
     question->error = cs_bytes_of(request->error);
@@ -256,7 +258,8 @@ int cs_pin_get_new(struct cs_pin_request *request, uint32_t min, uint32_t max,
             break;
         if (r == 0)
             r = cs_fail(&failure->fault, CS_ERR_INVALID,
-                "token '%s': a PIN has %u to %u characters there", request->token->name, min, max);
+                "token '%s': a PIN has %u to %u characters there", cs_token_name(request->token),
+                min, max);
         snprintf(
             request->error, sizeof(request->error), "It must have %u to %u characters.", min, max);
     } while (r == CS_ERR_INVALID && request->asked < CS_HOST_ASK_MAX);
@@ -302,7 +305,7 @@ int cs_pin_get(struct cs_pin_request *request, struct cs_secret *pin, struct cs_
         return cs_fail(&failure->fault, CS_ERR_LOCKED,
             "token '%s' is locked and nobody can be asked for its PIN: run '%s --pin-fd N', or "
             "configure where the PIN comes from",
-            request->token->name, request->token->unlock);
+            cs_token_name(request->token), cs_token_unlock(request->token));
     if (!person)
         return r;
     if (r != CS_ERR_NOT_FOUND)

@@ -41,7 +41,7 @@ static int check_counters(const struct cs_token *token, CK_FLAGS flags, struct c
     return cs_fail(&failure->fault, r,
         "token '%s': one more wrong PIN blocks it, and this key asks for it: if you are sure, run "
         "'countersign lock' and then '%s --force'",
-        token->name, token->unlock);
+        cs_token_name(token), cs_token_unlock(token));
 }
 
 static int begin(struct cs_sign_pin *pin, const struct cs_host *host, struct cs_token *token,
@@ -53,7 +53,7 @@ static int begin(struct cs_sign_pin *pin, const struct cs_host *host, struct cs_
     int r;
 
     if (rv != CKR_OK)
-        return cs_ckr_fail(failure, rv, token->name);
+        return cs_ckr_fail(failure, rv, cs_token_name(token));
     r = check_counters(token, flags, failure);
     if (r < 0)
         return r;

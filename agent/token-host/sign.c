@@ -147,7 +147,7 @@ static int explain(struct signing *signing, CK_RV rv, struct cs_failure *failure
             return r;
     }
     if (!cs_ckr_is_refused(rv))
-        return cs_ckr_fail(failure, rv, token->name);
+        return cs_ckr_fail(failure, rv, cs_token_name(token));
     return cs_sign_pin_refused(&signing->pin, token, rv, failure);
 }
 
@@ -178,7 +178,8 @@ static int sign_with(
     r = cs_mechanism_finish(
         signing->scheme, signing->signature, sizeof(signing->signature), &signing->signature_len);
     if (r < 0)
-        return cs_fail(&failure->fault, r, "token '%s' gave a signature that is none", token->name);
+        return cs_fail(
+            &failure->fault, r, "token '%s' gave a signature that is none", cs_token_name(token));
     return 0;
 }
 
@@ -222,7 +223,7 @@ static int verify(struct signing *signing, EVP_PKEY *public, struct cs_failure *
     return cs_fail(&failure->fault, CS_ERR_KEY_MISMATCH,
         "token '%s': the private key does not belong to the certificate or public key that goes by "
         "the same name",
-        signing->token->name);
+        cs_token_name(signing->token));
 }
 
 static int remember(struct signing *signing, const struct cs_key *key)
@@ -266,7 +267,7 @@ static int sign_with_first(struct signing *signing, const struct cs_key *keys, s
 
 static int explain_no_key(struct signing *signing, int r, struct cs_failure *failure)
 {
-    const char *name = signing->token->name;
+    const char *name = cs_token_name(signing->token);
 
     if (r == CS_ERR_INVALID)
         return cs_fail(&failure->fault, r, "the public key to sign for is not one");
@@ -356,7 +357,7 @@ static int explain_missing(
         return r;
     *failure = (struct cs_failure){0};
     return cs_fail(&failure->fault, CS_ERR_LOCKED, "token '%s' was locked meanwhile: run '%s'",
-        signing->token->name, signing->token->unlock);
+        cs_token_name(signing->token), cs_token_unlock(signing->token));
 }
 
 static int sign(struct signing *signing, struct cs_failure *failure)
@@ -419,6 +420,7 @@ static int signing_fill(struct signing *signing, struct cs_bytes body, struct cs
     signing->token = cs_slots_get(&signing->host->slots, signing->m.slot);
     if (!signing->token)
         return cs_fail(&failure->fault, CS_ERR_TOKEN_ABSENT, "the token is not there any more");
+    cs_token_set_by_serial(signing->token, signing->m.by_serial);
     return 0;
 }
 

@@ -84,7 +84,7 @@ static void remove_token(struct cs_slots *slots, struct cs_token *token)
 {
     unlink_token(slots, token);
     __atomic_add_fetch(&slots->n_gone, 1, __ATOMIC_RELAXED);
-    cs_info("token '%s' is gone", token->name);
+    cs_info("token '%s' is gone", cs_token_name(token));
     cs_token_report_gone(token);
     cs_token_unref(token);
 }

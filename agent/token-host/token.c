@@ -27,15 +27,52 @@ static struct cs_bytes unpad(const uint8_t *field, size_t size)
     return CS_BYTES(field, size);
 }
 
-/* With the name only if a shell takes it as it is. */
-static void set_unlock(struct cs_token *token)
+/* With the word only if a shell takes it as it is. */
+static void set_unlock(struct cs_token_words *words, const char *word)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-    bool simple =
-        *token->name && *token->name != '-' && token->name[strspn(token->name, plain)] == '\0';
+    bool simple = *word && *word != '-' && word[strspn(word, plain)] == '\0';
 
-    snprintf(token->unlock, sizeof(token->unlock), "countersign unlock%s%s", simple ? " " : "",
-        simple ? token->name : "");
+    snprintf(words->unlock, sizeof(words->unlock), "countersign unlock%s%s", simple ? " " : "",
+        simple ? word : "");
+}
+
+static void set_words(struct cs_token *token)
+{
+    const CK_TOKEN_INFO *info = &token->info;
+    struct cs_token_words *words = &token->words, *by_serial = &token->words_by_serial;
+    char label[72], serial[72];
+
+    cs_words_clean(label, sizeof(label), unpad(info->label, sizeof(info->label)));
+    cs_words_clean(serial, sizeof(serial), unpad(info->serialNumber, sizeof(info->serialNumber)));
+    snprintf(words->name, sizeof(words->name), "%s", *label ? label : serial);
+    set_unlock(words, words->name);
+    *by_serial = *words;
+    if (!*serial)
+        return;
+    snprintf(by_serial->name, sizeof(by_serial->name), "%s (serial %s)", label, serial);
+    set_unlock(by_serial, serial);
+}
+
+static const struct cs_token_words *words_of(const struct cs_token *token)
+{
+    return __atomic_load_n(&token->by_serial, __ATOMIC_RELAXED) ? &token->words_by_serial
+                                                                : &token->words;
+}
+
+const char *cs_token_name(const struct cs_token *token)
+{
+    return words_of(token)->name;
+}
+
+const char *cs_token_unlock(const struct cs_token *token)
+{
+    return words_of(token)->unlock;
+}
+
+void cs_token_set_by_serial(struct cs_token *token, bool by_serial)
+{
+    __atomic_store_n(&token->by_serial, by_serial, __ATOMIC_RELAXED);
 }
 
 int cs_token_new(struct cs_module *module, struct cs_link *link, uint32_t number, CK_SLOT_ID slot,
@@ -59,8 +96,7 @@ int cs_token_new(struct cs_module *module, struct cs_link *link, uint32_t number
     token->info = *info;
     token->asker = CS_BUF_INIT(64 * 1024);
     snprintf(token->why, sizeof(token->why), "not unlocked yet");
-    cs_words_clean(token->name, sizeof(token->name), unpad(info->label, sizeof(info->label)));
-    set_unlock(token);
+    set_words(token);
     cs_sessions_init(&token->sessions, module, slot);
     pthread_rwlockattr_init(&attr);
     /* A stream of signatures must not keep a writer out for ever. */
@@ -243,7 +279,7 @@ static bool take_objects(struct cs_token *token, struct cs_objects *objects)
 
     /* A locked token hides private keys; that is no reason to forget them. */
     if (locked && cs_objects_keep_private(objects, &token->objects) < 0)
-        cs_warn("token '%s': out of memory for its objects", token->name);
+        cs_warn("token '%s': out of memory for its objects", cs_token_name(token));
     changed = !cs_objects_equal(objects, &token->objects);
     if (!cs_objects_same_handles(objects, &token->objects))
         cs_pairs_clear(&token->pairs);
@@ -265,7 +301,7 @@ static CK_RV read_once(
     pthread_rwlock_rdlock(&token->calls);
     rv = CS_MODULE_CALL(token->module, C_GetSessionInfo(session, info));
     if (rv == CKR_OK)
-        rv = cs_objects_read(token->module, session, token->name, objects);
+        rv = cs_objects_read(token->module, session, cs_token_name(token), objects);
     pthread_rwlock_unlock(&token->calls);
     cs_session_give(&token->sessions, session, rv);
     return rv;
@@ -316,7 +352,7 @@ int cs_token_read(struct cs_token *token, bool fresh, struct cs_failure *failure
     if (rv == CKR_OK && token->behind)
         rv = CKR_HOST_MEMORY;
     pthread_mutex_unlock(&token->reading);
-    return rv == CKR_OK ? 0 : cs_ckr_fail(failure, rv, token->name);
+    return rv == CKR_OK ? 0 : cs_ckr_fail(failure, rv, cs_token_name(token));
 }
 
 bool cs_token_is_stale(struct cs_token *token)
@@ -373,11 +409,11 @@ int cs_token_check_unlocked(struct cs_token *token, struct cs_failure *failure)
     pthread_mutex_lock(&token->lock);
     locked = !(wire_flags(token) & CS_TOKEN_UNLOCKED);
     if (locked && token->since == 0)
-        cs_fail(&failure->fault, CS_ERR_LOCKED, "token '%s' is locked: run '%s'", token->name,
-            token->unlock);
+        cs_fail(&failure->fault, CS_ERR_LOCKED, "token '%s' is locked: run '%s'",
+            cs_token_name(token), cs_token_unlock(token));
     else if (locked)
-        cs_fail(&failure->fault, CS_ERR_LOCKED, "token '%s' is locked (%s): run '%s'", token->name,
-            token->why, token->unlock);
+        cs_fail(&failure->fault, CS_ERR_LOCKED, "token '%s' is locked (%s): run '%s'",
+            cs_token_name(token), token->why, cs_token_unlock(token));
     pthread_mutex_unlock(&token->lock);
     return locked ? CS_ERR_LOCKED : 0;
 }

@@ -13,17 +13,23 @@
 
 struct cs_login;
 
+/* For sentences. */
+struct cs_token_words {
+    char name[160];  /* the label, harmless */
+    char unlock[96]; /* the command that unlocks it */
+};
+
 struct cs_token {
     /* Never change. */
     uint32_t number;
     CK_SLOT_ID slot;
-    char name[72];   /* the label, harmless, for sentences */
-    char unlock[96]; /* the command that unlocks it */
+    struct cs_token_words words, words_by_serial;
     struct cs_module *module;
     struct cs_link *link;
 
     /* Have locks of their own. */
     unsigned refs;
+    bool by_serial; /* which of the words hold */
     struct cs_sessions sessions;
     /* Held for reading around calls for this token, for writing around those that no other call
      * may interrupt. */
@@ -59,6 +65,12 @@ int cs_token_new(struct cs_module *module, struct cs_link *link, uint32_t number
 struct cs_token *cs_token_ref(struct cs_token *token);
 void cs_token_unref(struct cs_token *token);
 CS_DEFINE_CLEANUP(struct cs_token *, cs_token_unref);
+
+/* For sentences: what people call it, and the command that unlocks it. */
+const char *cs_token_name(const struct cs_token *token);
+const char *cs_token_unlock(const struct cs_token *token);
+/* Whether its label does not tell it from others, as the agent knows, who sees all modules. */
+void cs_token_set_by_serial(struct cs_token *token, bool by_serial);
 
 /* Takes `calls` for a change of the login: SoftHSM for one fails calls that run beside it, or does
  * not show them an object. Calls that go on for too long, as while a touch is waited for, do not
