@@ -31,6 +31,7 @@
 #define PATIENCE 10000
 #endif
 #define PATIENCE_IN_DOUBT (PATIENCE / 10)
+#define PATIENCE_IN_QUEUE (PATIENCE / 5) /* an agent takes who comes at once, whatever it does */
 
 struct cs_connection {
     struct cs_own_fd own;
@@ -125,30 +126,32 @@ static bool goes_on(long long deadline)
     return errno == EINTR && cs_clock_ms() < deadline;
 }
 
-/* To connect and to send ends after PATIENCE; a socket without that limit works, too. */
-static void limit_waits(int fd)
+/* To connect and to send ends after so many milliseconds; a socket without that limit works, too.
+ */
+static void limit_waits(int fd, int ms)
 {
-    const struct timeval patience = {PATIENCE / 1000, PATIENCE % 1000 * 1000};
+    const struct timeval patience = {ms / 1000, ms % 1000 * 1000};
 
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 }
 
-int cs_connection_open(int *fdp, const char *path, int flags, struct cs_fault *fault)
+int cs_connection_open(int *fdp, const char *path, int ms, struct cs_fault *fault)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    CS_AUTO(cs_closep) int fd = socket_new(flags);
-    long long deadline = cs_clock_ms() + PATIENCE;
+    CS_AUTO(cs_closep) int fd = socket_new(ms > 0 ? 0 : SOCK_NONBLOCK);
+    long long deadline = cs_clock_ms() + ms;
     int r;
 
     if (fd < 0)
         return cs_fail(fault, CS_ERR_SYSTEM, "cannot create a socket: %s", strerrordesc_np(errno));
-    limit_waits(fd);
+    limit_waits(fd, ms);
     strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
     do
         r = connect(fd, (struct sockaddr *)&address, sizeof(address));
     while (r < 0 && goes_on(deadline));
     if (r < 0 && errno != EISCONN)
         return connect_failed(path, errno, fault);
+    limit_waits(fd, PATIENCE);
     r = check_owner(fd, path, fault);
     if (r < 0)
         return cs_trace(r);
@@ -169,7 +172,7 @@ int cs_connection_dial(
     connection->last_id = CS_HELLO_ID;
     connection->own = CS_OWN_FD_NONE;
     connection->doubted = doubted;
-    r = cs_connection_open(&fd, path, 0, fault);
+    r = cs_connection_open(&fd, path, doubted ? PATIENCE_IN_DOUBT : PATIENCE_IN_QUEUE, fault);
     if (r < 0)
         return r;
     connection->own = cs_own_fd_of(fd);

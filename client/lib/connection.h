@@ -21,10 +21,11 @@ struct cs_request {
 #define CS_REPLY_MAX (CS_FRAME_HEADER + CS_FRAME_MAX)
 
 /*
- * A connected socket, after a look at whose agent it is; for a conversation of one's own. flags may
- * be SOCK_NONBLOCK: an agent whose queue is full is then an error, not a wait.
+ * A connected socket, after a look at whose agent it is; for a conversation of one's own. An agent
+ * whose queue is full is given ms milliseconds; with 0 that is an error at once, and the socket is
+ * one that does not block.
  */
-int cs_connection_open(int *fdp, const char *path, int flags, struct cs_fault *fault);
+int cs_connection_open(int *fdp, const char *path, int ms, struct cs_fault *fault);
 
 struct cs_connection;
 

@@ -123,7 +123,7 @@ static int dial(struct cs_link *link)
 
     link->proved = false;
     if (r == 0)
-        r = cs_connection_open(&fd, link->path, SOCK_NONBLOCK, NULL);
+        r = cs_connection_open(&fd, link->path, 0, NULL);
     if (r != 0)
         return r;
     link->own = cs_own_fd_of(fd);

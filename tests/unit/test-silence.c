@@ -7,12 +7,15 @@
 
 #include <countersign/countersign.h>
 #include <countersign/error.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -160,6 +163,46 @@ static void test_an_agent_that_was_silent_is_given_less_time(void **state)
     end(&scene);
 }
 
+/* A socket with a full queue, of an agent that takes nobody; two descriptors. */
+static void listen_deaf(const char *path, int fds[2])
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int more = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+    strcpy(address.sun_path, path);
+    fds[0] = socket(AF_UNIX, SOCK_STREAM, 0);
+    fds[1] = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(fds[0], (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(fds[0], 0), 0);
+    assert_int_equal(connect(fds[1], (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(connect(more, (struct sockaddr *)&address, sizeof(address)), -1);
+    assert_int_equal(errno, EAGAIN);
+    close(more);
+}
+
+static void test_an_agent_that_takes_nobody_is_given_up(void **state)
+{
+    static struct scene scene;
+    struct countersign_fault fault;
+    int fds[2], tries = 0;
+
+    (void)state;
+    begin(&scene, greets_as_it_likes);
+    fake_agent_stop(&scene.agent);
+    listen_deaf(scene.agent.path, fds);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(lock(&scene, &fault), CS_ERR_TIMEOUT);
+        assert_non_null(strstr(fault.text, "does not answer"));
+    }
+    close(fds[0]);
+    close(fds[1]);
+    atomic_store(&scene.mood, PROMPT);
+    fake_agent_restart(&scene.agent);
+    while (lock(&scene, &fault) != 0)
+        assert_true(++tries <= 50);
+    end(&scene);
+}
+
 static void on_alarm(int signal)
 {
     (void)signal;
@@ -232,6 +275,7 @@ int main(void)
         cmocka_unit_test(test_an_agent_that_is_stopped_is_given_up),
         cmocka_unit_test(test_an_agent_that_does_not_greet_is_given_up),
         cmocka_unit_test(test_an_agent_that_was_silent_is_given_less_time),
+        cmocka_unit_test(test_an_agent_that_takes_nobody_is_given_up),
         cmocka_unit_test(test_signals_lengthen_no_wait),
         cmocka_unit_test(test_a_person_may_think_as_long_as_they_like),
         cmocka_unit_test(test_an_older_agent_is_borne_with),
