@@ -14,7 +14,4 @@ char *cs_text_clean(struct cs_bytes bytes, char *out, size_t size);
 /* Whether it is UTF-8 without control characters. */
 bool cs_text_is_clean(struct cs_bytes bytes);
 
-/* The first len bytes in lower-case hex, with a zero; out has 2 * len + 1 bytes. */
-char *cs_text_hex(const uint8_t *bytes, size_t len, char *out);
-
 #endif

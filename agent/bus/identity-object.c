@@ -3,6 +3,7 @@
 #include "bus/definition.h"
 #include "inventory/chain.h"
 #include "base/cleanup.h"
+#include "base/hex.h"
 
 #include <countersign/error.h>
 #include <openssl/bio.h>
@@ -26,7 +27,7 @@ GETTER(id)
     char hex[2 * CS_ID_SIZE + 1];
 
     (void)place;
-    cs_bus_put_string(value, cs_text_hex(object->identity->key->id, CS_ID_SIZE, hex));
+    cs_bus_put_string(value, cs_hex_write(object->identity->key->id, CS_ID_SIZE, hex));
 }
 
 GETTER(uri)

@@ -4,6 +4,7 @@
  * asked for, so the bus never shows what is no longer there.
  */
 #include "bus/object.h"
+#include "base/hex.h"
 #include "bus/definition.h"
 
 #include <openssl/evp.h>
@@ -19,14 +20,14 @@ void cs_bus_token_path(const char *uri, char *path)
     char hex[2 * 8 + 1];
 
     EVP_Digest(uri, strlen(uri), hash, NULL, EVP_sha256(), NULL);
-    snprintf(path, CS_BUS_PATH_MAX, TOKENS "/%s", cs_text_hex(hash, 8, hex));
+    snprintf(path, CS_BUS_PATH_MAX, TOKENS "/%s", cs_hex_write(hash, 8, hex));
 }
 
 void cs_bus_identity_path(const uint8_t *id, char *path)
 {
     char hex[2 * CS_ID_SIZE + 1];
 
-    snprintf(path, CS_BUS_PATH_MAX, IDENTITIES "/%s", cs_text_hex(id, CS_ID_SIZE, hex));
+    snprintf(path, CS_BUS_PATH_MAX, IDENTITIES "/%s", cs_hex_write(id, CS_ID_SIZE, hex));
 }
 
 static bool find_token(

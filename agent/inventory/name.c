@@ -6,7 +6,7 @@
  * Sentences about unknown and ambiguous names list what there is.
  */
 #include "inventory/name.h"
-#include "text.h"
+#include "base/hex.h"
 #include "inventory/uri.h"
 
 #include <countersign/error.h>
@@ -72,7 +72,7 @@ static bool fits_id(const struct pattern *pattern, const struct cs_identity *ide
 
     if (!pattern->hex)
         return false;
-    cs_text_hex(identity->key->id, CS_ID_SIZE, id);
+    cs_hex_write(identity->key->id, CS_ID_SIZE, id);
     return strncasecmp(id, pattern->name, strlen(pattern->name)) == 0;
 }
 
@@ -195,7 +195,7 @@ static void append_candidate(struct sentence *sentence, const char *uri, const u
     if (!id)
         return;
     append(sentence, " (");
-    append(sentence, cs_text_hex(id, 4, short_id));
+    append(sentence, cs_hex_write(id, 4, short_id));
     append(sentence, ")");
 }
 

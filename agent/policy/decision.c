@@ -6,6 +6,7 @@
  */
 #include "policy/decision.h"
 #include "base/duration.h"
+#include "base/hex.h"
 #include "inventory/token.h"
 #include "text.h"
 
@@ -57,7 +58,7 @@ static void add_key(struct sentence *sentence, const struct cs_identity *identit
     char label[CS_TEXT_MAX], id[2 * SHOWN_ID + 1];
 
     cs_text_clean(identity->source->label, label, sizeof(label));
-    cs_text_hex(identity->key->id, SHOWN_ID, id);
+    cs_hex_write(identity->key->id, SHOWN_ID, id);
     add(sentence, "'%.64s'", label[0] ? label : id);
 }
 
@@ -101,7 +102,7 @@ static void add_proposal(struct sentence *sentence, const struct cs_policy_facts
         add(sentence, "%s", program->doubt);
         return;
     }
-    cs_text_hex(facts->identity->key->id, SHOWN_ID, id);
+    cs_hex_write(facts->identity->key->id, SHOWN_ID, id);
     write_as_pattern(program->app[0] ? program->app : program->path, path, sizeof(path));
     add(sentence, "to allow it write [rule \"%.32s\"] with identity = %s",
         path[0] ? base_name(path) : id, id);

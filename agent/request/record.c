@@ -4,6 +4,7 @@
  * were signed. Called by sign.c, where a signature ends.
  */
 #include "request/request-state.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "text.h"
 
@@ -38,7 +39,7 @@ static void describe(const struct cs_request *request, const struct cs_identity 
 {
     char id[17], label[CS_TEXT_MAX] = "";
 
-    cs_text_hex(request->id, 8, id);
+    cs_hex_write(request->id, 8, id);
     if (identity)
         cs_text_clean(identity->source->label, label, sizeof(label));
     snprintf(line, size, "%s (pid %d) signs with %s '%s' on '%s', %s, %s%s%s: %s%s%s",

@@ -11,6 +11,7 @@
  */
 #include "request/request-state.h"
 #include "base/cleanup.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "text.h"
 
@@ -158,7 +159,7 @@ static void say_unknown(const struct cs_request *request, struct cs_fault *fault
     const char *failed = cs_supervisor_failed(&request->service->supervisor);
     char id[17];
 
-    cs_text_hex(request->id, 8, id);
+    cs_hex_write(request->id, 8, id);
     if (failed)
         cs_fail(fault, CS_ERR_NOT_FOUND,
             "no token here has the key %s, and module '%s' does not run: see 'countersign status'",

@@ -6,9 +6,9 @@
  */
 #include "session/reminder.h"
 #include "base/cleanup.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "base/runtime.h"
-#include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -69,7 +69,7 @@ static bool is_about(const struct line *line, const uint8_t *id, time_t not_afte
 {
     char hex[2 * CS_ID_SIZE + 1];
 
-    return line->not_after == not_after && strcmp(line->id, cs_text_hex(id, CS_ID_SIZE, hex)) == 0;
+    return line->not_after == not_after && strcmp(line->id, cs_hex_write(id, CS_ID_SIZE, hex)) == 0;
 }
 
 time_t cs_reminder_last(const uint8_t *id, time_t not_after, time_t now)
@@ -108,7 +108,7 @@ static bool replace(const char *path, const uint8_t *id, time_t not_after, time_
     for (unsigned n = 0; n < LINES_MAX && read_line(before, now, &line); n++)
         if (!is_about(&line, id, not_after))
             fprintf(after, "%s %lld %lld\n", line.id, line.not_after, line.told);
-    fprintf(after, "%s %lld %lld\n", cs_text_hex(id, CS_ID_SIZE, hex), (long long)not_after,
+    fprintf(after, "%s %lld %lld\n", cs_hex_write(id, CS_ID_SIZE, hex), (long long)not_after,
         (long long)now);
     return fflush(after) == 0 && rename(fresh, path) == 0;
 }

@@ -6,6 +6,7 @@
  */
 #include "cli/json.h"
 #include "base/escape.h"
+#include "base/hex.h"
 #include "base/scheme.h"
 #include "cli/when.h"
 #include "cli/x509.h"
@@ -53,10 +54,7 @@ struct json_object *cs_json_hex(const uint8_t *data, size_t len)
 
     if (!text)
         return NULL;
-    text[0] = '\0';
-    for (size_t i = 0; i < len; i++)
-        snprintf(text + 2 * i, 3, "%02x", data[i]);
-    return json_object_new_string(text);
+    return json_object_new_string(cs_hex_write(data, len, text));
 }
 
 static void add(struct json_object *object, const char *name, struct json_object *value)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tokens and identities, and the words for them. Nothing here is safe for a terminal yet. */
 #include "cli/picture.h"
+#include "base/hex.h"
 #include "base/scheme.h"
 
 #include <stdlib.h>
@@ -104,10 +105,7 @@ size_t cs_picture_digits(const struct cs_picture *picture)
 
 void cs_identity_hex(char *text, const struct countersign_identity *identity)
 {
-    const uint8_t *id = countersign_identity_id(identity);
-
-    for (size_t i = 0; i < CS_ID_SIZE; i++)
-        snprintf(text + 2 * i, 3, "%02x", id[i]);
+    cs_hex_write(countersign_identity_id(identity), CS_ID_SIZE, text);
 }
 
 static const char *curve(const char *group)

@@ -4,6 +4,7 @@
  * what they say. Names are printed with control characters escaped by OpenSSL itself.
  */
 #include "cli/x509.h"
+#include "base/hex.h"
 
 #include <countersign/error.h>
 #include <openssl/bn.h>
@@ -113,8 +114,7 @@ static int fingerprint(struct cs_x509 *x509, struct cs_bytes der)
 
     if (EVP_Q_digest(NULL, "SHA256", NULL, der.data, der.len, digest, &len) != 1)
         return CS_ERR_MEMORY;
-    for (size_t i = 0; i < 32; i++)
-        snprintf(x509->sha256 + 2 * i, 3, "%02x", digest[i]);
+    cs_hex_write(digest, 32, x509->sha256);
     return 0;
 }
 

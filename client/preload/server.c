@@ -5,9 +5,9 @@
  * its key been proven, before a client has to choose its own. Used by present.c.
  */
 #include "preload/server.h"
+#include "base/hex.h"
 #include "base/sha2.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define SHOWN 16 /* octets of the hash */
@@ -21,8 +21,7 @@ static void name_by_hash(const unsigned char *der, size_t len, char room[CS_SERV
     cs_sha2_update(&sha2, der, len);
     cs_sha2_final(&sha2, digest);
     strcpy(room, CS_HOST_BY_CERTIFICATE);
-    for (size_t i = 0; i < SHOWN; i++)
-        snprintf(room + strlen(CS_HOST_BY_CERTIFICATE) + 2 * i, 3, "%02x", digest[i]);
+    cs_hex_write(digest, SHOWN, room + strlen(CS_HOST_BY_CERTIFICATE));
 }
 
 const char *cs_server_name(const struct cs_libssl *openssl, SSL *ssl, char room[CS_SERVER_NAME])

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent/name and uri: what names stand for, and what is said about those that stand for nothing. */
 #include "made-token.h"
+#include "base/hex.h"
 #include "inventory/name.h"
-#include "text.h"
 
 #include <countersign/error.h>
 #include <setjmp.h>
@@ -184,7 +184,7 @@ static void test_ids_in_hex(void **state)
     for (size_t i = 0; i < inventory.n_identities; i++) {
         int expected = key_of(inventory.identities[i]->uri, CS_EXPECT_KEY);
 
-        cs_text_hex(inventory.identities[i]->key->id, CS_ID_SIZE, id);
+        cs_hex_write(inventory.identities[i]->key->id, CS_ID_SIZE, id);
         assert_int_equal(key_of(id, CS_EXPECT_KEY), expected);
         id[8] = '\0';
         assert_int_equal(key_of(id, CS_EXPECT_KEY), expected);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent/policy: rules and facts in, decisions and sentences out. */
 #include "policy/policy.h"
+#include "base/hex.h"
 #include "inventory/token.h"
 #include "made-token.h"
 
@@ -243,7 +244,7 @@ static void test_identities(void **state)
     rules("[k]\nidentity = pkcs11:token=corp;object=mail\nsign = tls");
     assert_rule("mail", "/x", "", "k");
     assert_rule("alice", "/x", "", "default for tls");
-    cs_text_hex(identity("bob")->key->id, CS_ID_SIZE, id);
+    cs_hex_write(identity("bob")->key->id, CS_ID_SIZE, id);
     snprintf(text, sizeof(text), "[k]\nidentity = %.16s\nsign = tls", id);
     rules(text);
     assert_rule("bob", "/x", "", "k");
@@ -458,7 +459,7 @@ static void test_refusals_say_what_would_allow_it(void **state)
     char id[2 * CS_ID_SIZE + 1], key[40];
 
     (void)state;
-    cs_text_hex(identity("alice")->key->id, CS_ID_SIZE, id);
+    cs_hex_write(identity("alice")->key->id, CS_ID_SIZE, id);
     snprintf(key, sizeof(key), "identity = %.16s,", id);
     rules("");
     assert_said("/usr/bin/openssl", CS_PROOF_DATA,

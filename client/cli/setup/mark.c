@@ -5,6 +5,7 @@
  */
 #include "cli/setup/mark.h"
 #include "base/cleanup.h"
+#include "base/hex.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -23,8 +24,7 @@ static void sum_of(char sum[SUM_SIZE], const char *data, size_t len)
     unsigned char digest[EVP_MAX_MD_SIZE] = {0};
 
     EVP_Digest(data, len, digest, NULL, EVP_sha256(), NULL);
-    for (size_t i = 0; i < SUM_BYTES; i++)
-        snprintf(sum + 2 * i, 3, "%02x", digest[i]);
+    cs_hex_write(digest, SUM_BYTES, sum);
 }
 
 char *cs_mark_file(const char *target, const char *content)
