@@ -7,6 +7,7 @@
  */
 #include "session/expiry.h"
 #include "session/reminder.h"
+#include "base/cleanup.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,29 +18,54 @@
 #define REMEMBERED_MAX 4096
 
 struct cs_expiring {
-    uint8_t id[CS_ID_SIZE];
-    time_t not_after;
-    time_t told, shown; /* when, last */
+    struct cs_reminder shown; /* to the person, when last */
+    time_t told;              /* to watchers */
 };
 
-static struct cs_expiring *find(struct cs_expiry *expiry, const uint8_t *id, time_t not_after)
+static struct cs_expiring *add(struct cs_expiry *expiry, const struct cs_reminder *shown)
 {
     struct cs_expiring *list;
 
-    for (size_t i = 0; i < expiry->n; i++)
-        if (memcmp(expiry->list[i].id, id, CS_ID_SIZE) == 0 &&
-            expiry->list[i].not_after == not_after)
-            return &expiry->list[i];
     if (expiry->n == REMEMBERED_MAX)
         return NULL;
     list = reallocarray(expiry->list, expiry->n + 1, sizeof(*list));
     if (!list)
         return NULL;
     expiry->list = list;
-    list[expiry->n] = (struct cs_expiring){
-        .not_after = not_after, .shown = cs_reminder_last(id, not_after, time(NULL))};
-    memcpy(list[expiry->n].id, id, CS_ID_SIZE);
+    list[expiry->n] = (struct cs_expiring){.shown = *shown};
     return &list[expiry->n++];
+}
+
+static struct cs_expiring *find(struct cs_expiry *expiry, const uint8_t *id, time_t not_after)
+{
+    struct cs_reminder never = {.not_after = not_after};
+
+    for (size_t i = 0; i < expiry->n; i++)
+        if (memcmp(expiry->list[i].shown.id, id, CS_ID_SIZE) == 0 &&
+            expiry->list[i].shown.not_after == not_after)
+            return &expiry->list[i];
+    memcpy(never.id, id, CS_ID_SIZE);
+    return add(expiry, &never);
+}
+
+/* What the agent before told the person. */
+static void recall(struct cs_expiry *expiry)
+{
+    CS_AUTO(cs_freep) struct cs_reminder *list = NULL;
+    size_t n = cs_reminders_read(time(NULL), &list);
+
+    for (size_t i = 0; i < n; i++)
+        add(expiry, &list[i]);
+}
+
+static void remember(const struct cs_expiry *expiry, time_t now)
+{
+    CS_AUTO(cs_freep) struct cs_reminder *list = calloc(expiry->n, sizeof(*list));
+
+    for (size_t i = 0; list && i < expiry->n; i++)
+        list[i] = expiry->list[i].shown;
+    if (list)
+        cs_reminders_write(list, expiry->n, now);
 }
 
 static void describe(
@@ -59,34 +85,37 @@ static void describe(
         identity->token->name, when, date);
 }
 
-static void warn(struct cs_expiry *expiry, const struct cs_identity *identity,
+/* Whether the person was told. */
+static bool warn(struct cs_expiry *expiry, const struct cs_identity *identity,
     struct cs_expiring *expiring, time_t now)
 {
+    time_t not_after = expiring->shown.not_after;
     char text[CS_TEXT_MAX * 3];
     const struct cs_event event = {
         .kind = CS_EVENT_EXPIRING,
         .subject = cs_bytes_of(identity->uri),
         .identity = CS_BYTES(identity->key->id, CS_ID_SIZE),
         .text = text,
-        .not_after = expiring->not_after,
+        .not_after = not_after,
     };
 
-    describe(identity, expiring->not_after, now, text, sizeof(text));
+    describe(identity, not_after, now, text, sizeof(text));
     if (now - expiring->told >= DAY) {
         expiring->told = now;
         cs_event_tell(&expiry->service->watchers, &event);
     }
-    if (now - expiring->shown < DAY ||
+    if (now - expiring->shown.told < DAY ||
         !cs_notices_tell(expiry->notices, "Certificate expires soon", text))
-        return;
-    expiring->shown = now;
-    cs_reminder_note(expiring->id, expiring->not_after, now);
+        return false;
+    expiring->shown.told = now;
+    return true;
 }
 
 void cs_expiry_look(struct cs_expiry *expiry)
 {
     const struct cs_inventory *inventory = &expiry->service->inventory;
     time_t now = time(NULL);
+    bool shown = false;
 
     for (size_t i = 0; i < inventory->n_identities; i++) {
         const struct cs_identity *identity = inventory->identities[i];
@@ -96,9 +125,11 @@ void cs_expiry_look(struct cs_expiry *expiry)
         if (!best || best->not_after < now || best->not_after - now > WARN_BEFORE)
             continue;
         expiring = find(expiry, identity->key->id, best->not_after);
-        if (expiring)
-            warn(expiry, identity, expiring, now);
+        if (expiring && warn(expiry, identity, expiring, now))
+            shown = true;
     }
+    if (shown)
+        remember(expiry, now);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -110,6 +141,7 @@ void cs_expiry_start(
     struct cs_expiry *expiry, struct cs_service *service, struct cs_notices *notices)
 {
     *expiry = (struct cs_expiry){.service = service, .notices = notices};
+    recall(expiry);
     uv_timer_init(service->loop, &expiry->timer);
     expiry->timer.data = expiry;
     uv_timer_start(&expiry->timer, on_timer, LOOK_AGAIN, LOOK_AGAIN);

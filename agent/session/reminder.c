@@ -2,7 +2,8 @@
 /*
  * A line for each reminder: the key's id, when the certificate expires, when that was told. Lines
  * older than a day say nothing any more and go with the next change. The file is replaced as a
- * whole; what is no such line is nobody's loss. Called by expiry.c, a few times a day at most.
+ * whole; what is no such line is nobody's loss. Called by expiry.c, at the start and a few times a
+ * day at most.
  */
 #include "session/reminder.h"
 #include "base/cleanup.h"
@@ -19,11 +20,6 @@
 
 #define LINE_MAX_SIZE 256
 #define LINES_MAX 4096
-
-struct line {
-    char id[2 * CS_ID_SIZE + 1];
-    long long not_after, told;
-};
 
 static void close_filep(FILE **filep)
 {
@@ -51,39 +47,40 @@ static FILE *open_file(const char *path)
     return file;
 }
 
-/* The next line that still counts. */
-static bool read_line(FILE *file, time_t now, struct line *line)
+static bool counts(const struct cs_reminder *reminder, time_t now)
 {
-    char text[LINE_MAX_SIZE];
-
-    while (file && fgets(text, sizeof(text), file)) {
-        if (sscanf(text, "%64[0-9a-f] %lld %lld", line->id, &line->not_after, &line->told) == 3 &&
-            strlen(line->id) == 2 * CS_ID_SIZE && line->told <= now &&
-            now - line->told < CS_REMINDER_DAY)
-            return true;
-    }
-    return false;
+    return reminder->told <= now && now - reminder->told < CS_REMINDER_DAY;
 }
 
-static bool is_about(const struct line *line, const uint8_t *id, time_t not_after)
+static bool parse(const char *line, struct cs_reminder *reminder)
 {
-    char hex[2 * CS_ID_SIZE + 1];
+    char id[2 * CS_ID_SIZE + 1];
+    long long not_after, told;
 
-    return line->not_after == not_after && strcmp(line->id, cs_hex_write(id, CS_ID_SIZE, hex)) == 0;
+    if (sscanf(line, "%64[0-9a-f] %lld %lld", id, &not_after, &told) != 3 ||
+        strlen(id) != 2 * CS_ID_SIZE)
+        return false;
+    for (size_t i = 0; i < CS_ID_SIZE; i++)
+        sscanf(id + 2 * i, "%2hhx", &reminder->id[i]);
+    reminder->not_after = not_after;
+    reminder->told = told;
+    return true;
 }
 
-time_t cs_reminder_last(const uint8_t *id, time_t not_after, time_t now)
+size_t cs_reminders_read(time_t now, struct cs_reminder **listp)
 {
     CS_AUTO(close_filep) FILE *file = NULL;
-    char path[PATH_MAX];
-    struct line line;
+    struct cs_reminder *list = calloc(LINES_MAX, sizeof(*list));
+    char path[PATH_MAX], line[LINE_MAX_SIZE];
+    size_t n = 0;
 
-    if (find_path(path, sizeof(path)))
+    if (list && find_path(path, sizeof(path)))
         file = open_file(path);
-    while (read_line(file, now, &line))
-        if (is_about(&line, id, not_after))
-            return line.told;
-    return 0;
+    while (file && n < LINES_MAX && fgets(line, sizeof(line), file))
+        if (parse(line, &list[n]) && counts(&list[n], now))
+            n++;
+    *listp = list;
+    return n;
 }
 
 static FILE *create_file(const char *path)
@@ -93,30 +90,27 @@ static FILE *create_file(const char *path)
     return fd < 0 ? NULL : fdopen(fd, "w");
 }
 
-static bool replace(const char *path, const uint8_t *id, time_t not_after, time_t now)
+static bool replace(const char *path, const struct cs_reminder *list, size_t n, time_t now)
 {
-    CS_AUTO(close_filep) FILE *before = open_file(path);
-    CS_AUTO(close_filep) FILE *after = NULL;
+    CS_AUTO(close_filep) FILE *file = NULL;
     char hex[2 * CS_ID_SIZE + 1], fresh[PATH_MAX];
-    struct line line;
 
     if ((size_t)snprintf(fresh, sizeof(fresh), "%s.new", path) >= sizeof(fresh))
         return false;
-    after = create_file(fresh);
-    if (!after)
+    file = create_file(fresh);
+    if (!file)
         return false;
-    for (unsigned n = 0; n < LINES_MAX && read_line(before, now, &line); n++)
-        if (!is_about(&line, id, not_after))
-            fprintf(after, "%s %lld %lld\n", line.id, line.not_after, line.told);
-    fprintf(after, "%s %lld %lld\n", cs_hex_write(id, CS_ID_SIZE, hex), (long long)not_after,
-        (long long)now);
-    return fflush(after) == 0 && rename(fresh, path) == 0;
+    for (size_t i = 0; i < n; i++)
+        if (counts(&list[i], now))
+            fprintf(file, "%s %lld %lld\n", cs_hex_write(list[i].id, CS_ID_SIZE, hex),
+                (long long)list[i].not_after, (long long)list[i].told);
+    return fflush(file) == 0 && rename(fresh, path) == 0;
 }
 
-void cs_reminder_note(const uint8_t *id, time_t not_after, time_t now)
+void cs_reminders_write(const struct cs_reminder *list, size_t n, time_t now)
 {
     char path[PATH_MAX];
 
-    if (find_path(path, sizeof(path)) && !replace(path, id, not_after, now))
-        cs_log_errno(CS_LOG_DEBUG, "a reminder is not remembered");
+    if (find_path(path, sizeof(path)) && !replace(path, list, n, now))
+        cs_log_errno(CS_LOG_DEBUG, "reminders are not remembered");
 }

@@ -10,8 +10,15 @@
 
 #define CS_REMINDER_DAY (24 * 60 * 60)
 
-/* When, if within the last day; else 0. id has CS_ID_SIZE bytes. */
-time_t cs_reminder_last(const uint8_t *id, time_t not_after, time_t now);
-void cs_reminder_note(const uint8_t *id, time_t not_after, time_t now);
+struct cs_reminder {
+    uint8_t id[CS_ID_SIZE];
+    time_t not_after; /* of the key's certificate */
+    time_t told;
+};
+
+/* What was told within the last day: how many; *listp is to be freed, and NULL without memory. */
+size_t cs_reminders_read(time_t now, struct cs_reminder **listp);
+/* Takes the place of what was written before; only those of the last day are kept. */
+void cs_reminders_write(const struct cs_reminder *list, size_t n, time_t now);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <setjmp.h>
@@ -39,31 +40,51 @@ static int remove_folder(void **state)
     return system(command);
 }
 
+static struct cs_reminder reminder(const uint8_t *id, time_t told)
+{
+    struct cs_reminder made = {.not_after = UNTIL, .told = told};
+
+    memcpy(made.id, id, CS_ID_SIZE);
+    return made;
+}
+
+/* Reads it, and counts. */
+static size_t count(time_t now)
+{
+    struct cs_reminder *list = NULL;
+    size_t n = cs_reminders_read(now, &list);
+
+    free(list);
+    return n;
+}
+
 static void test_a_day(void **state)
 {
+    const struct cs_reminder told[] = {reminder(alice, NOW), reminder(bob, NOW + 10)};
+    struct cs_reminder *list = NULL;
+
     (void)state;
-    assert_int_equal(cs_reminder_last(alice, UNTIL, NOW), 0);
-    cs_reminder_note(alice, UNTIL, NOW);
-    cs_reminder_note(bob, UNTIL, NOW + 10);
-    assert_int_equal(cs_reminder_last(alice, UNTIL, NOW + 20), NOW);
-    assert_int_equal(cs_reminder_last(bob, UNTIL, NOW + 20), NOW + 10);
-    assert_int_equal(cs_reminder_last(alice, UNTIL + 1, NOW + 20), 0); /* another certificate */
-    assert_int_equal(cs_reminder_last(alice, UNTIL, NOW + CS_REMINDER_DAY), 0);
-    assert_int_equal(cs_reminder_last(alice, UNTIL, NOW - 1), 0); /* the clock was set back */
+    assert_int_equal(count(NOW), 0);
+    cs_reminders_write(told, 2, NOW + 10);
+    assert_int_equal(cs_reminders_read(NOW + 20, &list), 2);
+    assert_memory_equal(list, told, sizeof(told));
+    free(list);
+    assert_int_equal(count(NOW + CS_REMINDER_DAY), 1);
+    assert_int_equal(count(NOW + CS_REMINDER_DAY + 10), 0);
+    assert_int_equal(count(NOW - 1), 0); /* the clock was set back */
 }
 
 static void test_the_file_does_not_grow(void **state)
 {
+    struct cs_reminder told[2] = {reminder(alice, NOW), reminder(bob, NOW)};
     struct stat first, last;
 
     (void)state;
-    cs_reminder_note(alice, UNTIL, NOW);
+    cs_reminders_write(told, 1, NOW);
     assert_int_equal(stat(file, &first), 0);
     assert_int_equal(first.st_mode & 0777, 0600);
-    for (int day = 0; day < 20; day++) {
-        cs_reminder_note(alice, UNTIL, NOW + day * CS_REMINDER_DAY + 5);
-        cs_reminder_note(alice, UNTIL, NOW + day * CS_REMINDER_DAY + 6);
-    }
+    told[0].told += CS_REMINDER_DAY; /* bob's is a day old */
+    cs_reminders_write(told, 2, NOW + CS_REMINDER_DAY);
     assert_int_equal(stat(file, &last), 0);
     assert_int_equal(first.st_size, last.st_size);
 }
@@ -79,34 +100,41 @@ static void write_file(const char *text)
 
 static void test_rubbish_is_skipped(void **state)
 {
-    char line[700];
+    const struct cs_reminder told = reminder(alice, NOW + 1);
+    struct cs_reminder *list = NULL;
+    char text[1400];
 
     (void)state;
-    cs_reminder_note(bob, UNTIL, NOW);
-    snprintf(line, sizeof(line), "\x01\xff\nabc 1 2\n%0300d\na1%062d %d\n", 0, 0, UNTIL);
-    write_file(line);
-    assert_int_equal(cs_reminder_last(alice, UNTIL, NOW + 2), 0);
-    snprintf(line, sizeof(line), "rubbish\na1%062d %d %d\n", 0, UNTIL, NOW + 1);
-    write_file(line);
-    assert_int_equal(cs_reminder_last(alice, UNTIL, NOW + 2), NOW + 1);
+    cs_reminders_write(&told, 1, NOW + 1);
+    snprintf(text, sizeof(text), "\x01\xff\nabc 1 2\n%0300d\na1%062d %d\n", 0, 0, UNTIL);
+    write_file(text);
+    assert_int_equal(count(NOW + 2), 0);
+    snprintf(text, sizeof(text), "rubbish\na1%062d %d %d\n", 0, UNTIL, NOW + 1);
+    write_file(text);
+    assert_int_equal(cs_reminders_read(NOW + 2, &list), 1);
+    assert_memory_equal(list, &told, sizeof(told));
+    free(list);
 }
 
 /* Nothing hangs, and nothing is remembered. */
 static void test_what_is_no_file(void **state)
 {
+    const struct cs_reminder told = reminder(alice, NOW);
+
     (void)state;
-    cs_reminder_note(alice, UNTIL, NOW);
+    cs_reminders_write(&told, 1, NOW);
+    assert_int_equal(count(NOW), 1);
     assert_int_equal(unlink(file), 0);
     assert_int_equal(mkfifo(file, 0600), 0);
-    assert_int_equal(cs_reminder_last(alice, UNTIL, NOW), 0);
+    assert_int_equal(count(NOW), 0);
     assert_int_equal(unlink(file), 0);
     assert_int_equal(mkdir(file, 0700), 0);
-    cs_reminder_note(alice, UNTIL, NOW);
-    assert_int_equal(cs_reminder_last(alice, UNTIL, NOW), 0);
+    cs_reminders_write(&told, 1, NOW);
+    assert_int_equal(count(NOW), 0);
     setenv("XDG_STATE_HOME", "relative", 1);
     unsetenv("HOME");
-    cs_reminder_note(alice, UNTIL, NOW);
-    assert_int_equal(cs_reminder_last(alice, UNTIL, NOW), 0);
+    cs_reminders_write(&told, 1, NOW);
+    assert_int_equal(count(NOW), 0);
 }
 
 int main(void)
