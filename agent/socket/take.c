@@ -26,12 +26,14 @@ static void on_reply(void *user, const struct cs_reply *reply)
     pending_free(pending);
 }
 
-static int new_pending(
-    struct cs_peer *peer, const struct cs_frame *frame, struct cs_pending **pendingp)
+/* For a message whose body was read with result r. */
+static int begin(
+    struct cs_peer *peer, const struct cs_frame *frame, int r, struct cs_pending **pendingp)
 {
-    struct cs_pending *pending = NULL;
-    int r;
+    struct cs_pending *pending;
 
+    if (r < 0)
+        return r;
     if (peer->n_pending >= CS_LIMIT_REQUESTS_PER_CLIENT)
         return CS_ERR_BUSY;
     pending = calloc(1, sizeof(*pending));
@@ -53,13 +55,11 @@ static int new_pending(
 
 static int take_list(struct cs_peer *peer, const struct cs_frame *frame)
 {
-    struct cs_pending *pending = NULL;
+    struct cs_pending *pending;
     uint32_t first;
-    int r = cs_msg_first_get(frame->body, &first);
+    int r = begin(peer, frame, cs_msg_first_get(frame->body, &first), &pending);
 
-    if (r == 0)
-        r = new_pending(peer, frame, &pending);
-    if (r != 0)
+    if (r < 0)
         return r;
     pending->first = first;
     cs_request_inventory(pending->request);
@@ -69,63 +69,51 @@ static int take_list(struct cs_peer *peer, const struct cs_frame *frame)
 static int take_resolve(struct cs_peer *peer, const struct cs_frame *frame)
 {
     struct cs_msg_resolve m;
-    struct cs_pending *pending = NULL;
-    int r = cs_msg_resolve_get(frame->body, &m);
+    struct cs_pending *pending;
+    int r = begin(peer, frame, cs_msg_resolve_get(frame->body, &m), &pending);
 
     if (r == 0)
-        r = new_pending(peer, frame, &pending);
-    if (r != 0)
-        return r;
-    cs_request_resolve(pending->request, &m);
-    return 0;
+        cs_request_resolve(pending->request, &m);
+    return r;
 }
 
 static int take_find(struct cs_peer *peer, const struct cs_frame *frame)
 {
     struct cs_msg_find m;
-    struct cs_pending *pending = NULL;
-    int r = cs_msg_find_get(frame->body, &m);
+    struct cs_pending *pending;
+    int r = begin(peer, frame, cs_msg_find_get(frame->body, &m), &pending);
 
     if (r == 0)
-        r = new_pending(peer, frame, &pending);
-    if (r != 0)
-        return r;
-    cs_request_find(pending->request, &m, frame->type == CS_MSG_CHOOSE);
-    return 0;
+        cs_request_find(pending->request, &m, frame->type == CS_MSG_CHOOSE);
+    return r;
 }
 
 static int take_sign(struct cs_peer *peer, const struct cs_frame *frame)
 {
     struct cs_msg_sign m;
-    struct cs_pending *pending = NULL;
-    int r = cs_msg_sign_get(frame->body, &m);
+    struct cs_pending *pending;
+    int r = begin(peer, frame, cs_msg_sign_get(frame->body, &m), &pending);
 
     if (r == 0)
-        r = new_pending(peer, frame, &pending);
-    if (r != 0)
-        return r;
-    cs_request_sign(pending->request, &m);
-    return 0;
+        cs_request_sign(pending->request, &m);
+    return r;
 }
 
 static int take_policy_check(struct cs_peer *peer, const struct cs_frame *frame)
 {
     struct cs_msg_policy_check m;
-    struct cs_pending *pending = NULL;
-    int r = cs_msg_policy_check_get(frame->body, &m);
+    struct cs_pending *pending;
+    int r = begin(peer, frame, cs_msg_policy_check_get(frame->body, &m), &pending);
 
     if (r == 0)
-        r = new_pending(peer, frame, &pending);
-    if (r != 0)
-        return r;
-    cs_request_check_policy(pending->request, &m);
-    return 0;
+        cs_request_check_policy(pending->request, &m);
+    return r;
 }
 
 static int take_unlock(struct cs_peer *peer, const struct cs_frame *frame)
 {
     struct cs_msg_unlock m;
-    struct cs_pending *pending = NULL;
+    struct cs_pending *pending;
     CS_AUTO(cs_closep) int fd = -1;
     int r = cs_msg_unlock_get(frame->body, &m);
 
@@ -134,25 +122,22 @@ static int take_unlock(struct cs_peer *peer, const struct cs_frame *frame)
         if (fd < 0)
             r = CS_ERR_PROTOCOL;
     }
+    r = begin(peer, frame, r, &pending);
     if (r == 0)
-        r = new_pending(peer, frame, &pending);
-    if (r != 0)
-        return r;
-    cs_request_unlock(pending->request, &m, cs_steal_fd(&fd));
-    return 0;
+        cs_request_unlock(pending->request, &m, cs_steal_fd(&fd));
+    return r;
 }
 
 static int take_pin_change(struct cs_peer *peer, const struct cs_frame *frame)
 {
     struct cs_msg_unlock m;
-    struct cs_pending *pending = NULL;
+    struct cs_pending *pending;
     int fds[2] = {-1, -1};
     int r = cs_msg_unlock_get(frame->body, &m);
 
     if (r == 0 && (m.how & CS_UNLOCK_FD) && !cs_channel_take_fds(&peer->channel, fds, 2))
         r = CS_ERR_PROTOCOL;
-    if (r == 0)
-        r = new_pending(peer, frame, &pending);
+    r = begin(peer, frame, r, &pending);
     if (r == 0) {
         cs_request_change_pin(pending->request, &m, fds);
         return 0;
@@ -165,26 +150,22 @@ static int take_pin_change(struct cs_peer *peer, const struct cs_frame *frame)
 static int take_lock(struct cs_peer *peer, const struct cs_frame *frame)
 {
     struct cs_msg_lock m;
-    struct cs_pending *pending = NULL;
-    int r = cs_msg_lock_get(frame->body, &m);
+    struct cs_pending *pending;
+    int r = begin(peer, frame, cs_msg_lock_get(frame->body, &m), &pending);
 
     if (r == 0)
-        r = new_pending(peer, frame, &pending);
-    if (r != 0)
-        return r;
-    cs_request_lock(pending->request, &m);
-    return 0;
+        cs_request_lock(pending->request, &m);
+    return r;
 }
 
 static int take_refresh(struct cs_peer *peer, const struct cs_frame *frame)
 {
-    struct cs_pending *pending = NULL;
-    int r = frame->body.len > 0 ? CS_ERR_PROTOCOL : new_pending(peer, frame, &pending);
+    struct cs_pending *pending;
+    int r = begin(peer, frame, frame->body.len > 0 ? CS_ERR_PROTOCOL : 0, &pending);
 
-    if (r < 0)
-        return r;
-    cs_request_refresh(pending->request);
-    return 0;
+    if (r == 0)
+        cs_request_refresh(pending->request);
+    return r;
 }
 
 static int take_revoke(struct cs_peer *peer, const struct cs_frame *frame)
