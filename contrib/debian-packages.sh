@@ -35,7 +35,7 @@ packages_programs=(
 packages_check=(
     "${packages_demo[@]}" "${packages_clients[@]}"
     clang clang-format libclang-rt-dev cppcheck valgrind g++ shellcheck mandoc git
-    binutils gnutls-bin groff-base iproute2 pinentry-curses pinentry-tty procps
+    binutils bubblewrap gnutls-bin groff-base iproute2 pinentry-curses pinentry-tty procps
     dbus-daemon python3-dbus python3-dbusmock libglib2.0-bin systemd
     dbus-user-session
     pinentry-gtk2 pinentry-qt pinentry-gnome3 xvfb xdotool imagemagick fonts-dejavu-core

@@ -12,6 +12,7 @@
 #include <countersign/error.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -30,12 +31,23 @@ static int open_pidfd(int socket, pid_t pid)
     return pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
 }
 
+/* What is called /usr/bin/firefox in a Flatpak or a container may be anything: its path alone would
+ * have people take it for ours. */
 static void look(struct cs_caller *caller)
 {
-    const char *link = caller->procfs.link;
+    struct cs_procfs *procfs = &caller->procfs;
+    char path[CS_CALLER_PATH];
 
-    if (cs_procfs_look(&caller->procfs))
-        cs_text_clean(cs_bytes_of(link), caller->exe, sizeof(caller->exe));
+    if (!cs_procfs_look(procfs))
+        return;
+    cs_text_clean(cs_bytes_of(procfs->link), path, sizeof(path));
+    if (!procfs->elsewhere) {
+        memcpy(caller->exe, path, sizeof(path));
+        return;
+    }
+    cs_procfs_describe(procfs);
+    snprintf(caller->exe, sizeof(caller->exe), "%s (%s)",
+        procfs->program.app[0] ? procfs->program.app : "a container's program", path);
 }
 
 int cs_caller_init(struct cs_caller *caller, int socket)

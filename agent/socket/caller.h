@@ -9,11 +9,14 @@
 
 #include <sys/types.h>
 
+#define CS_CALLER_PATH 256
+
 struct cs_caller {
     uid_t uid;               /* from the kernel: it alone decides who may talk at all */
     pid_t pid;               /* a hint, for logs and prompts */
     struct cs_procfs procfs; /* the process itself */
-    char exe[256];           /* its program for people, "" if it was never seen */
+    /* Its program for people, "" if it was never seen. */
+    char exe[CS_CALLER_PATH + CS_PROGRAM_NAME + 4];
     char claim[CS_LIMIT_PROGRAM_NAME + 64]; /* how it calls itself, in words that say so */
     struct cs_buf environment;              /* of its prompts, as it travels */
 };

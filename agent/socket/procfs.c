@@ -50,20 +50,24 @@ static void believe(struct cs_procfs *procfs)
 
     program->path[0] = '\0';
     program->doubt = NULL;
+    procfs->elsewhere = false;
     if (stat(procfs->link, &st) == 0 && st.st_dev == procfs->file.device &&
         st.st_ino == procfs->file.inode)
         memcpy(program->path, procfs->link, sizeof(program->path));
     else if (strlen(procfs->link) > 10 &&
              strcmp(procfs->link + strlen(procfs->link) - 10, " (deleted)") == 0)
         program->doubt = "its executable was replaced or removed: start it again";
-    else
+    else {
+        procfs->elsewhere = true;
         program->doubt = "its executable lies in a file system of its own, so only flatpak:, snap: "
                          "or unit: can name it in a rule";
+    }
 }
 
 static void forget(struct cs_procfs *procfs)
 {
     procfs->seen = false;
+    procfs->elsewhere = false;
     procfs->described = false;
     procfs->link[0] = '\0';
     procfs->program = (struct cs_program){0};

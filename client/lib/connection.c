@@ -82,16 +82,35 @@ static int silent(struct cs_fault *fault)
         "the agent does not answer: it may be stopped; 'countersign status' says more");
 }
 
+static int start_agent(const char *path, struct cs_fault *fault)
+{
+    return cs_fail(fault, CS_ERR_NO_AGENT,
+        "no Countersign agent answers at %s: start it with "
+        "'systemctl --user start countersign-agent.socket' or run 'countersign-agent'",
+        path);
+}
+
+/* A Flatpak sees the socket's folder only if it is let. */
+static int no_socket(const char *path, struct cs_fault *fault)
+{
+    const char *id = secure_getenv("FLATPAK_ID");
+
+    if (access("/.flatpak-info", F_OK) == 0)
+        return cs_fail(fault, CS_ERR_NO_AGENT,
+            "no Countersign agent answers at %s: let this Flatpak see it: flatpak override --user "
+            "--filesystem=xdg-run/countersign %.60s",
+            path, id ? id : "ID");
+    return start_agent(path, fault);
+}
+
 static int connect_failed(const char *path, int error, struct cs_fault *fault)
 {
     switch (error) {
     case ENOENT:
     case ENOTDIR:
+        return no_socket(path, fault);
     case ECONNREFUSED:
-        return cs_fail(fault, CS_ERR_NO_AGENT,
-            "no Countersign agent answers at %s: start it with "
-            "'systemctl --user start countersign-agent.socket' or run 'countersign-agent'",
-            path);
+        return start_agent(path, fault);
     case EACCES:
     case EPERM:
         return wrong_user(path, owner_of(path), fault);
