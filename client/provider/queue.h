@@ -12,8 +12,8 @@
 
 #define CS_QUEUE_TEXTS 16
 /* curl shows an error as bare numbers when it does not fit, with what OpenSSL puts before it, into
- * 256 octets. */
-#define CS_QUEUE_TEXT_SIZE 224
+ * 256 octets less, in some releases, the name and version of OpenSSL. */
+#define CS_QUEUE_TEXT_SIZE 200
 
 /* Sentences that became reasons: written once, never changed. */
 struct cs_queue_text {

@@ -281,11 +281,12 @@ static void test_any_number_of_sentences_is_told(void **state)
     }
 }
 
-/* As curl has it: with 256 octets of room, or OpenSSL gives numbers alone. */
+/* As curl has it: with 256 octets of room, less "OpenSSL/3.5.10: ", or OpenSSL gives numbers alone.
+ */
 static void test_a_long_sentence_is_told_as_far_as_it_fits(void **state)
 {
     struct guest *f = *state;
-    char uri[112] = "pkcs11:object=", line[256];
+    char uri[112] = "pkcs11:object=", line[256 - 16];
     unsigned long error;
     const char *data;
     int flags;
