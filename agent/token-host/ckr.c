@@ -11,6 +11,7 @@ enum nature {
     PLAIN,
     STALE,   /* a handle died: reopen and retry once */
     REFUSED, /* a PIN was looked at and is wrong */
+    PASSING, /* it may be over in a moment */
 };
 
 struct row {
@@ -40,8 +41,8 @@ static const struct row table[] = {
     ROW(CKR_CANCEL, CS_ERR_CANCELLED, PLAIN, "cancelled at the token"),
     ROW(CKR_HOST_MEMORY, CS_ERR_MEMORY, PLAIN, "the module is out of memory"),
     ROW(CKR_SLOT_ID_INVALID, CS_ERR_TOKEN_ABSENT, PLAIN, "its slot is gone: insert the token again"),
-    ROW(CKR_GENERAL_ERROR, CS_ERR_TOKEN_FAILED, PLAIN, "the module failed and does not say why"),
-    ROW(CKR_FUNCTION_FAILED, CS_ERR_TOKEN_FAILED, PLAIN, "the token could not do it and does not say why"),
+    ROW(CKR_GENERAL_ERROR, CS_ERR_TOKEN_FAILED, PASSING, "the module failed and does not say why"),
+    ROW(CKR_FUNCTION_FAILED, CS_ERR_TOKEN_FAILED, PASSING, "the token could not do it and does not say why"),
     ROW(CKR_ARGUMENTS_BAD, CS_ERR_TOKEN_FAILED, PLAIN, MISUSE),
     ROW(CKR_NO_EVENT, CS_ERR_TOKEN_FAILED, PLAIN, MISUSE),
     ROW(CKR_NEED_TO_CREATE_THREADS, CS_ERR_MODULE_FAILED, PLAIN, "the module must create threads and may not"),
@@ -54,7 +55,7 @@ static const struct row table[] = {
     ROW(CKR_DATA_INVALID, CS_ERR_SCHEME, PLAIN, "the token does not sign data of this form with this key"),
     ROW(CKR_DATA_LEN_RANGE, CS_ERR_SCHEME, PLAIN, "the token does not sign data of this length with this key"),
     ROW(CKR_DEVICE_ERROR, CS_ERR_TOKEN_FAILED, STALE, "the device failed: pull the token out and insert it again"),
-    ROW(CKR_DEVICE_MEMORY, CS_ERR_TOKEN_FAILED, PLAIN, "the device is out of memory"),
+    ROW(CKR_DEVICE_MEMORY, CS_ERR_TOKEN_FAILED, PASSING, "the device is out of memory"),
     ROW(CKR_DEVICE_REMOVED, CS_ERR_TOKEN_ABSENT, STALE, "the token was pulled out: insert it"),
     ROW(CKR_ENCRYPTED_DATA_INVALID, CS_ERR_TOKEN_FAILED, PLAIN, MISUSE),
     ROW(CKR_ENCRYPTED_DATA_LEN_RANGE, CS_ERR_TOKEN_FAILED, PLAIN, MISUSE),
@@ -131,7 +132,7 @@ static const struct row table[] = {
     ROW(CKR_PUBLIC_KEY_INVALID, CS_ERR_TOKEN_FAILED, PLAIN, MISUSE),
     ROW(CKR_FUNCTION_REJECTED, CS_ERR_CANCELLED, PLAIN, "it was refused at the token"),
     NEWER(0x42, "CKR_AEAD_DECRYPT_FAILED", CS_ERR_TOKEN_FAILED, PLAIN, MISUSE),
-    NEWER(0x201, "CKR_TOKEN_RESOURCE_EXCEEDED", CS_ERR_BUSY, PLAIN, "the token has too much to do: try again later"),
+    NEWER(0x201, "CKR_TOKEN_RESOURCE_EXCEEDED", CS_ERR_BUSY, PASSING, "the token has too much to do: try again later"),
     NEWER(0x202, "CKR_OPERATION_CANCEL_FAILED", CS_ERR_TOKEN_FAILED, STALE, "an operation could not be cancelled"),
     NEWER(0x203, "CKR_KEY_EXHAUSTED", CS_ERR_TOKEN_FAILED, PLAIN, "the key may sign no more: it has been used as often as it allows"),
     NEWER(0x204, "CKR_PENDING", CS_ERR_TOKEN_FAILED, PLAIN, MISUSE),
@@ -140,14 +141,14 @@ static const struct row table[] = {
     NEWER(0x207, "CKR_OPERATION_NOT_VALIDATED", CS_ERR_SCHEME, PLAIN, "the token's validated mode does not allow this signature"),
     NEWER(0x208, "CKR_TOKEN_NOT_INITIALIZED", CS_ERR_TOKEN_FAILED, PLAIN, "the token is not initialised"),
     NEWER(0x209, "CKR_PARAMETER_SET_NOT_SUPPORTED", CS_ERR_SCHEME, PLAIN, "the token does not know the parameters of this key"),
-    ROW(CKR_VENDOR_DEFINED, CS_ERR_TOKEN_FAILED, PLAIN, "the vendor's module reports a failure of its own"),
+    ROW(CKR_VENDOR_DEFINED, CS_ERR_TOKEN_FAILED, PASSING, "the vendor's module reports a failure of its own"),
 };
 /* clang-format on */
 
 #define N_ROWS (sizeof(table) / sizeof(table[0]))
 
 static const struct row unknown = {
-    0, "an unknown code", CS_ERR_TOKEN_FAILED, PLAIN, "the module reports a failure of its own"};
+    0, "an unknown code", CS_ERR_TOKEN_FAILED, PASSING, "the module reports a failure of its own"};
 
 static const struct row *find(CK_RV rv)
 {
@@ -180,6 +181,11 @@ bool cs_ckr_is_stale(CK_RV rv)
 bool cs_ckr_is_refused(CK_RV rv)
 {
     return rv != CKR_OK && find(rv)->nature == REFUSED;
+}
+
+bool cs_ckr_is_passing(CK_RV rv)
+{
+    return rv != CKR_OK && find(rv)->nature == PASSING;
 }
 
 int cs_ckr_fail(struct cs_failure *failure, CK_RV rv, const char *token)

@@ -23,6 +23,8 @@ const char *cs_ckr_text(CK_RV rv);
 bool cs_ckr_is_stale(CK_RV rv);
 /* The PIN was looked at and refused. */
 bool cs_ckr_is_refused(CK_RV rv);
+/* What a card or a network fails once and does when it is asked again. */
+bool cs_ckr_is_passing(CK_RV rv);
 
 /* Fills failure with "token 'NAME': sentence (CKR_X)" and returns the error. */
 int cs_ckr_fail(struct cs_failure *failure, CK_RV rv, const char *token);

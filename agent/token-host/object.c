@@ -4,8 +4,8 @@
  * are not all alike, unless the module balks at an attribute; then one call for each attribute.
  * There is no search for all classes at once: only a call for each object would tell which it is
  * of, and what else is on a token may be more than what we want. An object that fails is asked for
- * once more at the end. libp11's own reading is not used, see module.c. Called by a token when it
- * appears, at refreshes and logins.
+ * once more at the end, unless no time will mend that. libp11's own reading is not used, see
+ * module.c. Called by a token when it appears, at refreshes and logins.
  */
 #include "token-host/object.h"
 #include "base/cleanup.h"
@@ -37,7 +37,7 @@ struct scan {
     const char *token;
     struct cs_objects *objects;
     bool too_large;     /* an attribute of the object at hand was */
-    CK_RV failure;      /* of the last object that could not be read */
+    CK_RV failure;      /* of an object that could not be read; rather one that may pass */
     CK_KEY_TYPE likely; /* of the keys of this class, or UNKNOWN, or UNLIKE */
     CK_ULONG number;
     CK_BBOOL flag;
@@ -307,7 +307,8 @@ static CK_RV read_objects(struct scan *scan, struct unread *unread)
             return rv;
         if (rv == CKR_OK)
             continue;
-        scan->failure = rv;
+        if (!cs_ckr_is_passing(scan->failure))
+            scan->failure = rv;
         unread->handles[unread->n++] = unread->handles[i];
     }
     return CKR_OK;
@@ -350,14 +351,15 @@ static CK_RV read_class(struct scan *scan, struct unread *unread)
     return rv == CKR_OK ? read_objects(scan, unread) : rv;
 }
 
-/* What a card or a network fails once it mostly does when it is asked again. */
 static CK_RV read_again(struct scan *scan, struct unread *unread, size_t n)
 {
     const struct timespec pause = {.tv_nsec = SECOND_TRY_NS};
+    bool may_pass = cs_ckr_is_passing(scan->failure);
     CK_RV rv = CKR_OK;
 
-    nanosleep(&pause, NULL);
-    for (size_t i = 0; rv == CKR_OK && i < n; i++)
+    if (may_pass)
+        nanosleep(&pause, NULL);
+    for (size_t i = 0; may_pass && rv == CKR_OK && i < n; i++)
         rv = read_objects(scan, &unread[i]);
     for (size_t i = 0; rv == CKR_OK && i < n; i++)
         for (size_t j = 0; j < unread[i].n; j++)

@@ -315,6 +315,28 @@ static void test_an_object_that_cannot_be_read_is_read_again(void **state)
     rig_end(&host);
 }
 
+/* Calls for attributes of a refresh in which none gets an answer. */
+static size_t count_attempts(struct host *host, const char *code)
+{
+    control_script(CORP "\nfail C_GetAttributeValue %s\n", code);
+    control_clear();
+    assert_int_equal(host_refresh(host).type, CS_HOST_DONE);
+    return control_count("C_GetAttributeValue", NULL);
+}
+
+static void test_what_no_time_will_mend_is_not_asked_for_again(void **state)
+{
+    struct host host;
+    size_t once;
+
+    (void)state;
+    rig_start_unlocked(&host, CORP);
+    once = count_attempts(&host, "CKR_ACTION_PROHIBITED");
+    assert_true(once > 1);
+    assert_int_equal(count_attempts(&host, "CKR_FUNCTION_FAILED"), 2 * once);
+    rig_end(&host);
+}
+
 static void test_a_crash_is_the_end_of_this_host_alone(void **state)
 {
     struct host_token *token;
@@ -376,6 +398,7 @@ int main(void)
         TEST(every_code_is_survived),
         TEST(some_codes_are_survived_everywhere),
         TEST(an_object_that_cannot_be_read_is_read_again),
+        TEST(what_no_time_will_mend_is_not_asked_for_again),
         TEST(a_crash_is_the_end_of_this_host_alone),
         TEST(a_hang_holds_up_its_own_request_alone),
         TEST(a_hang_does_not_keep_the_host_alive),
