@@ -24,15 +24,9 @@ void cs_audit_file_init(struct cs_audit_file *file, const char *path, size_t lim
     snprintf(file->path, sizeof(file->path), "%s", path);
 }
 
-static void close_file(struct cs_audit_file *file)
-{
-    cs_closep(&file->fd);
-    file->fd = -1;
-}
-
 void cs_audit_file_deinit(struct cs_audit_file *file)
 {
-    close_file(file);
+    cs_closep(&file->fd);
 }
 
 static int refuse(const struct cs_audit_file *file, const char *what, struct cs_fault *fault)
@@ -45,13 +39,13 @@ static int open_file(struct cs_audit_file *file, struct cs_fault *fault)
 {
     struct stat st;
 
-    close_file(file);
+    cs_closep(&file->fd);
     file->fd =
         cs_runtime_create(file->path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (file->fd < 0 || fstat(file->fd, &st) < 0)
         return refuse(file, "open", fault);
     if (!S_ISREG(st.st_mode) || st.st_uid != geteuid()) {
-        close_file(file);
+        cs_closep(&file->fd);
         return cs_fail(fault, CS_ERR_SYSTEM, "%s is no file of yours: move it away", file->path);
     }
     if (st.st_mode & 077)
@@ -99,7 +93,7 @@ static void put_aside(struct cs_audit_file *file)
         return;
     if (is_current(file, &size)) {
         rename_all(file);
-        close_file(file);
+        cs_closep(&file->fd);
     }
 }
 

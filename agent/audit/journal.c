@@ -32,7 +32,6 @@ void cs_audit_journal_init(struct cs_audit_journal *journal, const char *path)
 void cs_audit_journal_deinit(struct cs_audit_journal *journal)
 {
     cs_closep(&journal->fd);
-    journal->fd = -1;
     cs_buf_deinit(&journal->entry);
 }
 

@@ -64,7 +64,6 @@ static void take_inhibitor(struct cs_logind *logind)
 static void release_inhibitor(struct cs_logind *logind)
 {
     cs_closep(&logind->inhibitor);
-    logind->inhibitor = -1;
 }
 
 /* Sleep */

@@ -30,10 +30,12 @@ static inline void cs_freep(void *pointerp)
     free(*(void **)pointerp);
 }
 
+/* The number is another's from then on, so it is forgotten. */
 static inline void cs_closep(int *fdp)
 {
     if (*fdp >= 0)
         close(*fdp);
+    *fdp = -1;
 }
 
 static inline int cs_steal_fd(int *fdp)

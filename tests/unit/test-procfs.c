@@ -2,6 +2,7 @@
 /* agent/socket/procfs: what the files in /proc say, and what a process is followed through. */
 #include "socket/procfs.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -228,6 +229,27 @@ static void test_no_process(void **state)
     cs_procfs_deinit(&procfs);
 }
 
+/* The process that connected has ended, and its number is another's by now: ours. */
+static void test_a_number_that_is_another_process(void **state)
+{
+    struct cs_procfs procfs;
+    int pidfd, next;
+    pid_t pid;
+
+    (void)state;
+    pid = fork();
+    if (pid == 0)
+        _exit(0);
+    pidfd = pidfd_open(pid, 0);
+    waitpid(pid, NULL, 0);
+    cs_procfs_init(&procfs, pidfd, getpid());
+    /* What gets the next descriptor is not taken for the process, and not closed with it. */
+    next = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    assert_false(cs_procfs_look(&procfs));
+    cs_procfs_deinit(&procfs);
+    assert_int_equal(close(next), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +261,7 @@ int main(void)
         cmocka_unit_test(test_a_process_that_becomes_another_program),
         cmocka_unit_test(test_an_executable_that_was_removed),
         cmocka_unit_test(test_no_process),
+        cmocka_unit_test(test_a_number_that_is_another_process),
     };
 
     return cmocka_run_group_tests_name("procfs", tests, NULL, NULL);
