@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What agent.c has for its transports, with a token host that is ours. It asks nobody: signatures
- * of anything but bare data are allowed. */
+/* What agent.c has for its transports, with a token host, a person and a clock that are ours. */
 #include "fake-service.h"
+#include "fake-clock.h"
 #include "fake-host.h"
 #include "fuzz.h"
 
@@ -10,12 +10,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char configuration[] = "[agent]\nprompt = never\nwait-for-token = 1m\n"
-                                    "[rule \"any\"]\nsign = tls, csr, digest\nrate = 1000/s\n";
+#define N(list) (sizeof(list) / sizeof((list)[0]))
+
+/* The first is the usual one: it asks nobody. */
+static const char *const configurations[] = {
+    "[agent]\nprompt = never\nwait-for-token = 1m\n"
+    "[rule \"any\"]\nsign = tls, csr, digest\nrate = 1000/s\n",
+    "[agent]\nwait-for-token = 2s\n[rule \"session\"]\nsign = tls, csr, digest\nconsent = "
+    "session\n",
+    "[agent]\nchoose = latest\n[host \"*.corp.example\"]\nidentity = pkcs11:object=bob\n"
+    "[rule \"always\"]\nsign = tls, csr, digest, data\nconsent = always\nrate = 3/min\n",
+};
 
 static uv_loop_t loop;
 static struct cs_service service;
 static struct cs_host *host;
+static struct cs_config *configs[N(configurations)];
 static bool disturbed; /* the token is not what it was */
 
 void fake_service_turn(void)
@@ -29,7 +39,7 @@ static void on_hosts_changed(void *user)
     (void)user;
 }
 
-static void load_configuration(struct cs_config **configp)
+static void load_configuration(const char *configuration, struct cs_config **configp)
 {
     int file = memfd_create("configuration", MFD_CLOEXEC);
     struct cs_fault fault = {0};
@@ -44,22 +54,20 @@ static void load_configuration(struct cs_config **configp)
     close(file);
 }
 
-static void init(struct cs_config *config)
+static void init(void)
 {
     static struct cs_module module = {(char *)"made", (char *)"/made.so", NULL};
     struct cs_modules modules = {1, &module};
     const struct cs_host_setting setting = {
-        .loop = &loop, .config = config, .inventory = &service.inventory};
+        .loop = &loop, .config = configs[0], .inventory = &service.inventory};
 
     service.loop = &loop;
-    service.config = config;
-    service.rulebook.config = config;
     cs_rates_init(&service.rates);
     TAILQ_INIT(&service.requests);
     TAILQ_INIT(&service.logins);
     TAILQ_INIT(&service.watchers);
-    service.consents = (struct cs_consents){
-        .loop = &loop, .prompt_program = "/", .config = config, .audit = &service.audit};
+    service.consents =
+        (struct cs_consents){.loop = &loop, .prompt_program = "/", .audit = &service.audit};
     cs_consents_start(&service.consents, &service.watchers);
     cs_inventory_init(&service.inventory);
     FUZZ_CHECK(cs_digest_init(&service.digest) == 0);
@@ -68,25 +76,64 @@ static void init(struct cs_config *config)
     service.supervisor.changed = on_hosts_changed;
     FUZZ_CHECK(cs_supervisor_start(&service.supervisor) == 0);
     host = service.supervisor.hosts[0];
+    fake_service_configure(0);
 }
 
-/* The token of a seed of fuzz-report: its certificate issues no others, and so is parsed at once.
- */
-static void put_token(void)
+void fake_service_configure(uint8_t which)
 {
-    static uint8_t frames[16384];
-    static size_t size;
+    const struct cs_environment display = {
+        .n = 1, .entries = {{cs_bytes_of("DISPLAY"), cs_bytes_of(":0")}}};
+    struct cs_config *config = configs[which % N(configs)];
 
-    if (size == 0) {
-        FILE *file = fopen(CS_SOURCE_ROOT "/tests/fuzz/seeds/report/leaf", "rb");
+    service.config = config;
+    service.rulebook.config = config;
+    service.consents.config = config;
+    service.consents.display = which < 0xc0 ? display : (struct cs_environment){0};
+}
+
+void fake_service_wait(unsigned seconds)
+{
+    fake_clock_advance(seconds);
+    for (int i = 0; i < 3; i++) {
+        uv_run(&loop, UV_RUN_NOWAIT);
+        fake_service_turn();
+    }
+}
+
+/* Of a seed of fuzz-report. Its certificates issue no others, and so are parsed at once. */
+struct picture {
+    const char *path;
+    uint8_t frames[4096];
+    size_t size;
+};
+
+static void put_token(struct picture *picture)
+{
+    if (picture->size == 0) {
+        FILE *file = fopen(picture->path, "rb");
 
         FUZZ_CHECK(file);
-        size = fread(frames, 1, sizeof(frames), file);
+        picture->size = fread(picture->frames, 1, sizeof(picture->frames), file);
         fclose(file);
-        FUZZ_CHECK(size > 0);
+        FUZZ_CHECK(picture->size > 0 && picture->size < sizeof(picture->frames));
     }
-    fake_host_report(host, CS_BYTES(frames, size));
-    FUZZ_CHECK(service.inventory.n_tokens == 1 && service.inventory.n_identities == 1);
+    fake_host_report(host, CS_BYTES(picture->frames, picture->size));
+    FUZZ_CHECK(service.inventory.n_tokens == 1 && service.inventory.n_identities > 0);
+}
+
+static void put_usual_token(void)
+{
+    static struct picture picture = {.path = CS_SOURCE_ROOT "/tests/fuzz/seeds/report/leaf"};
+
+    put_token(&picture);
+}
+
+/* With another's key beside it. */
+static void put_fuller_token(void)
+{
+    static struct picture picture = {.path = CS_SOURCE_ROOT "/tests/fuzz/seeds/report/two-leaves"};
+
+    put_token(&picture);
 }
 
 /* TOKEN_STATE, or without one TOKEN_GONE, of the token if it is there. */
@@ -114,8 +161,10 @@ void fake_service_disturb(uint8_t what)
 
     if (what % 8 == 0)
         report(NULL);
-    else if (what % 8 < 4)
-        put_token();
+    else if (what % 8 < 3)
+        put_usual_token();
+    else if (what % 8 == 3)
+        put_fuller_token();
     else
         report(&(struct cs_host_token_state){.slot = 1, .flags = states[what % 4], .since = 1});
 }
@@ -130,13 +179,20 @@ size_t fake_service_count_waiting(void)
     return n;
 }
 
-bool fake_service_mend_token(void)
+/* But for what is only counted or looked up: the names of programs, and tokens that were here. */
+bool fake_service_mend(void)
 {
     bool was_disturbed = disturbed;
 
+    cs_grants_deinit(&service.consents.grants);
+    cs_grants_init(&service.consents.grants);
+    service.consents.unanswered = 0;
+    cs_rates_deinit(&service.rates);
+    cs_rates_init(&service.rates);
+    fake_service_configure(0);
     if (disturbed) {
         report(NULL);
-        put_token();
+        put_usual_token();
     }
     disturbed = false;
     return was_disturbed;
@@ -144,11 +200,12 @@ bool fake_service_mend_token(void)
 
 struct cs_service *fake_service_start(void)
 {
-    struct cs_config *config = NULL;
-
-    load_configuration(&config);
+    for (size_t i = 0; i < N(configs); i++)
+        load_configuration(configurations[i], &configs[i]);
     FUZZ_CHECK(uv_loop_init(&loop) == 0);
-    init(config);
-    put_token();
+    init();
+    put_fuller_token();
+    fake_service_turn();
+    put_usual_token();
     return &service;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The agent's service, with one token host, which is ours, and one token. */
+/* The agent's service, with one token host, which is ours, and one token; a person and a clock that
+ * are ours, too. */
 #ifndef CS_TESTS_FUZZ_FAKE_SERVICE_H
 #define CS_TESTS_FUZZ_FAKE_SERVICE_H
 
@@ -9,11 +10,15 @@ struct cs_service *fake_service_start(void);
 /* What the agent does at each turn of its loop. */
 void fake_service_turn(void);
 
-/* The token is pulled, put back, or changes its state. */
+/* The token is pulled, put back, as it was or with more on it, or changes its state. */
 void fake_service_disturb(uint8_t what);
+/* Another configuration, in which a person is asked; another display, or none, to ask at. */
+void fake_service_configure(uint8_t which);
+/* So many seconds go by. */
+void fake_service_wait(unsigned seconds);
 /* The requests that wait for the token to come back. */
 size_t fake_service_count_waiting(void);
-/* The token is what it was at the start. False if nothing was to be done. */
-bool fake_service_mend_token(void);
+/* All is what it was at the start. False if nothing was to be done to the token. */
+bool fake_service_mend(void);
 
 #endif

@@ -13,6 +13,7 @@
 #include "bus/definition.h"
 #include "fake-bus.h"
 #include "fake-host.h"
+#include "fake-question.h"
 #include "fake-service.h"
 #include "request/login.h"
 
@@ -25,6 +26,8 @@
 #define CALLERS 4
 #define CALLS_MAX 96
 #define FLOOD 66
+#define TURNS 100000
+#define CALL_TIME 11 /* seconds: a caller that the bus tells nothing of is refused then */
 #define N(list) (sizeof(list) / sizeof((list)[0]))
 
 static const struct standard {
@@ -40,6 +43,7 @@ static const struct standard {
 };
 
 static struct fake_bus bus;
+static struct cs_dbus session_bus; /* as the agent has it */
 static struct cs_service *service; /* NULL before the first input */
 
 /* A call that is under way. */
@@ -135,7 +139,6 @@ static void on_message(struct fake_bus *from, DBusMessage *message)
 
 static void start(void)
 {
-    static struct cs_dbus session_bus;
     struct cs_bus *agent = NULL;
 
     service = fake_service_start();
@@ -292,11 +295,38 @@ static void flood(struct fuzz_input *input, uint8_t caller)
     *input = again;
 }
 
+/* What was asked gets no answer any more. Life goes on while the agent is on no bus. */
+static void lose_bus(uint8_t how)
+{
+    if (how & 1)
+        fake_bus_settle(&bus, fake_service_turn);
+    fake_bus_break(&bus);
+    for (int i = 0; session_bus.connection; i++) {
+        FUZZ_CHECK(i < TURNS);
+        fake_bus_turn(&bus);
+        fake_service_turn();
+    }
+    for (size_t i = 0; i < n_expected; i++)
+        expected[i].gone = true;
+    known = 0;
+    bus.owes = false;
+    FUZZ_CHECK(service->n_requests == 0);
+    if (how & 2)
+        fake_host_answer(service->supervisor.hosts[0], 0);
+    if (how & 4)
+        fake_service_disturb(how >> 5);
+    fake_service_turn();
+    fake_bus_return(&bus, (how >> 3) % N_FAKE_BUS_GREETINGS);
+    fake_bus_settle(&bus, fake_service_turn);
+    bus.greeting = FAKE_BUS_GREETS;
+    FUZZ_CHECK(session_bus.ready);
+}
+
 static void one(struct fuzz_input *input)
 {
     uint8_t what = fuzz_next(input), how = fuzz_next(input), caller = how % CALLERS;
 
-    switch (what % 13) {
+    switch (what % 17) {
     case 0:
     case 1:
     case 2:
@@ -331,7 +361,34 @@ static void one(struct fuzz_input *input)
     case 12:
         flood(input, caller);
         break;
+    case 13:
+        fake_bus_settle(&bus, fake_service_turn);
+        fake_question_answer(how);
+        break;
+    case 14:
+        fake_bus_settle(&bus, fake_service_turn);
+        fake_service_configure(how);
+        break;
+    case 15:
+        fake_bus_settle(&bus, fake_service_turn);
+        fake_service_wait(how);
+        break;
+    case 16:
+        lose_bus(how);
+        break;
     }
+}
+
+/* Whether something that was awaited has come. */
+static bool is_anything_awaited(void)
+{
+    if (fake_host_answer(service->supervisor.hosts[0], 0) || fake_question_answer(PERSON_SAYS_NO))
+        return true;
+    if (!bus.owes)
+        return false;
+    bus.owes = false;
+    fake_service_wait(CALL_TIME);
+    return true;
 }
 
 /* All is answered but what waits for a token that is not there, or says so. */
@@ -355,7 +412,7 @@ static void end(void)
     FUZZ_CHECK(service->n_requests == 0 && TAILQ_EMPTY(&service->logins));
     while (fake_host_answer(service->supervisor.hosts[0], 0))
         continue;
-    if (fake_service_mend_token())
+    if (fake_service_mend())
         fake_bus_settle(&bus, fake_service_turn);
 }
 
@@ -370,12 +427,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     n_expected = 0;
     flooded = false;
     bus.told = 0;
+    bus.owes = false;
     bus_argument_begin();
     while (input.left > 0)
         one(&input);
     do
         fake_bus_settle(&bus, fake_service_turn);
-    while (fake_host_answer(service->supervisor.hosts[0], 0));
+    while (is_anything_awaited());
     check_answers();
     end();
     FUZZ_CHECK(fuzz_count_descriptors() == open_before);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * agent/socket, agent/request: clients that send what they like, hang up and come again, with a
- * token host that refuses and pulls tokens meanwhile. What comes back is the protocol's; each
- * request is answered once, unless its client broke the framing; nothing is left when they have
- * gone. The input is a row of choices.
+ * token host that refuses and pulls tokens, and a person who is asked. What comes back is the
+ * protocol's; each request is answered once, unless its client broke the framing; nothing is left
+ * when they have gone. The input is a row of choices.
  */
 #include "fuzz.h"
 
 #include "fake-host.h"
+#include "fake-question.h"
 #include "fake-service.h"
 #include "octets.h"
 #include "request/login.h"
@@ -198,8 +199,10 @@ static void hang_up(struct client *client)
 static void connect_client(struct client *client, bool greets)
 {
     struct cs_buf body = CS_BUF_INIT(256);
-    const struct cs_msg_hello hello = {
-        .min_version = 1, .max_version = 1, .program = cs_bytes_of("curl")};
+    const struct cs_msg_hello hello = {.min_version = 1,
+        .max_version = 1,
+        .program = cs_bytes_of("curl"),
+        .environment = {.n = 1, .entries = {{cs_bytes_of("GPG_TTY"), cs_bytes_of("/dev/pts/1")}}}};
     int pair[2];
 
     FUZZ_CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
@@ -253,7 +256,7 @@ static void one(struct fuzz_input *input)
 
     if (client->fd < 0)
         connect_client(client, how < 0xf0);
-    switch (what % 10) {
+    switch (what % 13) {
     case 0:
     case 1:
     case 2:
@@ -282,6 +285,18 @@ static void one(struct fuzz_input *input)
     case 9:
         settle();
         break;
+    case 10:
+        settle();
+        fake_question_answer(how);
+        break;
+    case 11:
+        settle();
+        fake_service_configure(how);
+        break;
+    case 12:
+        settle();
+        fake_service_wait(how);
+        break;
     }
 }
 
@@ -308,7 +323,7 @@ static void end(void)
     FUZZ_CHECK(TAILQ_EMPTY(&peers));
     while (fake_host_answer(service->supervisor.hosts[0], 0))
         continue;
-    if (fake_service_mend_token())
+    if (fake_service_mend())
         settle();
 }
 
@@ -327,7 +342,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         one(&input);
     do
         settle();
-    while (fake_host_answer(service->supervisor.hosts[0], 0));
+    while (
+        fake_host_answer(service->supervisor.hosts[0], 0) || fake_question_answer(PERSON_SAYS_NO));
     check_answers();
     end();
     FUZZ_CHECK(fuzz_count_descriptors() == open_before);

@@ -63,7 +63,7 @@ def key(*options):
 
 EC_KEY, EC = key("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
 _, RSA = key("-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048")
-_, ED25519 = key("-algorithm", "ED25519")
+ED25519_KEY, ED25519 = key("-algorithm", "ED25519")
 FOR_EVER = ("-days", "36500")
 
 
@@ -86,9 +86,23 @@ def chain():
 
 
 CERTIFICATE = certificate("alice", EC_KEY)
-LEAF = certificate("alice", EC_KEY, "-addext", "basicConstraints=critical,CA:FALSE")
+IS_LEAF = ("-addext", "basicConstraints=critical,CA:FALSE")
+LEAF = certificate("alice", EC_KEY, *IS_LEAF)
+OTHER_LEAF = certificate("bob", ED25519_KEY, *IS_LEAF)
 CSR = openssl("req", "-new", "-key", "/dev/stdin", "-subj", "/CN=alice", "-outform", "DER", stdin=EC_KEY)
 
+
+def certification_request_info():
+    """What a certification request signs: the first element of its sequence."""
+    assert CSR[0] == 0x30
+    at = 2 + (CSR[1] & 0x7f if CSR[1] & 0x80 else 0)
+    if CSR[at + 1] < 128:
+        return CSR[at:at + 2 + CSR[at + 1]]
+    digits = CSR[at + 1] & 0x7f
+    return CSR[at:at + 2 + digits + int.from_bytes(CSR[at + 2:at + 2 + digits], "big")]
+
+
+CSR_INFO = certification_request_info()
 ISSUER = bytes.fromhex("3010310e300c06035504030c05616c696365")  # CN=alice
 
 ID = bytes(range(32))
@@ -214,6 +228,8 @@ REPORTS = {
                            host_object(3, 3, "alice", b"\x01", b"")) + STATE,
     "leaf": host_token("corp", host_object(1, 0, "alice", b"\x01", LEAF),
                        host_object(3, 3, "alice", b"\x01", b"")) + STATE,
+    "two-leaves": host_token("corp", host_object(1, 0, "alice", b"\x01", LEAF), host_object(3, 3, "alice", b"\x01", b""),
+                             host_object(1, 0, "bob", b"\x02", OTHER_LEAF), host_object(3, 4, "bob", b"\x02", b"")) + STATE,
     "key-alone": host_token("corp", host_object(2, 3, "alice", b"\x01", EC), host_object(3, 3, "alice", b"\x01", EC)),
     "certificate-alone": host_token("corp", host_object(1, 0, "ca", b"", CERTIFICATE)),
     "same-key-twice": host_token("corp", host_object(3, 3, "a", b"\x01", EC), host_object(3, 3, "b", b"\x02", EC)),
@@ -226,6 +242,12 @@ REPORTS = {
                         host_object(3, 3, "alice", b"\x01", b"")),
 }
 
+
+# What fake-service.c and fake-question.c make of an octet.
+TOKEN_IS = {"pulled": 0, "put": 1, "fuller": 3, "locked": 4, "unlocked": 5, "open": 6}
+ASKS_FOR_SESSION, ASKS_ALWAYS, ASKS_WITHOUT_DISPLAY = 1, 2, 0xc1
+PERSON = "once session no silence nobody".split()
+PROMPT_FAILS = 0x80 + 2  # no, and the next prompt does not start
 
 # What fuzz-bus makes of its octets: methods in the order of the definition, then the standard's; words
 # and signatures in that of bus-argument.c.
@@ -283,13 +305,32 @@ def answer(code=0):
 
 
 def token(what):
-    return u8(9) + u8({"pulled": 0, "put": 1, "locked": 4, "unlocked": 5, "open": 6}[what])
+    return u8(9) + u8(TOKEN_IS[what])
 
 
 def told(how):
     return u8(10) + u8(how)
 
 
+def says_person(what):
+    return u8(13) + u8(PERSON.index(what))
+
+
+def configured(how):
+    return u8(14) + u8(how)
+
+
+def wait(seconds):
+    return u8(15) + u8(seconds)
+
+
+def lose_bus(greeting="greets", how=0):
+    return u8(16) + u8(GREETINGS.index(greeting) << 3 | how)
+
+
+GREETINGS = "greets nameless second refuses silent hangs-up".split()
+ANSWERED_FIRST, HOST_ANSWERS, TOKEN_PULLED = 1, 2, 4
+NO_CREDENTIALS, NEVER_TOLD = 254, 251
 TURN = u8(11) + u8(0)
 SIGN = call("Sign", word("ecdsa_secp256r1_sha256") + few(b"hello"))
 DIGEST = call("SignDigest", word("ecdsa_secp256r1_sha256") + u8(0x60) + u8(7))
@@ -326,6 +367,17 @@ CALLS = {
     "as-it-travels": (raw_call("/org/countersign/Agent1", "org.countersign.Agent1", "Refresh") +
                       raw_call("/", "org.freedesktop.DBus.Introspectable", "Introspect") +
                       raw_call("/org/freedesktop/DBus", "org.freedesktop.DBus", "NameOwnerChanged", kind=4)),
+    "consents": (configured(ASKS_FOR_SESSION) + DIGEST + DIGEST + says_person("session") + answer() + answer() + DIGEST +
+                 answer() + configured(ASKS_ALWAYS) + SIGN + DIGEST + says_person("once") + says_person("no") + answer() +
+                 DIGEST),
+    "cannot-be-asked": (configured(ASKS_WITHOUT_DISPLAY) + DIGEST + configured(ASKS_ALWAYS) + SIGN + DIGEST +
+                        u8(13) + u8(PROMPT_FAILS) + wait(61) + DIGEST + says_person("nobody")),
+    "leaves-a-question": configured(ASKS_FOR_SESSION) + DIGEST + TURN + leave() + DIGEST,
+    "bus-is-lost": DIGEST + call("Unlock", options()) + lose_bus(how=ANSWERED_FIRST | HOST_ANSWERS) + DIGEST + answer() +
+                   lose_bus("nameless", TOKEN_PULLED) + lose_bus("second") + SIGN,
+    "bus-refuses": lose_bus("refuses") + SIGN + lose_bus("silent", ANSWERED_FIRST) + lose_bus("hangs-up") + DIGEST + answer(),
+    "bus-does-not-tell": told(NEVER_TOLD) + SIGN + TURN + wait(11) + told(NO_CREDENTIALS) + call("Refresh", caller=1),
+    "token-comes-too-late": DIGEST + token("pulled") + answer(TOKEN_ABSENT) + TURN + wait(30) + wait(31) + token("fuller"),
     "flood": u8(12) + call("Refresh")[1:] + answer(),
     "flood-of-pins": u8(12) + call("UnlockWithPin")[1:] + answer(),
 }
@@ -353,10 +405,23 @@ def answers(code=0):
 
 
 def tokens(what):
-    return u8(8) + token(what)[1:]
+    return u8(8) + u8(TOKEN_IS[what])
+
+
+def person_says(what):
+    return u8(10) + u8(PERSON.index(what))
+
+
+def with_rules(how):
+    return u8(11) + u8(how)
+
+
+def later(seconds):
+    return u8(12) + u8(seconds)
 
 
 SETTLE = u8(9) + u8(0)
+CHOOSE = octets("api.example") + many() + octets(b"")
 CONVERSATIONS = {
     "lists": b"".join(ask(kind, u32(0)) for kind in ("tokens", "identities", "certificates")) + ask("tokens", u32(7)),
     "resolve": ask("resolve", MESSAGES["resolve"]) + ask("resolve", octets("alice") + u8(0)),
@@ -374,6 +439,24 @@ CONVERSATIONS = {
     "accounts": b"".join(ask(kind) for kind in "status policy consents uses record ping".split()),
     "consent-revoke": ask("consent-revoke", u32(0)) + ask("consent-revoke", u32(1)),
     "policy-check": ask("policy-check", MESSAGES["policy-check"]),
+    "consents": (with_rules(ASKS_FOR_SESSION) + ask_to_sign() + ask_to_sign() + person_says("session") + answers() + answers() +
+                 ask_to_sign() + ask("consents") + answers() + ask("consent-revoke", u32(1)) + ask_to_sign() +
+                 person_says("once") + answers() + ask("consents")),
+    "consent-ends": (with_rules(ASKS_FOR_SESSION) + ask_to_sign() + person_says("session") + tokens("locked") + answers() +
+                     ask("consents") + ask_to_sign() + person_says("no") + ask_to_sign() + later(61) + ask_to_sign() +
+                     person_says("silence")),
+    "consent-is-not-asked": (with_rules(ASKS_WITHOUT_DISPLAY) + ask_to_sign() + person_says("nobody") + with_rules(ASKS_ALWAYS) +
+                             ask_to_sign() * 4 + u8(10) + u8(PROMPT_FAILS) + answers()),
+    "choose": (tokens("fuller") + with_rules(ASKS_FOR_SESSION) + ask("choose", CHOOSE) + ask("choose", CHOOSE, client=1) +
+               person_says("no") + person_says("session") + ask("find", CHOOSE) + ask("choose", octets("b") + many() + octets(b"")) +
+               person_says("no") + person_says("no") + ask("choose", octets("c") + many() + octets(b"")) + person_says("silence")),
+    "prefers": tokens("fuller") + with_rules(ASKS_ALWAYS) + ask("choose", CHOOSE) + ask("find", octets("x") + many() + octets(b"")),
+    "rate": with_rules(ASKS_ALWAYS) + (ask_to_sign() + person_says("once") + answers()) * 4 + later(20) + ask_to_sign() + ask("uses"),
+    "proofs": (ask_to_sign(0, 2, b" " * 64 + b"TLS 1.3, client CertificateVerify\0" + bytes(32)) + answers() +
+               with_rules(ASKS_ALWAYS) + ask_to_sign(0, 2, CSR_INFO) + person_says("once") + answers()),
+    "token-comes-too-late": ask_to_sign() + tokens("pulled") + answers(TOKEN_ABSENT) + SETTLE + later(59) + ask_to_sign() +
+                            later(2) + tokens("put") + answers(),
+    "never-says-hello": u8(5) + u8(0xf0) + u8(0) + SETTLE + later(11),
     "watch": ask("watch") + ask("watch", client=1) + tokens("pulled") + tokens("put") + ask("watch"),
     "hangs-up": ask_to_sign() + ask("unlock", octets("corp") + u8(1), 1) + SETTLE + u8(6) + u8(0) + answers() + answers(),
     "no-hello": u8(0) + u8(0xf0) + u8(0) + u8(0) + u8(4) + u32(0) + ask("hello", MESSAGES["hello"]),
@@ -491,16 +574,6 @@ def reference(version, uri, more=b""):
         der(0x30, der(0x1a, version.encode()) + der(0x0c, uri.encode()) + more))
 
 
-def certification_request_info():
-    """What a certification request signs: the first element of its sequence."""
-    assert CSR[0] == 0x30
-    at = 2 + (CSR[1] & 0x7f if CSR[1] & 0x80 else 0)
-    if CSR[at + 1] < 128:
-        return CSR[at:at + 2 + CSR[at + 1]]
-    digits = CSR[at + 1] & 0x7f
-    return CSR[at:at + 2 + digits + int.from_bytes(CSR[at + 2:at + 2 + digits], "big")]
-
-
 def main():
     for number, (name, body) in enumerate(MESSAGES.items()):
         write("message", name, u8(number) + body)
@@ -528,7 +601,7 @@ def main():
     tls13 = b" " * 64 + b"TLS 1.3, client CertificateVerify\0"
     write("proof", "tls13-sha256", u16(0x0403) + octets(EC) + tls13 + bytes(32))
     write("proof", "tls13-sha384", u16(0x0503) + octets(EC) + tls13 + bytes(48))
-    write("proof", "csr", u16(0x0403) + octets(EC) + certification_request_info())
+    write("proof", "csr", u16(0x0403) + octets(EC) + CSR_INFO)
     if len(sys.argv) == 3:
         transcript, spki = (pathlib.Path(name).read_bytes() for name in sys.argv[1:])
         write("proof", "tls12", u16(0x0403) + octets(spki) + transcript)
