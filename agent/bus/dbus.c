@@ -134,7 +134,9 @@ static void on_hello(DBusPendingCall *call, void *user)
     struct cs_dbus_listener *listener;
     const char *name;
 
-    if (reply && dbus_message_get_args(reply, NULL, DBUS_TYPE_STRING, &name, DBUS_TYPE_INVALID) &&
+    /* An error has a string in it, too. */
+    if (reply && dbus_message_get_type(reply) == DBUS_MESSAGE_TYPE_METHOD_RETURN &&
+        dbus_message_get_args(reply, NULL, DBUS_TYPE_STRING, &name, DBUS_TYPE_INVALID) &&
         dbus_bus_set_unique_name(bus->connection, name)) {
         bus->ready = true;
         bus->delay = RETRY_FIRST;
