@@ -6,20 +6,18 @@ with windows under Xvfb, answered by keys.
 Pictures of them are left in the build folder: tests/desktop/consent-*.png, show-*.png.
 """
 import hashlib
-import pathlib
 import threading
-import types
 
 import desktop
 import programs
 import protocol_client as protocol
+from desk import Desk
 from display import PROGRAMS, Display
 from fixture import Fixture
-from tap import Skip, Tap, skip_all
+from tap import Tap, skip_all
 
 ECDSA = 0x0403
 DIGEST = hashlib.sha256(b"x").digest()
-PICTURES = programs.BUILD / "tests/desktop"
 # What to press for each answer. Enter is "No", but in GNOME's, which has two buttons and asks twice.
 KEYS = {"gtk-2": {"no": ["Return"], "once": ["alt+o"], "session": ["alt+s"]},
         "qt": {"no": ["Return"], "once": ["alt+o"], "session": ["alt+s"]},
@@ -62,24 +60,12 @@ class Finder(Asker):
         return self.client.choose("api.corp.example")[1].label.decode()
 
 
-class Desk:
-    """A person before a display, asked by this kind of pinentry."""
+class ConsentDesk(Desk):
+    """With a token that is unlocked."""
 
-    def __init__(self, f, token, screen, bus, kind):
-        program = f"/usr/bin/pinentry-{kind}"
-        if not pathlib.Path(program).exists():
-            raise Skip(f"pinentry-{kind} is not installed")
-        self.screen, self.kind = screen, kind
-        self.agent = f.agent(pinentry=types.SimpleNamespace(program=program),
-                             environment={**screen.environment, **bus.environment})
+    def __init__(self, f, token, *place):
+        super().__init__(f, *place)
         self.agent.unlock(token)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.agent.stop()
-        self.screen.wait_gone()
 
     def answer(self, what, picture=None):
         names = ["consent-{}", "consent-{}-how-long"] if picture else []
@@ -92,29 +78,28 @@ class Desk:
         for i, key in enumerate(keys):
             window = self.screen.window()
             if names:
-                PICTURES.mkdir(parents=True, exist_ok=True)
-                self.screen.picture(PICTURES / (names[i].format(self.kind) + ".png"))
+                self.picture(names[i].format(self.kind))
             self.screen.press(window, key)
             self.screen.wait_gone(window)
         return asker.end()
 
 
 def cases(tap, f, token, screen, bus, kind):
-    with tap.case(f"{kind}: once, and asked again"), Desk(f, token, screen, bus, kind) as d:
+    with tap.case(f"{kind}: once, and asked again"), ConsentDesk(f, token, screen, bus, kind) as d:
         assert d.answer("once", picture=True) == "signed"
         assert d.answer("once") == "signed"
-    with tap.case(f"{kind}: for this session"), Desk(f, token, screen, bus, kind) as d:
+    with tap.case(f"{kind}: for this session"), ConsentDesk(f, token, screen, bus, kind) as d:
         assert d.answer("session") == "signed"
         assert Signer(d.agent).end() == "signed"
-    with tap.case(f"{kind}: not this certificate, but the next"), Desk(f, token, screen, bus, kind) as d:
+    with tap.case(f"{kind}: not this certificate, but the next"), ConsentDesk(f, token, screen, bus, kind) as d:
         assert d.choose_next() == "alice"
         finder = Finder(d.agent)
         assert finder.end() == "alice"
-    with tap.case(f"{kind}: no"), Desk(f, token, screen, bus, kind) as d:
+    with tap.case(f"{kind}: no"), ConsentDesk(f, token, screen, bus, kind) as d:
         assert d.answer("no") == "DENIED"
     if kind == "gnome3":
         return
-    with tap.case(f"{kind}: closing it is a no, too"), Desk(f, token, screen, bus, kind) as d:
+    with tap.case(f"{kind}: closing it is a no, too"), ConsentDesk(f, token, screen, bus, kind) as d:
         signer = Signer(d.agent)
         d.screen.press(d.screen.window(), "Escape")
         assert signer.end() == "DENIED"

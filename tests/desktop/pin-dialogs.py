@@ -4,72 +4,53 @@
 
 Pictures of them are left in the build folder: tests/desktop/dialog-*.png.
 """
-import pathlib
-import types
-
 import desktop
 import programs
+from desk import Desk
 from display import PROGRAMS, Display
 from fault import Fault
 from fixture import ANYTHING, Fixture
 from scene import Signer
-from tap import Skip, Tap, skip_all
+from tap import Tap, skip_all
 
 KINDS = ("gtk-2", "qt", "gnome3")
-PICTURES = programs.BUILD / "tests/desktop"
 
 
-class Desk:
-    """A person before a display, with a token that counts PINs."""
+class PinDesk(Desk):
+    """With a token that counts PINs."""
 
     def __init__(self, f, fault, screen, bus, kind):
-        if not pathlib.Path(f"/usr/bin/pinentry-{kind}").exists():
-            raise Skip(f"pinentry-{kind} is not installed")
         fault.forgive()
         fault.clear()
         fault.script("slot 0 token=corp tries=4")
-        self.f, self.fault, self.screen, self.kind = f, fault, screen, kind
-        self.environment = {**screen.environment, **bus.environment}
-        self.agent = f.agent(modules={"fault": fault.module}, environment=fault.environment,
-                             pinentry=types.SimpleNamespace(program=f"/usr/bin/pinentry-{kind}"),
-                             rules=ANYTHING)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.agent.stop()
-        self.screen.wait_gone()
+        super().__init__(f, screen, bus, kind, modules={"fault": fault.module}, environment=fault.environment,
+                         rules=ANYTHING)
 
     def sign(self):
         return Signer(self.agent, self.environment)
 
-    def picture(self, what):
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        self.screen.picture(PICTURES / f"dialog-{self.kind}-{what}.png")
-
 
 def dialog_cases(tap, f, fault, screen, bus, kind):
-    with tap.case(f"{kind}: a wrong PIN is told, a right one signs"), Desk(f, fault, screen, bus, kind) as d:
+    with tap.case(f"{kind}: a wrong PIN is told, a right one signs"), PinDesk(f, fault, screen, bus, kind) as d:
         signer = d.sign()
         first = screen.window()
-        d.picture("first")
+        d.picture(f"dialog-{kind}-first")
         screen.type(first, "0000")
         screen.press(first)
         fault.wait("C_Login", rv="CKR_PIN_INCORRECT")
         screen.wait_gone(first)
         second = screen.window()
-        d.picture("again")
+        d.picture(f"dialog-{kind}-again")
         screen.type(second, "1234")
         screen.press(second)
         assert signer.result() == "signed"
         assert fault.count("C_Login") == 2, fault.tail()
-    with tap.case(f"{kind}: a cancel is a cancel"), Desk(f, fault, screen, bus, kind) as d:
+    with tap.case(f"{kind}: a cancel is a cancel"), PinDesk(f, fault, screen, bus, kind) as d:
         signer = d.sign()
         screen.press(screen.window(), "Escape")
         assert signer.result() == "CANCELLED", signer.error
         assert fault.count("C_Login") == 0, fault.tail()
-    with tap.case(f"{kind}: it goes when somebody else unlocks"), Desk(f, fault, screen, bus, kind) as d:
+    with tap.case(f"{kind}: it goes when somebody else unlocks"), PinDesk(f, fault, screen, bus, kind) as d:
         signer = d.sign()
         screen.window()
         d.agent.unlock_with("corp", "1234")
