@@ -29,16 +29,18 @@ static void test_slots_and_options(void **state)
     (void)state;
     assert_true(parse("# a comment\n"
                       "option no-locking\n"
+                      "option boastful\n"
                       "\n"
                       "slot 7 token=my%20card tries=3 keypad always-authenticate=a "
                       "always-authenticate=%ff gone=CKR_DEVICE_REMOVED "
                       "flags=+USER_PIN_FINAL_TRY,-CKF_RNG label=\n"
                       "slot 8 absent\n"
                       "slot 9 bad\n"
-                      "slot 10 bad=0x80000001",
+                      "slot 10 bad=0x80000001\n"
+                      "slot 11 token=a terse open=1234",
         &script));
-    assert_true(script.no_locking && script.single_thread && !script.no_wait);
-    assert_int_equal(script.n_slots, 4);
+    assert_true(script.no_locking && script.single_thread && script.boastful && !script.no_wait);
+    assert_int_equal(script.n_slots, 5);
     assert_int_equal(spec->id, 7);
     assert_int_equal(spec->token.len, 7);
     assert_memory_equal(spec->token.data, "my card", 7);
@@ -53,6 +55,7 @@ static void test_slots_and_options(void **state)
     assert_true(script.slots[1].absent);
     assert_int_equal(script.slots[2].bad, CKR_DEVICE_ERROR);
     assert_int_equal(script.slots[3].bad, 0x80000001);
+    assert_true(script.slots[4].terse && script.slots[4].open.len == 4);
 }
 
 static void test_rules(void **state)

@@ -17,6 +17,13 @@
         tried_ == CKR_OK ? (then) : tried_;                                                        \
     })
 
+static CK_RV boast(CK_ULONG *count, CK_RV rv)
+{
+    if (rv == CKR_OK && fault_control_script()->boastful)
+        *count = 1000000;
+    return rv;
+}
+
 /* Asked how many there are, the module looks for new ones. */
 static CK_RV list_slots(
     struct fault_call *call, CK_BBOOL present, CK_SLOT_ID *list, CK_ULONG *count)
@@ -84,7 +91,7 @@ static CK_RV entry_C_Finalize(CK_VOID_PTR reserved) { return fault_module_finali
 
 ROW(C_GetInfo, FAULT_ON_NOTHING, 0, (CK_INFO *info), fault_module_info(info))
 ROW(C_GetSlotList, FAULT_ON_NOTHING, 0, (CK_BBOOL present, CK_SLOT_ID *list, CK_ULONG *count),
-    list_slots(&call, present, list, count))
+    boast(count, list_slots(&call, present, list, count)))
 ROW(C_WaitForSlotEvent, FAULT_ON_NOTHING, 0, (CK_FLAGS flags, CK_SLOT_ID *slot, CK_VOID_PTR reserved),
     fault_event_wait(&call, flags, slot, reserved))
 
@@ -157,7 +164,8 @@ SESSION(C_DigestFinal, (H, OUT), REAL(C_DigestFinal)(session, out, out_len))
 SESSION(C_SignInit, (H, MECHANISM, CK_OBJECT_HANDLE key),
     TRY(KEY(key), fault_key_begun(&call, key, REAL(C_SignInit)(session, mechanism, key))))
 SESSION(C_Sign, (H, IN, OUT),
-    TRY(fault_key_use(&call), fault_key_used(&call, REAL(C_Sign)(session, in, in_len, out, out_len), !out)))
+    TRY(fault_key_use(&call),
+        fault_key_used(&call, boast(out_len, REAL(C_Sign)(session, in, in_len, out, out_len)), !out)))
 SESSION(C_SignUpdate, (H, IN), TRY(fault_key_use(&call), REAL(C_SignUpdate)(session, in, in_len)))
 SESSION(C_SignFinal, (H, OUT),
     TRY(fault_key_use(&call), fault_key_used(&call, REAL(C_SignFinal)(session, out, out_len), !out)))

@@ -86,6 +86,8 @@ CK_RV fault_key_shown(struct fault_call *call, CK_OBJECT_HANDLE key, CK_ATTRIBUT
         if (attribute->type == CKA_ALWAYS_AUTHENTICATE && attribute->pValue &&
             attribute->ulValueLen == sizeof(CK_BBOOL) && wants_pin(call, key))
             *(CK_BBOOL *)attribute->pValue = CK_TRUE;
+        if (attribute->type == CKA_ALWAYS_AUTHENTICATE && call->slot->spec.terse)
+            rv = CKR_ATTRIBUTE_TYPE_INVALID;
     }
     return rv;
 }

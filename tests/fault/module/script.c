@@ -1,41 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* clang-format off */
 /*
  * The script: what countersign-fault.so is told to play.
  *
  * The module's control directory is named by $COUNTERSIGN_FAULT_DIR, or by "dir=PATH" as init
  * arguments (pReserved), which go before it. SoftHSM's path is $COUNTERSIGN_FAULT_MODULE, by
- * default Debian's. In the directory lie script      what to play; read at C_Initialize and again
- * by the first call after it changed. Replace it by rename, not in place. No file: a module that
- * only forwards and logs. log         a line per call, see log.c counters    what outlives a
- * process: PIN tries used, how often rules fired; see counter.c keypad-ID   what a person types on
- * slot ID's keypad, see keypad.c A script with an error makes C_Initialize fail with
- * CKR_GENERAL_ERROR, and so every later call until it is mended; the log has a line !script that
- * says where it is wrong.
+ * default Debian's. In the directory lie
+ *   script      what to play; read at C_Initialize and again by the first call after it changed.
+ *               Replace it by rename, not in place. No file: a module that only forwards and logs.
+ *   log         a line per call, see log.c
+ *   counters    what outlives a process: PIN tries used, how often rules fired; see counter.c
+ *   keypad-ID   what a person types on slot ID's keypad, see keypad.c
+ * A script with an error makes C_Initialize fail with CKR_GENERAL_ERROR, and so every later call
+ * until it is mended; the log has a line !script that says where it is wrong.
  *
  * A line is a comment (#) or words with blanks between. In values, %XX is the byte of that number.
  *
- *   option no-locking       refuses CKF_OS_LOCKING_OK and mutexes with CKR_CANT_LOCK; implies the
- * next option single-thread    two calls at a time are an error: a line !overlap in the log option
- * no-wait          C_WaitForSlotEvent is CKR_FUNCTION_NOT_SUPPORTED option no-log           calls
- * are not logged (soak tests)
+ *   option no-locking       refuses CKF_OS_LOCKING_OK and mutexes with CKR_CANT_LOCK; implies the next
+ *   option single-thread    two calls at a time are an error: a line !overlap in the log
+ *   option no-wait          C_WaitForSlotEvent is CKR_FUNCTION_NOT_SUPPORTED
+ *   option no-log           calls are not logged (soak tests)
+ *   option boastful         C_GetSlotList and C_Sign say that they gave more than there was room for
  *
  *   slot ID [WORD | WORD=VALUE]...
  *       Without any such line the slots are SoftHSM's. With one, only those there are. In it lies:
  *     token=LABEL | serial=SERIAL | index=N    that token of SoftHSM's (N from 1)
  *     uninitialised                            SoftHSM's uninitialised token
  *     absent                                   nothing; the others may stand beside it
- *       A token that comes, goes or is another than before is an event; its old sessions and
- * objects are dead and its login is lost. What is wrong with the slot: bad[=CKR]         it answers
- * every call with CKR_DEVICE_ERROR, or that gone=CKR          what dead sessions answer:
- * CKR_SESSION_HANDLE_INVALID, or that resume=N          another N than before: sessions and objects
- * are dead, the login is lost logged-out=N      another N than before: the login is lost sessions=N
- * no more sessions than that: CKR_SESSION_COUNT fixed             not CKF_REMOVABLE_DEVICE Logins:
+ *       A token that comes, goes or is another than before is an event; its old sessions and objects
+ *       are dead and its login is lost. What is wrong with the slot:
+ *     bad[=CKR]         it answers every call with CKR_DEVICE_ERROR, or that
+ *     gone=CKR          what dead sessions answer: CKR_SESSION_HANDLE_INVALID, or that
+ *     resume=N          another N than before: sessions and objects are dead, the login is lost
+ *     logged-out=N      another N than before: the login is lost
+ *     sessions=N        no more sessions than that: CKR_SESSION_COUNT
+ *     fixed             not CKF_REMOVABLE_DEVICE
+ *     terse             CKA_ALWAYS_AUTHENTICATE is CKR_ATTRIBUTE_TYPE_INVALID
+ *       Logins:
+ *     open=PIN                  none is needed; PIN is SoftHSM's
  *     tries=N, so-tries=N       PIN tries. Wrong PINs are counted for the token in all processes:
  *                               COUNT_LOW after the first, FINAL_TRY at one left, LOCKED at none.
  *     keypad                    protected authentication path; keypad.c says how a PIN is typed
  *     keypad-delay=MS           ... and the reader thinks about it for so long
  *     keypad-timeout=MS         ... and gives up after that: CKR_FUNCTION_CANCELED
- *     always-authenticate[=LABEL]   CKA_ALWAYS_AUTHENTICATE on every private key, or those
+ *     always-authenticate[=LABEL]   CKA_ALWAYS_AUTHENTICATE on every private key, or those:
  *                               C_SignInit, C_Login(CKU_CONTEXT_SPECIFIC), C_Sign; any other call
  *                               on the session between them and it is CKR_USER_NOT_LOGGED_IN
  *     lax                       ... but C_GetAttributeValue may come there, as pkcs11-tool does
@@ -43,9 +51,10 @@
  *     label=, manufacturer=, model=, serial-number=    these bytes, padded with blanks
  *     flags=+NAME,-NAME...                             these flags, whatever is true
  *
- *   fail  FUNCTION CKR [LIMIT]...     answers with that code and does not call SoftHSM; an
- * operation that the call would have ended has ended. CKR may be 0xNUMBER. delay FUNCTION
- * MILLISECONDS [LIMIT]... hang  FUNCTION [LIMIT]...         until the script changes; then goes on
+ *   fail  FUNCTION CKR [LIMIT]...     answers with that code and does not call SoftHSM; an operation
+ *                                     that the call would have ended has ended. CKR may be 0xNUMBER.
+ *   delay FUNCTION MILLISECONDS [LIMIT]...
+ *   hang  FUNCTION [LIMIT]...         until the script changes; then goes on
  *   crash FUNCTION, abort FUNCTION [LIMIT]...    SIGSEGV; SIGABRT
  *   exit  FUNCTION STATUS [LIMIT]...
  *       FUNCTION is a name such as C_Sign, or * for every one. A limit is
@@ -59,6 +68,7 @@
  *       Calls are counted from when this version of the script was first read, by all processes
  *       together. Delays add up; of the rest the first rule that applies is played.
  */
+/* clang-format on */
 #include "script.h"
 
 #include <errno.h>
@@ -101,6 +111,7 @@ static const struct word options[] = {
     OPTION("single-thread", single_thread),
     OPTION("no-wait", no_wait),
     OPTION("no-log", no_log),
+    OPTION("boastful", boastful),
     {0},
 };
 
@@ -120,6 +131,8 @@ static const struct word slot_words[] = {
     SLOT("logged-out", WORD_NUMBER, logged_out),
     SLOT("sessions", WORD_NUMBER, sessions),
     SLOT("fixed", WORD_FLAG, fixed),
+    SLOT("terse", WORD_FLAG, terse),
+    SLOT("open", WORD_TEXT, open),
     SLOT("tries", WORD_NUMBER, tries),
     SLOT("so-tries", WORD_NUMBER, so_tries),
     SLOT("keypad", WORD_FLAG, keypad),

@@ -29,7 +29,9 @@ struct fault_spec {
     CK_RV gone; /* what old sessions answer after the token went */
     CK_ULONG resume, logged_out, sessions;
     bool fixed;
+    bool terse;
     /* logins */
+    struct fault_text open; /* with the PIN that opens it */
     CK_ULONG tries, so_tries;
     bool keypad;
     CK_ULONG keypad_delay, keypad_timeout;
@@ -62,7 +64,7 @@ struct fault_rule {
 };
 
 struct fault_script {
-    bool no_locking, single_thread, no_wait, no_log;
+    bool no_locking, single_thread, no_wait, no_log, boastful;
     size_t n_slots, n_rules;
     struct fault_spec slots[FAULT_SLOTS_MAX];
     struct fault_rule rules[FAULT_RULES_MAX];

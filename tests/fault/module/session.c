@@ -85,6 +85,8 @@ CK_RV fault_session_open(struct fault_slot *slot, CK_FLAGS flags, CK_VOID_PTR ap
         free(session);
         return rv;
     }
+    if (slot->spec.open.set)
+        REAL(C_Login)(*handlep, CKU_USER, slot->spec.open.data, slot->spec.open.len);
     session->handle = *handlep;
     session->slot = slot;
     atomic_init(&session->refs, 1);

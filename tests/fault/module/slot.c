@@ -348,6 +348,8 @@ CK_RV fault_slot_token_info(const struct fault_slot *slot, CK_TOKEN_INFO *info)
         show_tries(&info->flags, spec->so_tries, slot->tries->wrong_so, CKF_SO_PIN_COUNT_LOW);
     if (spec->keypad)
         info->flags |= CKF_PROTECTED_AUTHENTICATION_PATH;
+    if (spec->open.set)
+        info->flags &= ~CKF_LOGIN_REQUIRED;
     info->flags = (info->flags | spec->set_flags) & ~spec->clear_flags;
     return CKR_OK;
 }

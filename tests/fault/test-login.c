@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Logins: where the PIN comes from, that a wrong one is sent once, and who waits for whom. */
-#include "host.h"
-#include "odd.h"
-#include "softhsm.h"
-#include "verify.h"
+#include "rig.h"
 
 #include <countersign/error.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -20,39 +13,43 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct softhsm_key key;
-#define ID CS_BYTES("\x01", 1)
 #define COMMAND(argv)                                                                              \
     {                                                                                              \
         (const uint8_t *)(argv), sizeof(argv) - 1                                                  \
     }
 
-static int set_up(void **state)
+static const char *path_of(const char *name)
 {
-    struct softhsm_object object;
+    static char path[512];
 
-    (void)state;
-    softhsm_begin();
-    key = softhsm_key_new("EC-P-256");
-    object = SOFTHSM_ROW(&key, SOFTHSM_ALL, cs_bytes_of("key"), ID);
-    softhsm_add_token("corp", &object, 1);
-    softhsm_add_token("other", &object, 1);
-    return 0;
+    snprintf(path, sizeof(path), "%s/%s", softhsm_folder(), name);
+    return path;
 }
 
-static int tear_down(void **state)
+static void write_file(const char *name, const char *content)
 {
-    (void)state;
-    softhsm_key_free(&key);
-    softhsm_end();
-    return 0;
+    FILE *file = fopen(path_of(name), "we");
+
+    assert_non_null(file);
+    fputs(content, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void remove_file(const char *name)
+{
+    unlink(path_of(name));
+}
+
+static size_t logins(void)
+{
+    return control_count("C_Login", NULL);
 }
 
 static struct host_token *start(struct host *host, const struct cs_host_configure *configure)
 {
-    odd_plays("");
-    host_start(host, ODD_MODULE, configure);
-    return host_token(host, "corp");
+    setenv("FOLDER", softhsm_folder(), 1);
+    control_clear();
+    return rig_start(host, CORP "\nslot 1 token=home", configure);
 }
 
 /* One source for all tokens. */
@@ -74,19 +71,19 @@ static void test_wrong_pin_is_sent_once(void **state)
     assert_int_equal(answer.code, CS_ERR_PIN_INCORRECT);
     assert_int_equal(answer.ckr, 0xa0);
     assert_true(token->flags & CS_TOKEN_PIN_COUNT_LOW);
-    assert_int_equal(odd_logins(), 1);
+    assert_int_equal(logins(), 1);
     answer = host_login(&host, token, "0000");
     assert_int_equal(answer.code, CS_ERR_PIN_INCORRECT);
     assert_non_null(strstr(answer.text, "not sent again"));
-    assert_int_equal(odd_logins(), 1);
+    assert_int_equal(logins(), 1);
     assert_int_equal(host_login(&host, token, "1111").code, CS_ERR_PIN_INCORRECT);
-    assert_int_equal(odd_logins(), 2);
+    assert_int_equal(logins(), 2);
     assert_int_equal(host_login(&host, token, SOFTHSM_PIN).type, CS_HOST_DONE);
     assert_false(token->flags & CS_TOKEN_PIN_COUNT_LOW);
-    assert_int_equal(odd_logins(), 3);
+    assert_int_equal(logins(), 3);
     /* Unlocked is unlocked: nothing more is sent. */
     assert_int_equal(host_login(&host, token, "2222").type, CS_HOST_DONE);
-    assert_int_equal(odd_logins(), 3);
+    assert_int_equal(logins(), 3);
     assert_int_equal(host_stop(&host), 0);
 }
 
@@ -103,7 +100,7 @@ static void test_odd_pins_come_as_errors(void **state)
     assert_int_equal(host_login(&host, token, "").code, CS_ERR_LOCKED);
     assert_int_equal(host_login(&host, token, "\n").code, CS_ERR_LOCKED);
     assert_int_equal(host_login(&host, token, long_pin).code, CS_ERR_PIN_INCORRECT);
-    assert_int_equal(odd_logins(), 0);
+    assert_int_equal(logins(), 0);
     assert_int_equal(host_login(&host, token, SOFTHSM_PIN "\n").type, CS_HOST_DONE);
     assert_int_equal(host_stop(&host), 0);
 }
@@ -118,7 +115,7 @@ static void test_pin_from_a_command(void **state)
     (void)state;
     token = start(&host, &configure);
     assert_int_equal(host_login_auto(&host, token, false).type, CS_HOST_DONE);
-    assert_int_equal(verify_sign(&host, token, &key, ID).type, CS_HOST_SIGNED);
+    assert_int_equal(verify_sign(&host, token, &rig_key, ID).type, CS_HOST_SIGNED);
     assert_int_equal(host_stop(&host), 0);
 }
 
@@ -142,7 +139,7 @@ static void test_commands_that_fail(void **state)
         assert_int_equal(answer.code, CS_ERR_LOCKED);
         if (!strstr(answer.text, texts[i]))
             fail_msg("'%s' is not in '%s'", texts[i], answer.text);
-        assert_int_equal(odd_logins(), 0);
+        assert_int_equal(logins(), 0);
         assert_int_equal(host_stop(&host), 0);
     }
 }
@@ -162,13 +159,13 @@ static void test_automatic_wrong_pin_is_sent_once(void **state)
         assert_non_null(strstr(answer.text, "the command echo"));
         assert_null(strstr(answer.text, "4711"));
     }
-    assert_int_equal(odd_logins(), 1);
+    assert_int_equal(logins(), 1);
     assert_int_equal(host_stop(&host), 0);
 }
 
 static void write_credential(const char *name, const char *pin)
 {
-    odd_set_file(name, pin);
+    write_file(name, pin);
     setenv("CREDENTIALS_DIRECTORY", softhsm_folder(), 1);
 }
 
@@ -201,7 +198,7 @@ static void test_default_credential_needs_no_configuration(void **state)
     token = start(&host, NULL);
     assert_int_equal(host_login_auto(&host, token, false).type, CS_HOST_DONE);
     assert_int_equal(host_stop(&host), 0);
-    odd_remove_file("countersign.pin");
+    remove_file("countersign.pin");
     token = start(&host, NULL);
     assert_int_equal(host_login_auto(&host, token, false).code, CS_ERR_LOCKED);
     assert_int_equal(host_stop(&host), 0);
@@ -241,17 +238,17 @@ static void test_a_held_token_opens_only_for_a_person(void **state)
     assert_int_equal(host_logout(&host, token, true).type, CS_HOST_DONE);
     assert_true(token->flags & CS_TOKEN_HELD);
     assert_false(token->flags & CS_TOKEN_UNLOCKED);
-    assert_int_equal(verify_sign(&host, token, &key, ID).code, CS_ERR_LOCKED);
+    assert_int_equal(verify_sign(&host, token, &rig_key, ID).code, CS_ERR_LOCKED);
     assert_int_equal(host_login_auto(&host, token, false).code, CS_ERR_LOCKED);
-    assert_int_equal(odd_logins(), 1);
+    assert_int_equal(logins(), 1);
     assert_int_equal(host_login_auto(&host, token, true).type, CS_HOST_DONE);
     assert_false(token->flags & CS_TOKEN_HELD);
-    assert_int_equal(verify_sign(&host, token, &key, ID).type, CS_HOST_SIGNED);
+    assert_int_equal(verify_sign(&host, token, &rig_key, ID).type, CS_HOST_SIGNED);
     assert_int_equal(host_stop(&host), 0);
 }
 
 /* A command that tells it has started and then waits for its PIN in a FIFO. */
-#define WAITING "sh\0-c\0echo $$ >> $ODD_FOLDER/started; exec cat $ODD_FOLDER/fifo"
+#define WAITING "sh\0-c\0echo $$ >> $FOLDER/started; exec cat $FOLDER/fifo"
 
 static void make_fifo(void)
 {
@@ -260,7 +257,7 @@ static void make_fifo(void)
     snprintf(path, sizeof(path), "%s/fifo", softhsm_folder());
     unlink(path);
     assert_int_equal(mkfifo(path, 0600), 0);
-    odd_remove_file("started");
+    remove_file("started");
 }
 
 static void write_fifo(const char *text)
@@ -318,7 +315,7 @@ static void test_logins_collapse_to_one(void **state)
     assert_int_equal(host_next_answer(&host, &got[1]).type, CS_HOST_DONE);
     assert_int_equal(host_next_answer(&host, &got[2]).type, CS_HOST_DONE);
     assert_int_equal(got[1] + got[2], ids[0] + ids[2]);
-    assert_int_equal(odd_logins(), 1);
+    assert_int_equal(logins(), 1);
     assert_true(wait_started() > 0);
     assert_int_equal(host_stop(&host), 0);
 }
@@ -355,7 +352,7 @@ static void test_a_pin_by_descriptor_need_not_wait(void **state)
         assert_int_equal(host_next_answer(&host, &got[i]).type, CS_HOST_DONE);
     assert_int_equal(got[0] + got[1], first + second);
     assert_ends(pid);
-    assert_int_equal(odd_logins(), 1);
+    assert_int_equal(logins(), 1);
     assert_int_equal(host_stop(&host), 0);
 }
 
@@ -370,12 +367,12 @@ static void test_a_question_holds_nobody_up(void **state)
     (void)state;
     make_fifo();
     m.slot = start(&host, &configure)->slot;
-    other = host_token(&host, "other");
+    other = host_token(&host, "home");
     id = host_ask_login(&host, &m, -1);
     wait_started();
     assert_int_equal(host_login(&host, other, SOFTHSM_PIN).type, CS_HOST_DONE);
     for (int i = 0; i < 20; i++)
-        assert_int_equal(verify_sign(&host, other, &key, ID).type, CS_HOST_SIGNED);
+        assert_int_equal(verify_sign(&host, other, &rig_home_key, ID).type, CS_HOST_SIGNED);
     assert_int_equal(host_refresh(&host).type, CS_HOST_DONE);
     write_fifo(SOFTHSM_PIN);
     assert_int_equal(host_answer(&host, id).type, CS_HOST_DONE);
@@ -401,11 +398,11 @@ static void test_cancel_lock_and_end_withdraw_the_question(void **state)
     assert_int_equal(host_answer(&host, id).code, CS_ERR_CANCELLED);
     assert_ends(pid);
 
-    odd_remove_file("started");
+    remove_file("started");
     id = host_ask_login(&host, &m, -1);
     pid = wait_started();
     /* Signing elsewhere, and even here, goes on meanwhile. */
-    assert_int_equal(verify_sign(&host, token, &key, ID).code, CS_ERR_LOCKED);
+    assert_int_equal(verify_sign(&host, token, &rig_key, ID).code, CS_ERR_LOCKED);
     {
         struct cs_host_logout_request out = {.slot = token->slot, .hold = 1};
         int codes = 0;
@@ -417,13 +414,13 @@ static void test_cancel_lock_and_end_withdraw_the_question(void **state)
     }
     assert_ends(pid);
 
-    odd_remove_file("started");
+    remove_file("started");
     m.on_request = 1;
     host_ask_login(&host, &m, -1);
     pid = wait_started();
     assert_int_equal(host_stop(&host), 0);
     assert_ends(pid);
-    assert_int_equal(odd_logins(), 0);
+    assert_int_equal(logins(), 0);
 }
 
 /* A countersign-prompt of the test's own: reads the request, answers as prompt.h says. */
@@ -435,9 +432,9 @@ static struct cs_host_configure prompt(const char *answer)
     snprintf(path, sizeof(path), "%s/prompt", softhsm_folder());
     snprintf(script, sizeof(script), "#!/bin/sh\ncat > %s/request\necho >> %s/asked\nprintf '%s'\n",
         softhsm_folder(), softhsm_folder(), answer);
-    odd_set_file("prompt", script);
+    write_file("prompt", script);
     assert_int_equal(chmod(path, 0700), 0);
-    odd_remove_file("asked");
+    remove_file("asked");
     return (struct cs_host_configure){.prompt_program = cs_bytes_of(path), .prompt_timeout = 30};
 }
 
@@ -464,7 +461,7 @@ static void test_pin_from_a_person(void **state)
     configure = prompt("\\0009999");
     token = start(&host, &configure);
     assert_int_equal(host_login_auto(&host, token, false).code, CS_ERR_PIN_INCORRECT);
-    assert_int_equal(odd_logins(), 1);
+    assert_int_equal(logins(), 1);
     assert_int_equal(host_stop(&host), 0);
 }
 
@@ -511,24 +508,24 @@ static void test_with_nobody_to_ask_it_says_so(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wrong_pin_is_sent_once),
-        cmocka_unit_test(test_odd_pins_come_as_errors),
-        cmocka_unit_test(test_pin_from_a_command),
-        cmocka_unit_test(test_commands_that_fail),
-        cmocka_unit_test(test_automatic_wrong_pin_is_sent_once),
-        cmocka_unit_test(test_pin_from_a_credential),
-        cmocka_unit_test(test_default_credential_needs_no_configuration),
-        cmocka_unit_test(test_sources_are_for_their_tokens),
-        cmocka_unit_test(test_a_held_token_opens_only_for_a_person),
-        cmocka_unit_test(test_logins_collapse_to_one),
-        cmocka_unit_test(test_a_pin_by_descriptor_need_not_wait),
-        cmocka_unit_test(test_a_question_holds_nobody_up),
-        cmocka_unit_test(test_cancel_lock_and_end_withdraw_the_question),
-        cmocka_unit_test(test_pin_from_a_person),
-        cmocka_unit_test(test_a_person_is_asked_when_the_source_fails),
-        cmocka_unit_test(test_with_nobody_to_ask_it_says_so),
+        TEST(wrong_pin_is_sent_once),
+        TEST(odd_pins_come_as_errors),
+        TEST(pin_from_a_command),
+        TEST(commands_that_fail),
+        TEST(automatic_wrong_pin_is_sent_once),
+        TEST(pin_from_a_credential),
+        TEST(default_credential_needs_no_configuration),
+        TEST(sources_are_for_their_tokens),
+        TEST(a_held_token_opens_only_for_a_person),
+        TEST(logins_collapse_to_one),
+        TEST(a_pin_by_descriptor_need_not_wait),
+        TEST(a_question_holds_nobody_up),
+        TEST(cancel_lock_and_end_withdraw_the_question),
+        TEST(pin_from_a_person),
+        TEST(a_person_is_asked_when_the_source_fails),
+        TEST(with_nobody_to_ask_it_says_so),
     };
 
     unsetenv("CREDENTIALS_DIRECTORY");
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, rig_set_up, rig_tear_down);
 }
