@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* org.countersign.Identity1: the handlers of identities. */
 #include "bus/definition.h"
+#include "inventory/certificate.h"
 #include "inventory/chain.h"
 #include "base/cleanup.h"
 #include "base/hex.h"
@@ -107,8 +108,9 @@ GETTER(chain)
     dbus_message_iter_close_container(value, &array);
 }
 
-static void put_name(DBusMessageIter *value, const X509_NAME *name)
+static void put_name(DBusMessageIter *value, struct cs_bytes der)
 {
+    CS_AUTO(X509_NAME_freep) X509_NAME *name = der.len ? cs_certificate_name_parse(der) : NULL;
     BIO *bio = name ? BIO_new(BIO_s_mem()) : NULL;
     char *text = NULL;
     long len = 0;
@@ -125,7 +127,7 @@ GETTER(subject)
     const struct cs_object *certificate = best(object);
 
     (void)place;
-    put_name(value, certificate ? X509_get_subject_name(certificate->x509) : NULL);
+    put_name(value, certificate ? certificate->subject : (struct cs_bytes){0});
 }
 
 GETTER(issuer)
@@ -133,7 +135,7 @@ GETTER(issuer)
     const struct cs_object *certificate = best(object);
 
     (void)place;
-    put_name(value, certificate ? X509_get_issuer_name(certificate->x509) : NULL);
+    put_name(value, certificate ? certificate->issuer : (struct cs_bytes){0});
 }
 
 static void put_time(DBusMessageIter *value, time_t time)

@@ -4,7 +4,8 @@
  * the time goes into the search for who could: ten times what the rest of the certificate takes. So
  * those that issue no others are left in a library context in which nobody can. A provider of our
  * own lends it the digests of OpenSSL's, which X509_check_ca and others need; X509_verify takes the
- * rest from where the issuer's key comes from. Used by object.c.
+ * rest from where the issuer's key comes from. Used by object.c and whoever wants more than that
+ * keeps.
  */
 #include "inventory/certificate.h"
 
@@ -75,4 +76,25 @@ X509 *cs_certificate_parse(struct cs_bytes der)
         return certificate;
     X509_free(certificate);
     return parse(der, NULL);
+}
+
+X509_NAME *cs_certificate_name_parse(struct cs_bytes der)
+{
+    const unsigned char *at = der.data;
+    X509_NAME *name = d2i_X509_NAME(NULL, &at, (long)der.len);
+
+    ERR_clear_error();
+    return name;
+}
+
+bool cs_certificate_names_equal(struct cs_bytes a, struct cs_bytes b)
+{
+    CS_AUTO(X509_NAME_freep) X509_NAME *x = NULL;
+    CS_AUTO(X509_NAME_freep) X509_NAME *y = NULL;
+
+    if (cs_bytes_equal(a, b))
+        return true;
+    x = cs_certificate_name_parse(a);
+    y = cs_certificate_name_parse(b);
+    return x && y && X509_NAME_cmp(x, y) == 0;
 }

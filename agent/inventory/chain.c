@@ -5,14 +5,16 @@
  * is resolved and when an identity is chosen for a server.
  */
 #include "inventory/chain.h"
+#include "inventory/certificate.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
 static bool issued(const struct cs_object *issuer, const struct cs_object *subject)
 {
-    bool ok = X509_check_issued(issuer->x509, subject->x509) == X509_V_OK &&
-              X509_verify(subject->x509, X509_get0_pubkey(issuer->x509)) == 1;
+    CS_AUTO(X509_freep) X509 *x509 = cs_certificate_parse(subject->value);
+    bool ok = x509 && X509_check_issued(issuer->authority, x509) == X509_V_OK &&
+              X509_verify(x509, X509_get0_pubkey(issuer->authority)) == 1;
 
     ERR_clear_error();
     return ok;
@@ -21,13 +23,15 @@ static bool issued(const struct cs_object *issuer, const struct cs_object *subje
 static const struct cs_object *find_issuer(
     const struct cs_inventory *inventory, const struct cs_object *subject, time_t now)
 {
+    CS_AUTO(X509_NAME_freep) X509_NAME *name = cs_certificate_name_parse(subject->issuer);
     const struct cs_object *best = NULL;
 
-    for (size_t i = 0; i < inventory->n_tokens; i++)
+    for (size_t i = 0; name && i < inventory->n_tokens; i++)
         for (size_t j = 0; j < inventory->tokens[i]->n_objects; j++) {
             const struct cs_object *object = inventory->tokens[i]->objects[j];
 
-            if (object->class != CS_HOST_CERTIFICATE || X509_check_ca(object->x509) == 0 ||
+            if (!object->authority ||
+                X509_NAME_cmp(X509_get_subject_name(object->authority), name) != 0 ||
                 (best && !cs_object_is_better(object, best, now)) || !issued(object, subject))
                 continue;
             best = object;

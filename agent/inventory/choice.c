@@ -8,12 +8,11 @@
  * change from call to call.
  */
 #include "inventory/choice.h"
+#include "inventory/certificate.h"
 #include "inventory/chain.h"
 #include "limit.h"
 
 #include <countersign/error.h>
-#include <openssl/err.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -51,18 +50,16 @@ static bool scheme_suits(const struct cs_identity *identity, const struct cs_cri
 
 static bool names_issuer(const struct cs_criteria *criteria, const struct cs_object *certificate)
 {
+    CS_AUTO(X509_NAME_freep) X509_NAME *issuer = cs_certificate_name_parse(certificate->issuer);
     struct cs_reader reader = cs_reader_of(criteria->issuers);
     bool found = false;
 
-    for (uint32_t i = 0; i < criteria->n_issuers && !found; i++) {
-        struct cs_bytes der = cs_get_bytes(&reader);
-        const unsigned char *at = der.data;
-        X509_NAME *name = d2i_X509_NAME(NULL, &at, (long)der.len);
+    for (uint32_t i = 0; issuer && i < criteria->n_issuers && !found; i++) {
+        CS_AUTO(X509_NAME_freep)
+        X509_NAME *name = cs_certificate_name_parse(cs_get_bytes(&reader));
 
-        found = name && X509_NAME_cmp(name, X509_get_issuer_name(certificate->x509)) == 0;
-        X509_NAME_free(name);
+        found = name && X509_NAME_cmp(name, issuer) == 0;
     }
-    ERR_clear_error(); /* names of strangers that are none */
     return found;
 }
 
@@ -101,7 +98,7 @@ static enum verdict judge(const struct cs_inventory *inventory, const struct cs_
         return NOT_YET_VALID;
     if (now > certificate->not_after)
         return EXPIRED;
-    if (X509_check_purpose(certificate->x509, X509_PURPOSE_SSL_CLIENT, 0) != 1)
+    if (!certificate->for_clients)
         return NOT_FOR_CLIENTS;
     if (!scheme_suits(identity, criteria))
         return NO_SCHEME;
@@ -171,11 +168,11 @@ size_t cs_choice_list(const struct cs_inventory *inventory, const struct cs_crit
 
 static bool same(const struct cs_choice *a, const struct cs_choice *b)
 {
-    const X509 *x = a->certificate->x509, *y = b->certificate->x509;
+    const struct cs_object *x = a->certificate, *y = b->certificate;
 
     return memcmp(a->identity->key->id, b->identity->key->id, CS_ID_SIZE) == 0 ||
-           (X509_NAME_cmp(X509_get_subject_name(x), X509_get_subject_name(y)) == 0 &&
-               X509_NAME_cmp(X509_get_issuer_name(x), X509_get_issuer_name(y)) == 0);
+           (cs_certificate_names_equal(x->subject, y->subject) &&
+               cs_certificate_names_equal(x->issuer, y->issuer));
 }
 
 size_t cs_choice_distinct(struct cs_choice *choices, size_t n)

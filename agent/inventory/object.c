@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Objects of tokens. Everything here was said by a token host and is judged: what does not parse
- * is no object of ours, and nothing worse.
+ * is no object of ours, and nothing worse. A parsed certificate takes ten times the room of its
+ * bytes, and there may be thousands: what is asked for often is noted, and the rest is parsed again
+ * when somebody wants it.
  */
 #include "inventory/object.h"
 #include "inventory/certificate.h"
@@ -20,27 +22,65 @@ static time_t time_of(const ASN1_TIME *at)
     return timegm(&tm);
 }
 
+/* OpenSSL keeps names as they were written. */
+static struct cs_bytes name_in(struct cs_bytes der, const X509_NAME *name)
+{
+    const unsigned char *bytes;
+    const uint8_t *at = NULL;
+    size_t len = 0;
+
+    if (X509_NAME_get0_der(name, &bytes, &len))
+        at = memmem(der.data, der.len, bytes, len);
+    return CS_BYTES(at, at ? len : 0);
+}
+
+static void read_names(struct cs_object *object, const X509 *x509)
+{
+    const X509_NAME *subject = X509_get_subject_name(x509), *issuer = X509_get_issuer_name(x509);
+
+    object->subject = name_in(object->value, subject);
+    object->issuer = name_in(object->value, issuer);
+    object->self_issued = X509_NAME_cmp(subject, issuer) == 0;
+}
+
+/* In DER, which is how nearly every certificate writes it already. */
+static int read_key(struct cs_object *object, const X509 *x509)
+{
+    int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x509), &object->spki);
+    const uint8_t *at;
+
+    if (len <= 0)
+        return CS_ERR_UNSUPPORTED;
+    at = memmem(object->value.data, object->value.len, object->spki, (size_t)len);
+    object->has_key =
+        cs_key_parse(CS_BYTES(at ? at : object->spki, (size_t)len), &object->key) == 0;
+    if (at || !object->has_key) {
+        OPENSSL_free(object->spki);
+        object->spki = NULL;
+    }
+    return 0;
+}
+
 static int parse_certificate(struct cs_object *object)
 {
-    unsigned char *spki = NULL;
-    int len;
+    CS_AUTO(X509_freep) X509 *x509 = NULL;
+    int r;
 
     if (object->value.len > CS_LIMIT_CERTIFICATE)
         return CS_ERR_TOO_LARGE;
-    object->x509 = cs_certificate_parse(object->value);
-    if (!object->x509)
+    x509 = cs_certificate_parse(object->value);
+    if (!x509)
         return CS_ERR_UNSUPPORTED;
-    object->ca = X509_check_ca(object->x509) == 1;
-    object->self_issued =
-        X509_NAME_cmp(X509_get_subject_name(object->x509), X509_get_issuer_name(object->x509)) == 0;
-    object->not_before = time_of(X509_get0_notBefore(object->x509));
-    object->not_after = time_of(X509_get0_notAfter(object->x509));
-    len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(object->x509), &spki);
-    if (len <= 0)
-        return CS_ERR_UNSUPPORTED;
-    object->has_key = cs_key_parse(CS_BYTES(spki, (size_t)len), &object->key) == 0;
-    if (!object->has_key)
-        OPENSSL_free(spki);
+    r = read_key(object, x509);
+    if (r < 0)
+        return r;
+    read_names(object, x509);
+    object->not_before = time_of(X509_get0_notBefore(x509));
+    object->not_after = time_of(X509_get0_notAfter(x509));
+    object->for_clients = X509_check_purpose(x509, X509_PURPOSE_SSL_CLIENT, 0) == 1;
+    object->ca = X509_check_ca(x509) == 1;
+    if (X509_check_ca(x509) != 0)
+        object->authority = cs_steal(&x509);
     return 0;
 }
 
@@ -54,14 +94,32 @@ static int parse_key(struct cs_object *object)
     return 0;
 }
 
-static int copy_bytes(struct cs_bytes from, struct cs_bytes *to)
+static struct cs_bytes copy_to(uint8_t **at, struct cs_bytes bytes)
 {
-    char *copy = cs_bytes_dup(from);
+    struct cs_bytes copy = CS_BYTES(*at, bytes.len);
 
-    if (!copy)
-        return CS_ERR_MEMORY;
-    *to = CS_BYTES(copy, from.len);
-    return 0;
+    if (bytes.len)
+        memcpy(*at, bytes.data, bytes.len);
+    *at += bytes.len;
+    return copy;
+}
+
+/* In one piece with what it consists of. */
+static struct cs_object *copy(const struct cs_host_object *report)
+{
+    size_t size = report->label.len + report->cka_id.len + report->value.len;
+    struct cs_object *object = calloc(1, sizeof(*object) + size);
+    uint8_t *at = object ? (uint8_t *)(object + 1) : NULL;
+
+    if (!object)
+        return NULL;
+    object->class = (enum cs_host_object_class)report->object_class;
+    object->key_type = report->key_type;
+    object->flags = report->flags;
+    object->label = copy_to(&at, report->label);
+    object->cka_id = copy_to(&at, report->cka_id);
+    object->value = copy_to(&at, report->value);
+    return object;
 }
 
 int cs_object_new(const struct cs_host_object *report, struct cs_object **objectp)
@@ -71,14 +129,9 @@ int cs_object_new(const struct cs_host_object *report, struct cs_object **object
 
     if (report->label.len > CS_LIMIT_OBJECT_NAME || report->cka_id.len > CS_LIMIT_OBJECT_NAME)
         return CS_ERR_TOO_LARGE;
-    object = calloc(1, sizeof(*object));
-    if (!object || copy_bytes(report->label, &object->label) < 0 ||
-        copy_bytes(report->cka_id, &object->cka_id) < 0 ||
-        copy_bytes(report->value, &object->value) < 0)
+    object = copy(report);
+    if (!object)
         return CS_ERR_MEMORY;
-    object->class = (enum cs_host_object_class)report->object_class;
-    object->key_type = report->key_type;
-    object->flags = report->flags;
     r = object->class == CS_HOST_CERTIFICATE ? parse_certificate(object) : parse_key(object);
     if (r < 0)
         return r;
@@ -90,12 +143,8 @@ void cs_object_free(struct cs_object *object)
 {
     if (!object)
         return;
-    if (object->x509 && object->has_key)
-        OPENSSL_free((void *)object->key.spki.data);
-    X509_free(object->x509);
-    free((void *)object->label.data);
-    free((void *)object->cka_id.data);
-    free((void *)object->value.data);
+    OPENSSL_free(object->spki);
+    X509_free(object->authority);
     free(object);
 }
 

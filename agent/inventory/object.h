@@ -18,9 +18,12 @@ struct cs_object {
     bool has_key; /* the public key is known */
     struct cs_key key;
     /* of certificates */
-    X509 *x509; /* of cs_certificate_parse */
+    struct cs_bytes subject, issuer; /* DER, in value */
+    X509 *authority;                 /* itself, if it may issue others: chains need it parsed */
+    unsigned char *spki;             /* the key's, where the certificate writes it otherwise */
     bool ca;
     bool self_issued;
+    bool for_clients; /* of TLS */
     bool of_identity; /* it belongs to one of its token's */
     time_t not_before, not_after;
 };

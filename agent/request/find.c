@@ -6,6 +6,7 @@
  */
 #include "request/request.h"
 #include "request/request-state.h"
+#include "inventory/certificate.h"
 #include "base/log.h"
 #include "text.h"
 
@@ -20,13 +21,21 @@ struct question {
     char label[CS_TEXT_MAX], host[CS_TEXT_MAX], certificate[CS_TEXT_MAX];
 };
 
+static void put_name(struct cs_bytes der, char *text, int size)
+{
+    CS_AUTO(X509_NAME_freep) X509_NAME *name = cs_certificate_name_parse(der);
+
+    if (name)
+        X509_NAME_oneline(name, text, size);
+}
+
 static void describe(const struct cs_choice *choice, char *text, size_t size)
 {
     char subject[128] = "", issuer[128] = "", date[16] = "";
     struct tm tm;
 
-    X509_NAME_oneline(X509_get_subject_name(choice->certificate->x509), subject, sizeof(subject));
-    X509_NAME_oneline(X509_get_issuer_name(choice->certificate->x509), issuer, sizeof(issuer));
+    put_name(choice->certificate->subject, subject, sizeof(subject));
+    put_name(choice->certificate->issuer, issuer, sizeof(issuer));
     if (localtime_r(&choice->certificate->not_after, &tm))
         strftime(date, sizeof(date), "%Y-%m-%d", &tm);
     snprintf(text, size, "%s, until %s, issued by %s", subject, date, issuer);

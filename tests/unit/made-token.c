@@ -118,6 +118,16 @@ void add_silent(struct cs_token *token, const char *label, const char *id, uint8
     add(token, report, label, id, (struct cs_bytes){0});
 }
 
+bool is_certificate(const struct cs_object *object, const X509 *certificate)
+{
+    unsigned char *der = NULL;
+    int len = i2d_X509(certificate, &der);
+    bool same = object && len > 0 && cs_bytes_equal(object->value, CS_BYTES(der, (size_t)len));
+
+    OPENSSL_free(der);
+    return same;
+}
+
 void add_certificate(struct cs_token *token, const char *label, const char *id, X509 *certificate)
 {
     const struct cs_host_object report = {.object_class = CS_HOST_CERTIFICATE};

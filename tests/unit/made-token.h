@@ -23,6 +23,8 @@ struct made_certificate {
     int from, to; /* days from now */
 };
 X509 *make_certificate(const struct made_certificate *wanted);
+/* Whether the object is that certificate. */
+bool is_certificate(const struct cs_object *object, const X509 *certificate);
 
 /* To be filled with the functions below; tokens with one slot number replace each other. */
 struct cs_token *make_token(const char *label, uint32_t slot, uint32_t flags);
