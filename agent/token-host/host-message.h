@@ -39,7 +39,7 @@ enum cs_host_message_type {
     CS_HOST_OBJECT = 0x0194,
     CS_HOST_TOKEN_END = 0x0195,   /* its picture is whole and replaces the one before */
     CS_HOST_TOKEN_STATE = 0x0196, /* flags of a token changed, its objects did not */
-    CS_HOST_TOKEN_GONE = 0x0197,
+    CS_HOST_TOKEN_GONE = 0x0197,  /* or was never whole: what was begun of it is void */
     CS_HOST_PIN_REFUSED = 0x0198, /* a token refused a PIN; body as of FAILED */
 };
 

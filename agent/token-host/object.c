@@ -35,6 +35,8 @@ struct scan {
     struct cs_module *module;
     CK_SESSION_HANDLE session;
     const char *token;
+    cs_object_found *found;
+    void *user;
     struct cs_objects *objects;
     bool too_large;     /* an attribute of the object at hand was */
     CK_RV failure;      /* of an object that could not be read; rather one that may pass */
@@ -100,6 +102,14 @@ static void warn_left_out(const struct scan *scan, const char *what, const char 
     cs_warn("token '%s': %s was left out: %s", scan->token, what, why);
 }
 
+static CK_RV store(struct scan *scan, const struct cs_object *object)
+{
+    if (cs_objects_store(scan->objects, object) < 0)
+        return CKR_HOST_MEMORY;
+    scan->found(scan->user, object);
+    return CKR_OK;
+}
+
 static CK_RV read_certificate(struct scan *scan, CK_OBJECT_HANDLE handle)
 {
     CK_ATTRIBUTE attrs[] = {{CKA_LABEL, scan->label, sizeof(scan->label)},
@@ -119,7 +129,7 @@ static CK_RV read_certificate(struct scan *scan, CK_OBJECT_HANDLE handle)
     object.value = bytes_of(&attrs[2]);
     if (scan->too_large || object.value.len == 0)
         return CKR_OK;
-    return cs_objects_store(scan->objects, &object) < 0 ? CKR_HOST_MEMORY : CKR_OK;
+    return store(scan, &object);
 }
 
 static void put_key(struct cs_buf *spki, struct cs_object *object, EVP_PKEY *key)
@@ -261,7 +271,7 @@ static CK_RV store_key(struct scan *scan, struct cs_object *object, const CK_ATT
     /* A public key that cannot be told helps nobody. */
     if (object->object_class == CS_HOST_PUBLIC_KEY && object->value.len == 0)
         return CKR_OK;
-    return cs_objects_store(scan->objects, object) < 0 ? CKR_HOST_MEMORY : CKR_OK;
+    return store(scan, object);
 }
 
 static CK_RV read_key(struct scan *scan, CK_OBJECT_HANDLE handle, uint8_t object_class)
@@ -386,10 +396,10 @@ static CK_RV read_all(struct scan *scan)
 }
 
 CK_RV cs_objects_read(struct cs_module *module, CK_SESSION_HANDLE session, const char *token,
-    struct cs_objects *objects)
+    cs_object_found *found, void *user, struct cs_objects *objects)
 {
     CS_AUTO(cs_freep) struct scan *scan = malloc(sizeof(*scan));
-    struct cs_objects found = {0};
+    struct cs_objects list = {0};
     CK_RV rv;
 
     if (!scan)
@@ -397,12 +407,14 @@ CK_RV cs_objects_read(struct cs_module *module, CK_SESSION_HANDLE session, const
     scan->module = module;
     scan->session = session;
     scan->token = token;
-    scan->objects = &found;
+    scan->found = found;
+    scan->user = user;
+    scan->objects = &list;
     scan->failure = CKR_OK;
     rv = read_all(scan);
     if (rv == CKR_OK)
-        *objects = found;
+        *objects = list;
     else
-        cs_objects_deinit(&found);
+        cs_objects_deinit(&list);
     return rv;
 }

@@ -28,11 +28,14 @@ void cs_objects_deinit(struct cs_objects *objects);
 /* Puts a copy in. */
 int cs_objects_store(struct cs_objects *objects, const struct cs_object *borrowed);
 
+/* Told of each object as soon as it has been read. */
+typedef void cs_object_found(void *user, const struct cs_object *object);
+
 /* Reads all through the session. Objects that cannot be read, twice, or are too large are left out
  * with a warning that names the token; but where none can be read it is the module that fails, as
  * with any other failure: that is returned. */
 CK_RV cs_objects_read(struct cs_module *module, CK_SESSION_HANDLE session, const char *token,
-    struct cs_objects *objects);
+    cs_object_found *found, void *user, struct cs_objects *objects);
 
 /* Whether both look alike from outside: the same but for handles. */
 bool cs_objects_equal(const struct cs_objects *a, const struct cs_objects *b);

@@ -16,7 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PICTURE_MAX (256u * 1024u * 1024u)
 #define STOP_PATIENCE 2 /* seconds */
 #define LOGIN_ENDED "the token ended the login"
 
@@ -184,14 +183,19 @@ static struct cs_bytes why_locked(const struct cs_token *token)
     return cs_bytes_of(wire_flags(token) & CS_TOKEN_UNLOCKED ? "" : token->why);
 }
 
-static void report_state(const struct cs_token *token)
+static struct cs_host_token_state state_of(const struct cs_token *token)
 {
-    uint8_t room[4096];
-    struct cs_buf buf = CS_BUF_IN(room);
-    struct cs_host_token_state m = {.slot = token->number,
+    return (struct cs_host_token_state){.slot = token->number,
         .flags = wire_flags(token),
         .since = token->since,
         .why = why_locked(token)};
+}
+
+static void report_state(const struct cs_token *token)
+{
+    const struct cs_host_token_state m = state_of(token);
+    uint8_t room[4096];
+    struct cs_buf buf = CS_BUF_IN(room);
     size_t frame = cs_frame_begin(&buf, CS_HOST_TOKEN_STATE, 0);
 
     if (!token->reported || token->gone)
@@ -201,10 +205,10 @@ static void report_state(const struct cs_token *token)
     cs_link_send(token->link, &buf);
 }
 
-static void put_token(struct cs_buf *buf, const struct cs_token *token)
+static int begin_picture(const struct cs_token *token, struct cs_picture *picture)
 {
     const CK_TOKEN_INFO *info = &token->info;
-    struct cs_host_token m = {.slot = token->number,
+    const struct cs_host_token m = {.slot = token->number,
         .label = unpad(info->label, sizeof(info->label)),
         .manufacturer = unpad(info->manufacturerID, sizeof(info->manufacturerID)),
         .model = unpad(info->model, sizeof(info->model)),
@@ -212,47 +216,35 @@ static void put_token(struct cs_buf *buf, const struct cs_token *token)
         .flags = wire_flags(token),
         .since = token->since,
         .why = why_locked(token)};
-    size_t frame = cs_frame_begin(buf, CS_HOST_TOKEN_BEGIN, 0);
 
-    cs_host_token_put(buf, &m);
-    cs_frame_end(buf, frame);
+    return cs_picture_begin(picture, token->link, &m);
 }
 
-static void put_object(
-    struct cs_buf *buf, const struct cs_token *token, const struct cs_object *object)
+static void report_objects(struct cs_token *token)
 {
-    struct cs_host_object m = {.slot = token->number,
-        .object_class = object->object_class,
-        .key_type = object->key_type,
-        .flags = object->flags,
-        .label = object->label,
-        .cka_id = object->cka_id,
-        .value = object->value};
-    size_t frame = cs_frame_begin(buf, CS_HOST_OBJECT, 0);
+    struct cs_picture picture;
 
-    cs_host_object_put(buf, &m);
-    cs_frame_end(buf, frame);
-}
-
-/* The whole picture in one piece. */
-static void report_picture(struct cs_token *token)
-{
-    CS_AUTO(cs_buf_deinit) struct cs_buf buf = CS_BUF_INIT(PICTURE_MAX);
-    size_t frame;
-
-    if (token->gone)
-        return;
-    put_token(&buf, token);
-    for (size_t i = 0; i < token->objects.n; i++)
-        put_object(&buf, token, &token->objects.items[i]);
-    frame = cs_frame_begin(&buf, CS_HOST_TOKEN_END, 0);
-    cs_host_number_put(&buf, token->number);
-    cs_frame_end(&buf, frame);
-    token->behind = buf.error == CS_ERR_MEMORY;
+    token->behind = begin_picture(token, &picture) < 0;
     if (token->behind)
         return;
-    cs_link_send(token->link, &buf);
+    for (size_t i = 0; i < token->objects.n; i++)
+        cs_picture_add(&picture, &token->objects.items[i]);
+    cs_picture_end(&picture, NULL);
     token->reported = true;
+}
+
+static void report_picture(struct cs_token *token)
+{
+    const struct cs_host_token_state state = state_of(token);
+
+    if (token->gone) {
+        cs_picture_drop(&token->first);
+    } else if (token->first.begun) {
+        cs_picture_end(&token->first, &state);
+        token->reported = true;
+    } else {
+        report_objects(token);
+    }
 }
 
 static void set_why(struct cs_token *token, struct cs_bytes why)
@@ -289,6 +281,24 @@ static bool take_objects(struct cs_token *token, struct cs_objects *objects)
     return changed;
 }
 
+/* There is no picture before the first that it could be like, so the agent is told while it is
+ * read. */
+static void begin_first(struct cs_token *token)
+{
+    pthread_mutex_lock(&token->lock);
+    if (!token->reported && token->objects.n == 0)
+        begin_picture(token, &token->first); /* if not, it is told at the end */
+    pthread_mutex_unlock(&token->lock);
+}
+
+static void found(void *user, const struct cs_object *object)
+{
+    struct cs_token *token = user;
+
+    if (token->first.begun)
+        cs_picture_add(&token->first, object);
+}
+
 /* One pass with one session. */
 static CK_RV read_once(
     struct cs_token *token, bool fresh, struct cs_objects *objects, CK_SESSION_INFO *info)
@@ -298,11 +308,14 @@ static CK_RV read_once(
 
     if (rv != CKR_OK)
         return rv;
+    begin_first(token);
     pthread_rwlock_rdlock(&token->calls);
     rv = CS_MODULE_CALL(token->module, C_GetSessionInfo(session, info));
     if (rv == CKR_OK)
-        rv = cs_objects_read(token->module, session, cs_token_name(token), objects);
+        rv = cs_objects_read(token->module, session, cs_token_name(token), found, token, objects);
     pthread_rwlock_unlock(&token->calls);
+    if (rv != CKR_OK)
+        cs_picture_drop(&token->first);
     cs_session_give(&token->sessions, session, rv);
     return rv;
 }
@@ -331,6 +344,8 @@ static bool take_reading(struct cs_token *token, unsigned n_unlocked, struct cs_
     else if (lost)
         report_state(token);
     pthread_mutex_unlock(&token->lock);
+    if (!valid)
+        cs_picture_drop(&token->first);
     cs_objects_deinit(objects);
     return valid;
 }

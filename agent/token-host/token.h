@@ -6,6 +6,7 @@
 #include "token-host/key.h"
 #include "token-host/link.h"
 #include "token-host/object.h"
+#include "token-host/picture.h"
 #include "token-host/refused.h"
 #include "token-host/session.h"
 
@@ -35,6 +36,7 @@ struct cs_token {
      * may interrupt. */
     pthread_rwlock_t calls;
     pthread_mutex_t reading;  /* one reads the objects at a time */
+    struct cs_picture first;  /* of the token, while it is read; guarded by reading */
     pthread_mutex_t entering; /* one logs in at a time */
     int asking;               /* a semaphore that can be polled: one asks for a PIN at a time */
 

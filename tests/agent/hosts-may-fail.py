@@ -71,6 +71,22 @@ def main():
                 name, text = error_of(ask)
                 assert name == "NOT_FOUND" and "module 'bad' does not run" in text and "insert" not in text, text
 
+        with tap.case("what was begun of a token and given up is void; the token may begin again"):
+            stage.play(fake="""
+host.ready()
+host.begin(1, "corp", LOGIN_REQUIRED | INITIALIZED, serial="1")
+host.object(1, PUBLIC_KEY, "half", b"\\x01", open(SPKI, "rb").read(), EC)
+host.send(TOKEN_GONE, 0, u32(1))
+host.scanned()
+host.token(spki=SPKI)
+host.sign_all()
+""")
+            client = stage.client()
+            only, = wait_for(client.identities, "the token")
+            assert only.label == b"key"
+            assert sign(client, only) == b"signature"
+            assert stage.module("fake").restarts == 0
+
         with tap.case("why it gives up is shown"):
             stage.play(bad="host.send(FAILED, 0, struct.pack('>HI', 22, 0) + blob('no such card'))\n"
                            "sys.exit(1)")

@@ -341,6 +341,32 @@ static void test_what_no_time_will_mend_is_not_asked_for_again(void **state)
     rig_end(&host);
 }
 
+/* The agent is told while the token is first read, so it must be told when that was in vain. */
+static void test_a_first_reading_may_break_off(void **state)
+{
+    static const struct {
+        const char *code;
+        size_t n_tokens; /* at first */
+    } cases[] = {{"CKR_SESSION_HANDLE_INVALID", 1}, {"CKR_GENERAL_ERROR", 0}};
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        control_script(CORP "\nfail C_FindObjectsInit %s at=3 once\n", cases[i].code);
+        host_start(&host, FAULT_MODULE, &rig_by_command);
+        assert_int_equal(host.n_void, 1);
+        assert_int_equal(host.n_tokens, cases[i].n_tokens);
+        assert_int_equal(host_refresh(&host).type, CS_HOST_DONE);
+        token = host_token(&host, "corp");
+        assert_int_equal(token->reports, 1);
+        assert_int_equal(host_login_auto(&host, token, true).type, CS_HOST_DONE);
+        assert_string_equal(verify_sign(&host, token, &rig_key, ID).text, "");
+        assert_int_equal(host.n_void, 1);
+        rig_end(&host);
+    }
+}
+
 static void test_a_crash_is_the_end_of_this_host_alone(void **state)
 {
     struct host_token *token;
@@ -403,6 +429,7 @@ int main(void)
         TEST(some_codes_are_survived_everywhere),
         TEST(an_object_that_cannot_be_read_is_read_again),
         TEST(what_no_time_will_mend_is_not_asked_for_again),
+        TEST(a_first_reading_may_break_off),
         TEST(a_crash_is_the_end_of_this_host_alone),
         TEST(a_hang_holds_up_its_own_request_alone),
         TEST(a_hang_does_not_keep_the_host_alive),

@@ -185,6 +185,18 @@ static struct host_token *take_number(struct host *host, struct cs_bytes body)
     return token;
 }
 
+/* One that was never whole was none. */
+static void take_gone(struct host *host, struct host_token *token)
+{
+    token->gone = true;
+    if (token->reports > 0)
+        return;
+    host->n_void++;
+    drop_objects(token);
+    *token = host->tokens[--host->n_tokens];
+    memset(&host->tokens[host->n_tokens], 0, sizeof(*token));
+}
+
 static void take_report(struct host *host, const struct cs_frame *frame)
 {
     struct cs_host_failed refused;
@@ -212,7 +224,7 @@ static void take_report(struct host *host, const struct cs_frame *frame)
         take_state(host, frame->body);
         break;
     case CS_HOST_TOKEN_GONE:
-        take_number(host, frame->body)->gone = true;
+        take_gone(host, take_number(host, frame->body));
         break;
     case CS_HOST_PIN_REFUSED:
         assert_int_equal(cs_host_failed_get(frame->body, &refused), 0);

@@ -35,6 +35,7 @@ struct host {
     bool ready, scanned;
     struct host_token tokens[HOST_TOKENS_MAX];
     size_t n_tokens;
+    unsigned n_void; /* first pictures that were begun and given up */
 };
 
 /* The answer to a request. */
