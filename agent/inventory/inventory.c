@@ -8,6 +8,7 @@
 #include "base/log.h"
 
 #include <countersign/error.h>
+#include <malloc.h>
 #include <string.h>
 #include <time.h>
 
@@ -121,6 +122,7 @@ static int make_rows(struct cs_inventory *inventory)
 static void forget(struct cs_inventory *inventory, size_t at)
 {
     cs_token_free(inventory->tokens[at]);
+    malloc_trim(0); /* it may have been large, and lay among what stays */
     inventory->n_tokens--;
     for (size_t i = at; i < inventory->n_tokens; i++)
         inventory->tokens[i] = inventory->tokens[i + 1];

@@ -10,6 +10,7 @@
 #include "prompt/words.h"
 
 #include <countersign/error.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -272,9 +273,10 @@ static bool take_objects(struct cs_token *token, struct cs_objects *objects)
     /* A locked token hides private keys; that is no reason to forget them. */
     if (locked && cs_objects_keep_private(objects, &token->objects) < 0)
         cs_warn("token '%s': out of memory for its objects", cs_token_name(token));
+    if (cs_objects_same_handles(objects, &token->objects))
+        return false;
     changed = !cs_objects_equal(objects, &token->objects);
-    if (!cs_objects_same_handles(objects, &token->objects))
-        cs_pairs_clear(&token->pairs);
+    cs_pairs_clear(&token->pairs);
     cs_objects_deinit(&token->objects);
     token->objects = *objects;
     *objects = (struct cs_objects){0};
@@ -329,9 +331,10 @@ static bool is_user_state(CK_STATE state)
 static bool take_reading(struct cs_token *token, unsigned n_unlocked, struct cs_objects *objects,
     const CK_SESSION_INFO *info)
 {
-    bool valid, lost, changed;
+    bool valid, lost, changed, replaced;
 
     pthread_mutex_lock(&token->lock);
+    replaced = token->objects.n > 0;
     valid = token->n_unlocked == n_unlocked;
     lost = valid && token->logged_in && !is_user_state(info->state);
     if (lost) {
@@ -347,6 +350,9 @@ static bool take_reading(struct cs_token *token, unsigned n_unlocked, struct cs_
     if (!valid)
         cs_picture_drop(&token->first);
     cs_objects_deinit(objects);
+    /* What lay between the module's own is else kept for objects to come, and none may. */
+    if (changed && replaced)
+        malloc_trim(0);
     return valid;
 }
 
