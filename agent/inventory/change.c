@@ -39,23 +39,42 @@ void cs_change_deinit(struct cs_change *change)
     *change = (struct cs_change){0};
 }
 
-static void hash_certificates(const struct cs_identity *identity, uint8_t *content)
-{
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
+/* A fetch costs more than a hash: one serves all. */
+struct hasher {
+    EVP_MD *sha256;
+    EVP_MD_CTX *context;
+};
 
+static void hasher_init(struct hasher *hasher)
+{
+    hasher->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    hasher->context = EVP_MD_CTX_new();
+}
+
+static void hasher_deinit(struct hasher *hasher)
+{
+    EVP_MD_CTX_free(hasher->context);
+    EVP_MD_free(hasher->sha256);
+}
+
+static void hash_certificates(
+    const struct hasher *hasher, const struct cs_identity *identity, uint8_t *content)
+{
     memset(content, 0, 32);
-    if (context && EVP_DigestInit_ex(context, EVP_sha256(), NULL)) {
-        for (size_t i = 0; i < identity->n_certificates; i++)
-            EVP_DigestUpdate(context, identity->certificates[i]->value.data,
-                identity->certificates[i]->value.len);
-        EVP_DigestFinal_ex(context, content, NULL);
-    }
-    EVP_MD_CTX_free(context);
+    if (!hasher->context || !EVP_DigestInit_ex2(hasher->context, hasher->sha256, NULL))
+        return;
+    for (size_t i = 0; i < identity->n_certificates; i++)
+        EVP_DigestUpdate(hasher->context, identity->certificates[i]->value.data,
+            identity->certificates[i]->value.len);
+    EVP_DigestFinal_ex(hasher->context, content, NULL);
 }
 
 /* What there is now, to be compared with next time. */
 static int copy(const struct cs_inventory *inventory, struct cs_change *seen)
 {
+    CS_AUTO(hasher_deinit) struct hasher hasher;
+
+    hasher_init(&hasher);
     *seen = (struct cs_change){.generation = inventory->generation,
         .tokens = calloc(inventory->n_tokens + 1, sizeof(*seen->tokens)),
         .identities = calloc(inventory->n_identities + 1, sizeof(*seen->identities))};
@@ -80,7 +99,7 @@ static int copy(const struct cs_inventory *inventory, struct cs_change *seen)
 
         to->uri = strdup(from->uri);
         memcpy(to->id, from->key->id, CS_ID_SIZE);
-        hash_certificates(from, to->content);
+        hash_certificates(&hasher, from, to->content);
         if (!to->uri)
             return CS_ERR_MEMORY;
     }
@@ -110,19 +129,28 @@ static struct cs_seen_token *find_token(const struct cs_change *seen, const char
     return NULL;
 }
 
-static struct cs_seen_identity *find_identity(const struct cs_change *seen, const uint8_t *id)
+/* They are mostly in the order in which they are asked for: *nextp is where it goes on. */
+static struct cs_seen_identity *find_identity(
+    const struct cs_change *seen, const uint8_t *id, size_t *nextp)
 {
-    for (size_t i = 0; i < seen->n_identities; i++)
-        if (memcmp(seen->identities[i].id, id, CS_ID_SIZE) == 0)
-            return &seen->identities[i];
+    for (size_t i = 0; i < seen->n_identities; i++) {
+        size_t at = (*nextp + i) % seen->n_identities;
+
+        if (memcmp(seen->identities[at].id, id, CS_ID_SIZE) == 0) {
+            *nextp = at + 1;
+            return &seen->identities[at];
+        }
+    }
     return NULL;
 }
 
 static void tell_gone(
     const struct cs_change *old, const struct cs_change *new, struct cs_watchers *watchers)
 {
+    size_t next = 0;
+
     for (size_t i = 0; i < old->n_identities; i++)
-        if (!find_identity(new, old->identities[i].id))
+        if (!find_identity(new, old->identities[i].id, &next))
             tell(watchers, CS_EVENT_IDENTITY_REMOVED, old->identities[i].uri, old->identities[i].id,
                 "an identity is gone");
     for (size_t i = 0; i < old->n_tokens; i++)
@@ -148,11 +176,13 @@ static void tell_token(
 static void tell_new(
     const struct cs_change *old, const struct cs_change *new, struct cs_watchers *watchers)
 {
+    size_t next = 0;
+
     for (size_t i = 0; i < new->n_tokens; i++)
         tell_token(find_token(old, new->tokens[i].uri), &new->tokens[i], watchers);
     for (size_t i = 0; i < new->n_identities; i++) {
         const struct cs_seen_identity *is = &new->identities[i];
-        const struct cs_seen_identity *was = find_identity(old, is->id);
+        const struct cs_seen_identity *was = find_identity(old, is->id, &next);
 
         if (!was)
             tell(watchers, CS_EVENT_IDENTITY_ADDED, is->uri, is->id, "an identity is there");
