@@ -24,20 +24,33 @@ void cs_absent_stop(struct cs_absent *absent)
         uv_close((uv_handle_t *)&absent->timer, NULL);
 }
 
+static void token_unref(struct cs_absent_token *token)
+{
+    if (token && --token->refs == 0)
+        free(token);
+}
+
 void cs_absent_deinit(struct cs_absent *absent)
 {
     for (size_t i = 0; i < absent->n; i++)
-        free(absent->list[i].uri);
+        token_unref(absent->list[i].token);
     free(absent->list);
     absent->list = NULL;
     absent->n = 0;
 }
 
-static struct cs_absent_identity *find(const struct cs_absent *absent, const uint8_t *id)
+/* They are mostly in the order in which they are looked for: *nextp is where it goes on. */
+static struct cs_absent_identity *find(
+    const struct cs_absent *absent, const uint8_t *id, size_t *nextp)
 {
-    for (size_t i = 0; i < absent->n; i++)
-        if (memcmp(absent->list[i].id, id, CS_ID_SIZE) == 0)
-            return &absent->list[i];
+    for (size_t i = 0; i < absent->n; i++) {
+        size_t at = (*nextp + i) % absent->n;
+
+        if (memcmp(absent->list[at].id, id, CS_ID_SIZE) == 0) {
+            *nextp = at + 1;
+            return &absent->list[at];
+        }
+    }
     return NULL;
 }
 
@@ -51,37 +64,60 @@ static struct cs_absent_identity *new_place(struct cs_absent *absent)
     if (!list)
         return NULL;
     absent->list = list;
-    list[absent->n].uri = NULL;
+    list[absent->n].token = NULL;
     return &list[absent->n++];
 }
 
-static void remember(struct cs_absent *absent, const struct cs_identity *identity)
+static bool is_same(const struct cs_absent_token *known, const struct cs_token *token)
 {
-    struct cs_absent_identity *place = find(absent, identity->key->id);
+    return known && known->host == token->host && strcmp(known->name, token->name) == 0 &&
+           strcmp(known->uri, token->uri) == 0;
+}
 
+/* A new one counts as used once, by the caller. */
+static struct cs_absent_token *new_token(const struct cs_token *from)
+{
+    size_t size = strlen(from->uri) + 1;
+    struct cs_absent_token *token = calloc(1, sizeof(*token) + size);
+
+    if (!token)
+        return NULL;
+    token->refs = 1;
+    token->host = from->host;
+    memcpy(token->name, from->name, sizeof(token->name));
+    memcpy(token->uri, from->uri, size);
+    return token;
+}
+
+static void remember(struct cs_absent *absent, const struct cs_identity *identity,
+    struct cs_absent_token *token, size_t *nextp)
+{
+    struct cs_absent_identity *place = find(absent, identity->key->id, nextp);
+
+    if (place && is_same(place->token, identity->token))
+        return;
     if (!place)
         place = new_place(absent);
     if (!place)
         return;
     memcpy(place->id, identity->key->id, CS_ID_SIZE);
-    memcpy(place->token, identity->token->name, sizeof(place->token));
-    place->host = identity->token->host;
-    if (!place->uri || strcmp(place->uri, identity->token->uri) != 0) {
-        free(place->uri);
-        place->uri = strdup(identity->token->uri);
-    }
+    token_unref(place->token);
+    place->token = token;
+    token->refs++;
 }
 
 const struct cs_absent_identity *cs_absent_find(const struct cs_absent *absent, const uint8_t *id)
 {
-    return find(absent, id);
+    size_t next = 0;
+
+    return find(absent, id, &next);
 }
 
 const struct cs_token *cs_absent_token(
     const struct cs_absent_identity *identity, const struct cs_inventory *inventory)
 {
-    for (size_t i = 0; identity->uri && i < inventory->n_tokens; i++)
-        if (strcmp(inventory->tokens[i]->uri, identity->uri) == 0)
+    for (size_t i = 0; i < inventory->n_tokens; i++)
+        if (strcmp(inventory->tokens[i]->uri, identity->token->uri) == 0)
             return inventory->tokens[i];
     return NULL;
 }
@@ -139,6 +175,25 @@ static void on_timer(uv_timer_t *timer)
     wind(absent);
 }
 
+/* Those of one token stand together. */
+static void remember_all(struct cs_absent *absent, const struct cs_inventory *inventory)
+{
+    struct cs_absent_token *token = NULL;
+    size_t next = 0;
+
+    for (size_t i = 0; i < inventory->n_identities; i++) {
+        const struct cs_identity *identity = inventory->identities[i];
+
+        if (!is_same(token, identity->token)) {
+            token_unref(token);
+            token = new_token(identity->token);
+        }
+        if (token)
+            remember(absent, identity, token, &next);
+    }
+    token_unref(token);
+}
+
 void cs_absent_look(struct cs_absent *absent, const struct cs_inventory *inventory)
 {
     struct cs_absent_waiter *waiter, *next;
@@ -146,8 +201,7 @@ void cs_absent_look(struct cs_absent *absent, const struct cs_inventory *invento
     if (absent->generation == inventory->generation)
         return;
     absent->generation = inventory->generation;
-    for (size_t i = 0; i < inventory->n_identities; i++)
-        remember(absent, inventory->identities[i]);
+    remember_all(absent, inventory);
     for (waiter = TAILQ_FIRST(&absent->waiters); waiter; waiter = next) {
         next = TAILQ_NEXT(waiter, link);
         if (cs_inventory_identity(inventory, CS_BYTES(waiter->id, CS_ID_SIZE)))

@@ -8,11 +8,16 @@
 #include <sys/queue.h>
 #include <uv.h>
 
+struct cs_absent_token {
+    unsigned refs;
+    const struct cs_host *host;
+    char name[CS_TEXT_MAX];
+    char uri[];
+};
+
 struct cs_absent_identity {
     uint8_t id[CS_ID_SIZE];
-    char token[CS_TEXT_MAX]; /* its name */
-    char *uri;               /* the token's */
-    const struct cs_host *host;
+    struct cs_absent_token *token;
 };
 
 struct cs_absent_waiter {

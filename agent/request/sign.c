@@ -199,18 +199,18 @@ static void fail_or_wait(struct cs_request *request, const struct cs_absent_iden
     if (request->patience == 0)
         request->patience = now + limit;
     if (request->patience <= now) {
-        fail(request, CS_ERR_TOKEN_ABSENT, say_absent(identity->token, &fault));
+        fail(request, CS_ERR_TOKEN_ABSENT, say_absent(identity->token->name, &fault));
         return;
     }
     /* No handshake is as long as that. */
     if (!request->examined && request->data.len > CS_LIMIT_KEPT)
         take_kept(request, NULL, NULL);
     memcpy(request->absent.id, request->id, CS_ID_SIZE);
-    memcpy(request->absent.token, identity->token, sizeof(request->absent.token));
+    memcpy(request->absent.token, identity->token->name, sizeof(request->absent.token));
     request->absent.done = on_returned;
     request->absent.user = request;
     cs_info("%s (pid %d) waits for token '%s'", cs_caller_name(request->caller),
-        (int)request->caller->pid, identity->token);
+        (int)request->caller->pid, identity->token->name);
     limit = request->patience - now;
     /* Its host has not noticed, or it came back before we heard that it had gone. */
     if (present && limit > ASK_AGAIN)
@@ -278,7 +278,7 @@ static void fail_without_identity(struct cs_request *request)
         fail(request, CS_ERR_LOCKED, &fault);
         return;
     }
-    if (!token && identity && cs_host_get_state(identity->host) == CS_HOST_STATE_RUNNING) {
+    if (!token && identity && cs_host_get_state(identity->token->host) == CS_HOST_STATE_RUNNING) {
         fail_or_wait(request, identity);
         return;
     }
