@@ -34,12 +34,15 @@ def memory(report, stage, aim):
     client = protocol.Client(stage.agent.socket)
     client.identities()  # so that all has been read
     status = client.status()
-    own = stage.bench("bench-enumerate", programs.SOFTHSM, stage.token.label)[0][2]
     try:
         used = [private_kib(pid) for pid in [status.pid, *(module.pid for module in status.modules)]]
     except PermissionError:
         print("  our daemons cannot be looked into: run as root for their memory")
         return
+    stage.agent.stop()  # its token host would share the module's libraries
+    own = stage.bench("bench-enumerate", programs.SOFTHSM, stage.token.label)[0][2]
+    stage.agent.start()
+    stage.agent.unlock(stage.token)
     report.add(f"private memory of agent and token host, {len(stage.ids)} identities", sum(used) * 1024 / 1e6, "MB",
                aim=aim)
     report.add("what the module needs for them in a process that does nothing else", own * 1024 / 1e6, "MB")
