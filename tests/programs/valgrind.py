@@ -13,47 +13,20 @@ from fixture import ANYTHING
 from stage import Stage
 from tap import skip_all
 from wait import wait
+from watched import Watched
 
 # By the source where there is debugging information, else by the library.
 _OURS = re.compile(r"\(.*/client/(base|lib|provider|preload|pkcs11)/")
-_WORDS = ["valgrind", "--leak-check=full", "--show-leak-kinds=definite", "--num-callers=40",
-          "--keep-debuginfo=yes", "--fullpath-after="]
-
-
-class Watched:
-    """words: go before a program. Its processes that have ended are counted, the findings gathered."""
-
-    def __init__(self, stage, name):
-        self._log = stage.path(name)
-        self.words = [*_WORDS, f"--log-file={self._log}"]
-
-    def _lines(self):
-        """The lines of each process: they stand between those of its parent."""
-        lines = {}
-        for line in self._log.read_text(errors="replace").splitlines():
-            said = re.match(r"==(\d+)== ?(.*)", line)
-            if said:
-                lines.setdefault(said[1], []).append(said[2])
-        return lines
-
-    def ended(self):
-        return sum(any("ERROR SUMMARY" in line for line in lines) for lines in self._lines().values())
-
-    def findings(self):
-        blocks = []
-        for lines in self._lines().values():
-            blocks += re.split(r"\n\s*\n", "\n".join(lines))
-        return [block for block in blocks if _OURS.search(block)]
 
 
 @contextlib.contextmanager
 def watched(stage, name, processes=1):
     """A case; so many processes must have come to their end in it."""
     with stage.table.tap.case(name):
-        it = Watched(stage, re.sub(r"\W+", "-", name))
+        it = Watched(stage.path(re.sub(r"\W+", "-", name)))
         yield it
         assert it.ended() >= processes, f"{it.ended()} processes came to their end"
-        found = it.findings()
+        found = it.findings(_OURS)
         assert not found, "\n\n".join(found)
 
 
