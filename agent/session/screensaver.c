@@ -8,29 +8,36 @@
 
 #include <stdio.h>
 
-static const char *const names[] = {
-    "org.freedesktop.ScreenSaver",
-    "org.gnome.ScreenSaver",
-    "org.cinnamon.ScreenSaver",
-    "org.mate.ScreenSaver",
+/* GNOME Shell tells under its own name; the service org.gnome.ScreenSaver, which passes it on, runs
+ * only after somebody has called that. */
+static const struct {
+    const char *name, *interface;
+} sources[] = {
+    {"org.freedesktop.ScreenSaver", "org.freedesktop.ScreenSaver"},
+    {"org.gnome.Shell", "org.gnome.ScreenSaver"},
+    {"org.gnome.ScreenSaver", "org.gnome.ScreenSaver"},
+    {"org.cinnamon.ScreenSaver", "org.cinnamon.ScreenSaver"},
+    {"org.mate.ScreenSaver", "org.mate.ScreenSaver"},
+    {"org.xfce.ScreenSaver", "org.xfce.ScreenSaver"},
 };
-#define N_NAMES (sizeof(names) / sizeof(names[0]))
+#define N_SOURCES (sizeof(sources) / sizeof(sources[0]))
 
 void cs_screensaver_listen(struct cs_dbus *bus)
 {
     char rule[256];
 
-    for (size_t i = 0; i < N_NAMES; i++) {
+    for (size_t i = 0; i < N_SOURCES; i++) {
         snprintf(rule, sizeof(rule),
-            "type='signal',sender='%s',interface='%s',member='ActiveChanged'", names[i], names[i]);
+            "type='signal',sender='%s',interface='%s',member='ActiveChanged'", sources[i].name,
+            sources[i].interface);
         cs_dbus_match(bus, rule);
     }
 }
 
 static bool is_active_changed(DBusMessage *message)
 {
-    for (size_t i = 0; i < N_NAMES; i++)
-        if (dbus_message_is_signal(message, names[i], "ActiveChanged"))
+    for (size_t i = 0; i < N_SOURCES; i++)
+        if (dbus_message_is_signal(message, sources[i].interface, "ActiveChanged"))
             return true;
     return false;
 }

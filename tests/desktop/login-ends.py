@@ -17,6 +17,7 @@ import protocol_client as protocol
 
 CORP = "slot 0 token=corp"
 PUBLIC_SESSION = 0  # CKS_RO_PUBLIC_SESSION
+SHELL = "org.gnome.Shell"  # speaks the interface of org.gnome.ScreenSaver
 
 
 class Desk:
@@ -93,9 +94,10 @@ def screen_cases(tap, desk, logind, screensavers):
     for name, mock in screensavers.items():
         with tap.case(f"{name} is active"):
             wait(lambda: mock.listens(name), f"the agent listens to {name}")  # pylint: disable=cell-var-from-loop
+            interface = "org.gnome.ScreenSaver" if name == SHELL else name
             desk.unlock()
-            mock.signal(name, "ActiveChanged", "b", [False])
-            mock.signal(name, "ActiveChanged", "b", [True])
+            mock.signal(interface, "ActiveChanged", "b", [False])
+            mock.signal(interface, "ActiveChanged", "b", [True])
             desk.expect_logout("the screen was locked")
     with tap.case("nobody is hindered from unlocking again"):
         desk.unlock()
@@ -257,6 +259,8 @@ def main():
         screensavers = {
             "org.gnome.ScreenSaver": desk.session.mock("gnome_screensaver"),
             "org.freedesktop.ScreenSaver": desk.session.mock("kde", "org.freedesktop.ScreenSaver"),
+            SHELL: desk.session.mock("shell", SHELL),
+            "org.xfce.ScreenSaver": desk.session.mock("xfce", "org.xfce.ScreenSaver"),
         }
         screen_cases(tap, desk, logind, screensavers)
         sleep_cases(tap, desk, logind)
