@@ -16,8 +16,8 @@ struct cs_login;
 
 /* For sentences. */
 struct cs_token_words {
-    char name[160];  /* the label, harmless */
-    char unlock[96]; /* the command that unlocks it */
+    char name[160];   /* the label, harmless */
+    char unlock[184]; /* the command that unlocks it */
 };
 
 struct cs_token {
