@@ -22,6 +22,7 @@
 #define OUR_ERRORS GPG_ERR_SOURCE_USER_1
 #define GRACE_MS 2000 /* for a pinentry that does not keep the time it was told */
 #define ASK_MAX 3     /* an empty answer asks again */
+#define HEADING "Countersign"
 
 struct talk {
     assuan_context_t assuan;
@@ -32,6 +33,7 @@ struct talk {
     bool refused;     /* its last line was an error */
     bool repeated;    /* the pinentry saw to it that the PIN was entered twice */
     bool for_session; /* the consent is */
+    bool gnome; /* it is GNOME's: two buttons, whatever it is told, and the prompt is a heading */
     char path[PATH_MAX];
 };
 
@@ -144,6 +146,16 @@ static gpg_error_t option(struct talk *talk, const char *name, const char *value
     return error && !is_answer(error) ? error : 0;
 }
 
+/* That of GNOME's pinentry is another where it falls back to a terminal. */
+static gpg_error_t take_flavor(void *arg, const void *data, size_t len)
+{
+    static const char gnome[] = "gnome3";
+    bool *is_gnome = arg;
+
+    *is_gnome = len == strlen(gnome) && memcmp(data, gnome, len) == 0;
+    return 0;
+}
+
 /* The pinentry may keep nothing: allow-external-password-cache and SETKEYINFO are not said. */
 static gpg_error_t prepare(struct talk *talk, const struct cs_surroundings *s,
     const struct cs_words *words, uint32_t seconds)
@@ -161,9 +173,13 @@ static gpg_error_t prepare(struct talk *talk, const struct cs_surroundings *s,
     if (!error)
         error = tell(talk, "SETTIMEOUT", timeout);
     if (!error)
-        error = tell(talk, "SETTITLE", "Countersign");
+        error = tell(talk, "SETTITLE", HEADING);
     if (!error)
         error = tell(talk, "SETDESC", words->description);
+    if (!error)
+        error = tell(talk, "SETPROMPT", HEADING);
+    if (!error)
+        transact(talk, "GETINFO flavor", take_flavor, &talk->gnome, NULL, NULL);
     return error;
 }
 
@@ -198,7 +214,7 @@ static gpg_error_t get_pin(
     for (int i = 0; i < ASK_MAX && !error && cs_secret_len(pin) == 0; i++) {
         if (*what)
             error = tell(talk, "SETERROR", what);
-        if (!error)
+        if (!error && !talk->gnome)
             error = tell(talk, "SETPROMPT", prompt);
         if (!error)
             error = transact(talk, "GETPIN", take_data, pin, take_status, talk);
@@ -260,25 +276,6 @@ static gpg_error_t confirm(struct talk *talk, const char *yes, const char *other
     return error ? error : transact(talk, "CONFIRM", NULL, NULL, NULL, NULL);
 }
 
-static gpg_error_t take_flavor(void *arg, const void *data, size_t len)
-{
-    struct cs_bytes *flavor = arg;
-    static const char gnome[] = "gnome3";
-
-    if (len >= strlen(gnome) && memcmp(data, gnome, strlen(gnome)) == 0)
-        *flavor = cs_bytes_of(gnome);
-    return 0;
-}
-
-/* GNOME's has two buttons, whatever it is told. */
-static bool has_three_buttons(struct talk *talk)
-{
-    struct cs_bytes flavor = {0};
-
-    transact(talk, "GETINFO flavor", take_flavor, &flavor, NULL, NULL);
-    return flavor.len == 0;
-}
-
 static bool is_no(gpg_error_t error)
 {
     return is_answer(error) && (gpg_err_code(error) == GPG_ERR_CANCELED ||
@@ -298,7 +295,7 @@ static gpg_error_t get_consent(struct talk *talk, uint32_t flags)
         talk->for_session = !error && flags & CS_PROMPT_SHOW;
         return error;
     }
-    if (has_three_buttons(talk)) {
+    if (!talk->gnome) {
         error = confirm(talk, once, session, no);
         talk->for_session = is_answer(error) && gpg_err_code(error) == GPG_ERR_NOT_CONFIRMED;
         return talk->for_session ? 0 : error;

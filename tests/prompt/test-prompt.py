@@ -336,6 +336,13 @@ def test_with_two_buttons_a_second_dialog_asks_for_how_long():
     assert gnome("cancel") == (CANCELLED, 1)
 
 
+def test_a_prompt_that_is_a_heading_says_who_asks():
+    for flavor, prompt in (("gnome3", "Countersign"), ("gnome3:curses", "PIN:"), ("qt", "PIN:")):
+        verdict, pin, lines = ask_fake("pin=123456", greeting=f"flavor={flavor}")
+        assert (verdict, pin) == (OK, b"123456"), (verdict, pin)
+        assert [line for line in lines if line.startswith("SETPROMPT")][-1] == f"SETPROMPT {prompt}", lines
+
+
 def test_a_consent_shows_nothing_that_deceives():
     _, _, lines = ask_fake("empty", kind=CONSENT, program="/tmp/\u202egpj\n\nProgram: /usr/bin/good" + "x" * 900,
                            command="c" * 900, key="a\x1b[2J", token="t\x00", host="www\u2066.example", flags=SIGN_TLS)
