@@ -8,6 +8,7 @@
 #include "bus/bus.h"
 #include "request/login.h"
 #include "notify.h"
+#include "renewal.h"
 #include "request/request.h"
 #include "session/desktop.h"
 #include "base/log.h"
@@ -30,6 +31,8 @@ struct agent {
     struct cs_desktop desktop;
     bool has_desktop;
     struct cs_notify notify;
+    struct cs_renewal renewal;
+    bool renewed; /* and that was said */
     bool stopping;
 };
 
@@ -81,6 +84,7 @@ static void stop(struct agent *agent)
     agent->stopping = true;
     cs_audit_note(&agent->service.audit, "stop", NULL, "");
     cs_notify_say(&agent->notify, "STOPPING=1");
+    cs_renewal_unwatch(&agent->renewal);
     cs_listener_stop(&agent->listener);
     cs_rulebook_stop(&agent->service.rulebook);
     cs_absent_stop(&agent->service.absent);
@@ -107,6 +111,43 @@ static void on_place_lost(void *user)
 
     cs_info("stops: the socket %s is gone, or is another's now", agent->listener.place.path);
     stop(agent);
+}
+
+/* Whether its end would cost nobody a PIN, an answer or a lock. */
+static bool is_at_rest(const struct cs_service *service)
+{
+    const struct cs_inventory *inventory = &service->inventory;
+
+    for (size_t i = 0; i < inventory->n_tokens; i++) {
+        const struct cs_token *token = inventory->tokens[i];
+
+        if ((token->flags & CS_TOKEN_HELD) ||
+            ((token->flags & CS_TOKEN_LOGIN_REQUIRED) && !cs_token_is_locked(token)))
+            return false;
+    }
+    return service->n_requests == 0 && TAILQ_EMPTY(&service->logins) &&
+           service->consents.n_cases == 0 && service->consents.grants.n == 0;
+}
+
+static void on_renewed(void *user)
+{
+    struct agent *agent = user;
+
+    if (!is_at_rest(&agent->service)) {
+        if (!agent->renewed)
+            cs_info("was renewed, and waits until nothing is unlocked to give way to the new one");
+        agent->renewed = true;
+        return;
+    }
+    cs_info("stops: it was renewed, and the next program that asks starts the new one");
+    stop(agent);
+}
+
+/* Only a supervisor that holds the socket starts another. */
+static void watch_renewal(struct agent *agent)
+{
+    if (agent->notify.len > 0 && !agent->listener.place.made_socket)
+        cs_renewal_watch(&agent->renewal, &agent->loop, on_renewed, agent);
 }
 
 /* Somebody put a key or a certificate on a token, and no module tells of that. */
@@ -230,6 +271,7 @@ static int serve(struct agent *agent, struct cs_fault *fault)
         cs_audit_note(&agent->service.audit, "start", NULL, "release " CS_VERSION);
         cs_notify_say(&agent->notify, "READY=1");
         cs_place_watch(&agent->listener.place, &agent->loop, on_place_lost, agent);
+        watch_renewal(agent);
     } else {
         stop(agent);
     }

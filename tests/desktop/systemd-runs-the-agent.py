@@ -5,6 +5,7 @@ signs under all that the unit forbids."""
 import json
 import os
 import re
+import shutil
 import signal
 import stat
 
@@ -32,7 +33,7 @@ class Session:
         self.token.identity(f.authority("Office"), "p256", "alice")
         self.pinentry = f.pinentry(f"pin:{self.token.pin}")
         installed = Installation(f.path("image"))
-        self.cli = installed.agent.with_name("countersign")
+        self.agent, self.cli = installed.agent, installed.agent.with_name("countersign")
         self.log = f.path("agent.log")
         conf = f.path("agent.conf")
         conf.write_text(f"[agent]\npinentry = {self.pinentry.program}\n"
@@ -125,6 +126,24 @@ def ends(tap, s):
         assert s.status()["pid"] == s.pid()
 
 
+def renewed(tap, s):
+    def renew():
+        fresh = s.agent.with_name("fresh")
+        shutil.copy2(s.agent, fresh)
+        fresh.rename(s.agent)
+
+    with tap.case("renewed, it stays while a token is unlocked, and then gives way to the new one"):
+        s.run("unlock", "corp")
+        before = s.pid()
+        renew()
+        s.manager.wait(lambda: s.log.read_text().count("waits until nothing is unlocked"), "it notices")
+        assert s.pid() == before and s.state(SERVICE) == "active"
+        os.kill(s.children(before)[0], signal.SIGKILL)  # what is locked on purpose is to stay so
+        s.manager.wait(lambda: s.state(SERVICE) == "inactive", "its end")
+        assert s.manager.show(SERVICE, "Result") == "success" and s.state(SOCKET) == "active"
+        assert "alice" in s.run("list").stdout and s.pid() != before
+
+
 def by_bus(tap, s):
     with tap.case("the first call on the bus starts the same service"):
         s.manager.systemctl("stop", SERVICE)
@@ -154,7 +173,7 @@ def main():
     with Fixture() as f:
         session = Session(f)
         tap.diagnose = session.diagnose
-        for part in (by_socket, under_its_rules, ends, by_bus):
+        for part in (by_socket, under_its_rules, ends, renewed, by_bus):
             part(tap, session)
     tap.done()
 
