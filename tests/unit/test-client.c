@@ -615,6 +615,38 @@ static void test_what_took_the_number_of_a_connection_is_let_alone(void **state)
     assert_int_equal(sign_text(f, "parent"), 0);
 }
 
+/* While it is still being sent to, with more than a socket takes at once. */
+static void test_an_agent_that_hangs_up_raises_no_signal(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t *data = calloc(1, CS_FRAME_MAX), signature[1024];
+    size_t len = sizeof(signature);
+
+    f->agent.handler = hang_up;
+    f->agent.own_hello = true;
+    assert_int_equal(countersign_sign(f->client, some_id, 1, CS_INPUT_MESSAGE, data,
+                         CS_FRAME_MAX - 100, signature, &len, &f->fault),
+        CS_ERR_CLOSED);
+    free(data);
+    assert_works(f);
+}
+
+static void test_what_the_program_starts_inherits_no_socket(void **state)
+{
+    struct fixture *f = *state;
+    struct stat st;
+    int n = 0;
+
+    assert_int_equal(sign_text(f, "x"), 0);
+    for (int fd = 3; fd < 256; fd++) {
+        if (fstat(fd, &st) < 0 || !S_ISSOCK(st.st_mode))
+            continue;
+        assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+        n++;
+    }
+    assert_true(n >= 3); /* ours, and the agent's two */
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -639,6 +671,8 @@ int main(void)
         TEST(test_hello_carries_the_terminal_and_nothing_broken),
         TEST(test_closed_standard_descriptors_stay_closed),
         TEST(test_what_took_the_number_of_a_connection_is_let_alone),
+        TEST(test_an_agent_that_hangs_up_raises_no_signal),
+        TEST(test_what_the_program_starts_inherits_no_socket),
     };
 
     signal(SIGPIPE, SIG_DFL);
