@@ -62,13 +62,16 @@ class FakeAgent:
         peer.close()
 
     def _answer(self, kind, reader):
-        page = U64_ZERO[:7] + b"\1" + u32(1)
+        generation = U64_ZERO[:7] + b"\1"
+        page = generation + u32(1)
         return {
             protocol.HELLO: lambda: u16(1) + string("fake"),
             protocol.TOKENS: lambda: page + entries(self._token()),
             protocol.IDENTITIES: lambda: page + entries(self._identity()),
-            protocol.CERTIFICATES: lambda: U64_ZERO + u32(0) + u32(0),
+            protocol.CERTIFICATES: lambda: generation + u32(0) + u32(0),
             protocol.RESOLVE: lambda: u8(1) + self._identity() + entries(blob(self._leaf())),
+            protocol.CHOOSE: lambda: string("") + u8(1) + self._identity() + entries(blob(self._leaf())),
+            protocol.WATCH: lambda: generation,
             protocol.SIGN: lambda: blob(self._sign(reader)),
             protocol.UNLOCK: lambda: entries(string("fake")),
             protocol.LOCK: lambda: entries(string("fake")),

@@ -54,6 +54,13 @@ def after_welcome(lie):
     return lambda kind, rid, honest: None if kind == protocol.HELLO else lie(kind, rid, honest)
 
 
+def unharmed(seen):
+    """It ended by itself, as it would without us."""
+    assert 0 <= seen.returncode < 126, seen
+    assert "AddressSanitizer" not in seen.stderr and "runtime error" not in seen.stderr, seen
+    return seen
+
+
 def lies(tap, f, server, fake, reference, what):
     with tap.case(f"an agent that {what}: the command line"):
         for verb in ("status", "list"):
@@ -63,10 +70,20 @@ def lies(tap, f, server, fake, reference, what):
                      f.s_client(server, "-cert", reference, "-key", fake.uri, timeout=20)):
             assert not seen.answer, seen
             harmless(seen)
+    with tap.case(f"an agent that {what}: the PKCS#11 module and the preload library"):
+        unharmed(f.run(["pkcs11-tool", "--module", programs.PKCS11, "--list-objects"], shim=True, timeout=20))
+        seen = unharmed(preloaded(f, server))
+        assert not seen.answer and "400 No required SSL certificate was sent" in seen.stdout, seen
+
+
+def preloaded(f, server):
+    """s_client that shows a certificate if the preload library has one."""
+    before = programs.sanitizer_library() + ":" if programs.SANITIZE else ""
+    return f.s_client(server, timeout=20, environment={"LD_PRELOAD": f"{before}{programs.PRELOAD}"})
 
 
 def main():
-    absent = programs.missing("openssl", "nginx", "curl")
+    absent = programs.missing("openssl", "nginx", "curl", "pkcs11-tool")
     if absent:
         skip_all(f"{absent} is not installed")
     tap = Tap()
@@ -80,6 +97,9 @@ def main():
             seen = f.curl(server, reference, reference)
             assert seen.answer and seen.answer["dn"] == "CN=eve", seen
             assert "eve" in f.run([programs.CLI, "list"], check=True).stdout
+            assert preloaded(f, server).answer["dn"] == "CN=eve"
+            seen = f.run(["pkcs11-tool", "--module", programs.PKCS11, "--list-objects"], shim=True, check=True)
+            assert "eve" in seen.stdout, seen
         for what, lie in LIES.items():
             for late in (False, True):
                 fake.lie = after_welcome(lie) if late else lie
@@ -91,6 +111,8 @@ def main():
                 seen = f.curl(server, reference, reference)
                 assert not seen.answer, seen
                 harmless(seen)
+            with tap.case(f"{what}: with the preload library nginx lets nobody in"):
+                assert not unharmed(preloaded(f, server)).answer
         fake.lie = None
         with tap.case("honest again: the page"):
             assert f.curl(server, reference, reference).answer

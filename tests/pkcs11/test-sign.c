@@ -3,6 +3,7 @@
  * agent, which gets the message wherever the program has given it. */
 #include "caller.h"
 
+#include "base/cleanup.h"
 #include "base/error.h"
 
 #include <openssl/rsa.h>
@@ -276,6 +277,38 @@ static void test_refusals_are_the_catalogues(void **state)
     assert_ok(call->C_Sign(session, message, sizeof(message), signature, &len));
 }
 
+/* An agent may say what it will: as many octets as no signature of these keys has. */
+static bool sign_with_noise(struct fake_agent *agent, int fd, const struct cs_frame *frame)
+{
+    static const uint8_t noise[100];
+    CS_AUTO(cs_buf_deinit) struct cs_buf body = CS_BUF_INIT(CS_FRAME_MAX);
+
+    (void)agent;
+    cs_msg_signed_put(&body, &(struct cs_msg_signed){.signature = CS_BYTES(noise, sizeof(noise))});
+    return fake_reply(fd, frame, cs_buf_bytes(&body));
+}
+
+static void test_what_is_no_signature_is_not_handed_on(void **state)
+{
+    static const char *const keys[] = {"ec", "rsa", "ed25519"};
+    CK_MECHANISM mechanisms[] = {
+        {CKM_ECDSA_SHA256, NULL, 0}, {CKM_SHA256_RSA_PKCS, NULL, 0}, {CKM_EDDSA, NULL, 0}};
+    CK_SESSION_HANDLE session = caller_session();
+    fake_handler honest = cabinet.sign;
+
+    (void)state;
+    cabinet.sign = sign_with_noise;
+    for (size_t i = 0; i < 3; i++) {
+        CK_BYTE signature[1024];
+        CK_ULONG len = sizeof(signature);
+
+        assert_ok(call->C_SignInit(session, &mechanisms[i], key_of(session, keys[i])));
+        assert_int_not_equal(
+            call->C_Sign(session, message, sizeof(message), signature, &len), CKR_OK);
+    }
+    cabinet.sign = honest;
+}
+
 static void test_digests_are_made_here(void **state)
 {
     CK_MECHANISM mechanism = {CKM_SHA384, NULL, 0};
@@ -348,6 +381,7 @@ int main(void)
         TEST(test_digests),
         TEST(test_what_is_no_digest_is_refused_here),
         TEST(test_refusals_are_the_catalogues),
+        TEST(test_what_is_no_signature_is_not_handed_on),
         TEST(test_digests_are_made_here),
         TEST(test_a_digest_is_copied_by_its_state),
     };
