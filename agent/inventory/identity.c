@@ -16,7 +16,8 @@
 
 struct assembly {
     const struct cs_token *token;
-    struct cs_key_index index;
+    struct cs_key_index index; /* by key */
+    struct cs_key_index ids;   /* by CKA_ID, once it was needed */
     struct cs_identity *list;
     size_t n;
     int error;
@@ -80,22 +81,20 @@ static void add_as_certified(
 }
 
 /* The public key of a private key that does not tell it: of the object with the same CKA_ID. */
-static const struct cs_key *key_by_id(
-    const struct cs_token *token, const struct cs_object *private_key)
+static const struct cs_key *key_by_id(struct assembly *all, const struct cs_object *private_key)
 {
     static const enum cs_host_object_class order[] = {CS_HOST_PUBLIC_KEY, CS_HOST_CERTIFICATE};
+    const struct cs_key_entry *entry;
 
-    if (private_key->cka_id.len == 0)
+    if (!all->ids.entries)
+        all->error = cs_key_index_init_by_id(&all->ids, all->token->objects, all->token->n_objects);
+    if (all->error < 0)
         return NULL;
     for (size_t pass = 0; pass < 2; pass++)
-        for (size_t i = 0; i < token->n_objects; i++) {
-            const struct cs_object *object = token->objects[i];
-
-            if (object->class == order[pass] && object->has_key &&
-                cs_bytes_equal(object->cka_id, private_key->cka_id) &&
-                cs_key_type_fits((uint8_t)object->key.type, private_key->key_type))
-                return &object->key;
-        }
+        for (size_t at = 0; (entry = cs_key_index_next_by(&all->ids, private_key->cka_id, &at));)
+            if (entry->object->class == order[pass] &&
+                cs_key_type_fits((uint8_t)entry->object->key.type, private_key->key_type))
+                return &entry->object->key;
     return NULL;
 }
 
@@ -107,7 +106,7 @@ static void add_private_keys(struct assembly *all)
 
         if (object->class != CS_HOST_PRIVATE_KEY)
             continue;
-        key = object->has_key ? &object->key : key_by_id(all->token, object);
+        key = object->has_key ? &object->key : key_by_id(all, object);
         if (key)
             add_as_certified(all, key, object);
     }
@@ -200,6 +199,7 @@ int cs_identities_assemble(
     for (size_t i = 0; i < all.n; i++)
         complete(&all, &all.list[i]);
     cs_key_index_deinit(&all.index);
+    cs_key_index_deinit(&all.ids);
     if (all.error < 0) {
         cs_identities_free(all.list, all.n);
         return all.error;
