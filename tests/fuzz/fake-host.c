@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A token host that runs and settles at once. Jobs wait until they are answered. */
+/* A token host that runs and settles at once, until it fails. Jobs wait until they are answered. */
 #include "fake-host.h"
 #include "fuzz.h"
 #include "hosts/job.h"
@@ -10,6 +10,7 @@
 
 struct cs_host {
     const struct cs_module *module;
+    bool down;
     struct cs_jobs jobs;
     struct cs_reports reports;
 };
@@ -45,14 +46,12 @@ void cs_host_stop(struct cs_host *host)
 
 enum cs_host_state cs_host_get_state(const struct cs_host *host)
 {
-    (void)host;
-    return CS_HOST_STATE_RUNNING;
+    return host->down ? CS_HOST_STATE_FAILED : CS_HOST_STATE_RUNNING;
 }
 
 bool cs_host_is_settled(const struct cs_host *host)
 {
-    (void)host;
-    return true;
+    return !host->down;
 }
 
 const char *cs_host_name(const struct cs_host *host)
@@ -64,7 +63,7 @@ void cs_host_describe(const struct cs_host *host, struct cs_msg_module *m)
 {
     *m = (struct cs_msg_module){.name = cs_bytes_of(host->module->name),
         .path = cs_bytes_of(host->module->path),
-        .state = cs_bytes_of("running")};
+        .state = cs_bytes_of(host->down ? "failed" : "running")};
 }
 
 static void close_given(int fd)
@@ -77,14 +76,17 @@ int cs_host_ask(struct cs_host *host, const struct cs_host_question *question, c
     void *user, struct cs_job **jobp)
 {
     struct cs_buf frame = CS_BUF_INIT(CS_FRAME_HEADER + CS_FRAME_MAX);
-    struct cs_job *job = cs_jobs_add(&host->jobs, host);
+    struct cs_job *job;
 
-    FUZZ_CHECK(job && cs_job_put(job, question, &frame) == 0);
-    cs_buf_deinit(&frame);
     for (size_t i = 0; question->fds && i < 2; i++)
         close_given(question->fds[i]);
     if (!question->fds)
         close_given(question->fd);
+    if (host->down)
+        return CS_ERR_MODULE_FAILED;
+    job = cs_jobs_add(&host->jobs, host);
+    FUZZ_CHECK(job && cs_job_put(job, question, &frame) == 0);
+    cs_buf_deinit(&frame);
     job->done = done;
     job->user = user;
     *jobp = job;
@@ -117,6 +119,15 @@ void fake_host_report(struct cs_host *host, struct cs_bytes frames)
         frames = CS_BYTES(frames.data + taken, frames.len - taken);
     }
     FUZZ_CHECK(frames.len == 0);
+}
+
+void fake_host_set_up(struct cs_host *host, bool up)
+{
+    host->down = !up;
+    if (up)
+        return;
+    cs_reports_drop(&host->reports);
+    cs_jobs_fail(&host->jobs, CS_ERR_MODULE_FAILED, "module 'made' failed");
 }
 
 bool fake_host_answer(struct cs_host *host, int code)

@@ -8,6 +8,8 @@
 
 /* Takes frames as they come on a host's socket. */
 void fake_host_report(struct cs_host *host, struct cs_bytes frames);
+/* It fails, and its tokens go; or runs again. */
+void fake_host_set_up(struct cs_host *host, bool up);
 /* Answers what it was asked first; false if it was asked nothing. */
 bool fake_host_answer(struct cs_host *host, int code);
 

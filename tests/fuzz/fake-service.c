@@ -4,6 +4,7 @@
 #include "fake-clock.h"
 #include "fake-host.h"
 #include "fuzz.h"
+#include "request/request.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -18,8 +19,9 @@ static const char *const configurations[] = {
     "[rule \"any\"]\nsign = tls, csr, digest\nrate = 1000/s\n",
     "[agent]\nwait-for-token = 2s\n[rule \"session\"]\nsign = tls, csr, digest\nconsent = "
     "session\n",
-    "[agent]\nchoose = latest\n[host \"*.corp.example\"]\nidentity = pkcs11:object=bob\n"
-    "[rule \"always\"]\nsign = tls, csr, digest, data\nconsent = always\nrate = 3/min\n",
+    "[agent]\nchoose = latest\n[host \"*.example\"]\nidentity = pkcs11:object=bob\n"
+    "[rule \"always\"]\nsign = tls, csr, digest, data\nconsent = always\n",
+    "[agent]\nprompt = never\n[rule \"few\"]\nsign = digest\nrate = 3/min\n",
 };
 
 static uv_loop_t loop;
@@ -34,9 +36,24 @@ void fake_service_turn(void)
     cs_absent_look(&service.absent, &service.inventory);
 }
 
+/* As agent.c has it. */
 static void on_hosts_changed(void *user)
 {
     (void)user;
+    cs_requests_look_again(&service);
+}
+
+static bool is_up(void)
+{
+    return cs_host_is_settled(host);
+}
+
+static void set_up(bool up)
+{
+    if (up == is_up())
+        return;
+    fake_host_set_up(host, up);
+    on_hosts_changed(NULL);
 }
 
 static void load_configuration(const char *configuration, struct cs_config **configp)
@@ -118,7 +135,7 @@ static void put_token(struct picture *picture)
         FUZZ_CHECK(picture->size > 0 && picture->size < sizeof(picture->frames));
     }
     fake_host_report(host, CS_BYTES(picture->frames, picture->size));
-    FUZZ_CHECK(service.inventory.n_tokens == 1 && service.inventory.n_identities > 0);
+    FUZZ_CHECK(service.inventory.n_tokens == 1);
 }
 
 static void put_usual_token(void)
@@ -128,10 +145,18 @@ static void put_usual_token(void)
     put_token(&picture);
 }
 
-/* With another's key beside it. */
+/* With another's key beside it, which wants its PIN each time. */
 static void put_fuller_token(void)
 {
     static struct picture picture = {.path = CS_SOURCE_ROOT "/tests/fuzz/seeds/report/two-leaves"};
+
+    put_token(&picture);
+}
+
+/* It shows nothing while it is locked. */
+static void put_secretive_token(void)
+{
+    static struct picture picture = {.path = CS_SOURCE_ROOT "/tests/fuzz/seeds/report/secretive"};
 
     put_token(&picture);
 }
@@ -142,7 +167,6 @@ static void report(const struct cs_host_token_state *state)
     struct cs_buf frame = CS_BUF_INIT(256);
     size_t at;
 
-    disturbed = true;
     if (service.inventory.n_tokens == 0)
         return;
     at = cs_frame_begin(&frame, state ? CS_HOST_TOKEN_STATE : CS_HOST_TOKEN_GONE, 0);
@@ -157,16 +181,29 @@ static void report(const struct cs_host_token_state *state)
 
 void fake_service_disturb(uint8_t what)
 {
-    static const uint32_t states[] = {0x41, 0x43, 0x00, 0xffffffff};
+    static const uint32_t states[] = {0x41, 0x43, 0x00, 0xffffffff, 0x45};
 
-    if (what % 8 == 0)
+    disturbed = true;
+    what %= 12;
+    if (what >= 10)
+        set_up(what == 11);
+    else if (!is_up())
+        return;
+    else if (what == 0)
         report(NULL);
-    else if (what % 8 < 3)
+    else if (what < 3)
         put_usual_token();
-    else if (what % 8 == 3)
+    else if (what == 3)
         put_fuller_token();
+    else if (what == 9)
+        put_secretive_token();
     else
-        report(&(struct cs_host_token_state){.slot = 1, .flags = states[what % 4], .since = 1});
+        report(&(struct cs_host_token_state){.slot = 1, .flags = states[what - 4], .since = 1});
+}
+
+void fake_service_recover(void)
+{
+    set_up(true);
 }
 
 size_t fake_service_count_waiting(void)
@@ -204,7 +241,7 @@ struct cs_service *fake_service_start(void)
         load_configuration(configurations[i], &configs[i]);
     FUZZ_CHECK(uv_loop_init(&loop) == 0);
     init();
-    put_fuller_token();
+    put_fuller_token(); /* all that ever is there was there before */
     fake_service_turn();
     put_usual_token();
     return &service;

@@ -10,8 +10,11 @@ struct cs_service *fake_service_start(void);
 /* What the agent does at each turn of its loop. */
 void fake_service_turn(void);
 
-/* The token is pulled, put back, as it was or with more on it, or changes its state. */
+/* The token is pulled, put back, as it was or with more or less on it, or changes its state; the
+ * host fails, or runs again. */
 void fake_service_disturb(uint8_t what);
+/* The host runs: who waited for it goes on. */
+void fake_service_recover(void);
 /* Another configuration, in which a person is asked; another display, or none, to ask at. */
 void fake_service_configure(uint8_t which);
 /* So many seconds go by. */

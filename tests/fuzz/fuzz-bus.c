@@ -168,7 +168,8 @@ static void choose_path(struct fuzz_input *input, const char *interface, char *p
     }
     if (inventory->n_tokens == 0)
         return;
-    if (strstr(interface, "Identity") || (n & 1 && strstr(interface, "freedesktop")))
+    if (inventory->n_identities > 0 &&
+        (strstr(interface, "Identity") || (n & 1 && strstr(interface, "freedesktop"))))
         cs_bus_identity_path(inventory->identities[0]->key->id, path);
     else if (strstr(interface, "Token") || (n & 2 && strstr(interface, "freedesktop")))
         cs_bus_token_path(inventory->tokens[0]->uri, path);
@@ -431,6 +432,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bus_argument_begin();
     while (input.left > 0)
         one(&input);
+    fake_service_recover();
     do
         fake_bus_settle(&bus, fake_service_turn);
     while (is_anything_awaited());

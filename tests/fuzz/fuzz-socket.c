@@ -32,6 +32,8 @@ struct request {
 struct client {
     int fd;     /* -1: there is none */
     int theirs; /* the agent's end, as long as there is one */
+    bool deaf;  /* it reads nothing */
+    int unread; /* of what it sent, when the loop turned last */
     bool odd;   /* it broke the framing, or its words: the agent may have done with it */
     bool watches;
     struct cs_buf in;
@@ -123,17 +125,20 @@ static void take_frame(struct client *client, const struct cs_frame *frame)
     check_body(request->type, frame->body);
 }
 
-static void drain(struct client *client)
+/* Whether anything came. */
+static bool drain(struct client *client)
 {
     uint8_t octets[65536];
     struct cs_frame frame;
     struct cs_bytes left;
-    size_t taken = 0;
+    size_t taken = 0, before = client->in.len;
     ssize_t n;
+    bool any;
     int r;
 
     while (client->fd >= 0 && (n = recv(client->fd, octets, sizeof(octets), MSG_DONTWAIT)) > 0)
         cs_buf_put(&client->in, octets, (size_t)n);
+    any = client->in.len > before;
     FUZZ_CHECK(client->in.error == 0);
     left = cs_buf_bytes(&client->in);
     while ((r = cs_frame_parse(left, &frame, &taken)) == 1) {
@@ -142,22 +147,28 @@ static void drain(struct client *client)
     }
     FUZZ_CHECK(r == 0);
     cs_buf_consume(&client->in, client->in.len - left.len);
+    return any;
 }
 
-/* Turns the loop until the agent has read all that was sent. */
+/* Whether the agent goes on reading, which it does not where nobody takes its answers. */
+static bool is_busy_with(struct client *client)
+{
+    int before = client->unread;
+
+    if (client->fd < 0 || client->odd || ioctl(client->theirs, FIONREAD, &client->unread) < 0)
+        return false;
+    return client->unread > 0 && (!client->deaf || client->unread != before);
+}
+
+/* Turns the loop until each has read all that the other sent. */
 static void settle(void)
 {
-    int unread, rest = 2;
-
-    while (rest > 0) {
-        rest--;
+    for (int rest = 2; rest > 0; rest--) {
         uv_run(service->loop, UV_RUN_NOWAIT);
         fake_service_turn();
         for (size_t i = 0; i < CLIENTS; i++) {
-            drain(&clients[i]);
-            if (clients[i].fd >= 0 && !clients[i].odd &&
-                ioctl(clients[i].theirs, FIONREAD, &unread) == 0 && unread > 0)
-                rest = 2;
+            if ((!clients[i].deaf && drain(&clients[i])) || is_busy_with(&clients[i]))
+                rest = 3;
         }
     }
 }
@@ -196,19 +207,26 @@ static void hang_up(struct client *client)
     *client = nobody;
 }
 
-static void connect_client(struct client *client, bool greets)
+/* Little room, so that the agent soon has to keep what it says. */
+static void connect_client(struct client *client, bool greets, bool crowded)
 {
     struct cs_buf body = CS_BUF_INIT(256);
     const struct cs_msg_hello hello = {.min_version = 1,
         .max_version = 1,
         .program = cs_bytes_of("curl"),
-        .environment = {.n = 1, .entries = {{cs_bytes_of("GPG_TTY"), cs_bytes_of("/dev/pts/1")}}}};
+        .environment = {.n = client == &clients[1],
+            .entries = {{cs_bytes_of("GPG_TTY"), cs_bytes_of("/dev/pts/1")}}}};
+    const uint32_t others = crowded ? CS_LIMIT_CLIENTS : 0;
+    const int room = 1; /* the kernel makes it a few thousand */
     int pair[2];
 
     FUZZ_CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
     client->fd = pair[0];
     client->theirs = pair[1];
+    FUZZ_CHECK(setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)) == 0);
+    service->clients += others;
     cs_peer_accept(service, &peers, "/run/agent.sock", pair[1]);
+    service->clients -= others;
     if (!greets)
         return;
     cs_msg_hello_put(&body, &hello);
@@ -255,7 +273,7 @@ static void one(struct fuzz_input *input)
     struct client *client = &clients[how % CLIENTS];
 
     if (client->fd < 0)
-        connect_client(client, how < 0xf0);
+        connect_client(client, how < 0xf0, how >= 0xfc);
     switch (what % 13) {
     case 0:
     case 1:
@@ -284,6 +302,7 @@ static void one(struct fuzz_input *input)
         break;
     case 9:
         settle();
+        client->deaf = how >= 0xc0;
         break;
     case 10:
         settle();
@@ -340,6 +359,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     open_before = fuzz_count_descriptors();
     while (input.left > 0)
         one(&input);
+    fake_service_recover();
+    for (size_t i = 0; i < CLIENTS; i++)
+        clients[i].deaf = false;
     do
         settle();
     while (

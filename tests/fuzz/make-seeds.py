@@ -211,8 +211,8 @@ NAMES = {
 }
 
 
-def host_object(what, kind, label, cka_id, value):
-    return frame(0x0194, 0, u32(1) + u8(what) + u8(kind) + u32(0) + octets(label) + octets(cka_id) + octets(value))
+def host_object(what, kind, label, cka_id, value, flags=0):
+    return frame(0x0194, 0, u32(1) + u8(what) + u8(kind) + u32(flags) + octets(label) + octets(cka_id) + octets(value))
 
 
 def host_token(label, *objects):
@@ -222,6 +222,7 @@ def host_token(label, *objects):
 
 
 STATE = frame(0x0196, 0, u32(1) + u32(0x43) + u64(1700000000) + octets(""))
+ALWAYS_AUTHENTICATE = 1
 GONE = frame(0x0197, 0, u32(1))
 REPORTS = {
     "identity": host_token("corp", host_object(1, 0, "alice", b"\x01", CERTIFICATE),
@@ -229,7 +230,9 @@ REPORTS = {
     "leaf": host_token("corp", host_object(1, 0, "alice", b"\x01", LEAF),
                        host_object(3, 3, "alice", b"\x01", b"")) + STATE,
     "two-leaves": host_token("corp", host_object(1, 0, "alice", b"\x01", LEAF), host_object(3, 3, "alice", b"\x01", b""),
-                             host_object(1, 0, "bob", b"\x02", OTHER_LEAF), host_object(3, 4, "bob", b"\x02", b"")) + STATE,
+                             host_object(1, 0, "bob", b"\x02", OTHER_LEAF),
+                             host_object(3, 4, "bob", b"\x02", b"", ALWAYS_AUTHENTICATE)) + STATE,
+    "secretive": host_token("corp"),
     "key-alone": host_token("corp", host_object(2, 3, "alice", b"\x01", EC), host_object(3, 3, "alice", b"\x01", EC)),
     "certificate-alone": host_token("corp", host_object(1, 0, "ca", b"", CERTIFICATE)),
     "same-key-twice": host_token("corp", host_object(3, 3, "a", b"\x01", EC), host_object(3, 3, "b", b"\x02", EC)),
@@ -244,8 +247,9 @@ REPORTS = {
 
 
 # What fake-service.c and fake-question.c make of an octet.
-TOKEN_IS = {"pulled": 0, "put": 1, "fuller": 3, "locked": 4, "unlocked": 5, "open": 6}
-ASKS_FOR_SESSION, ASKS_ALWAYS, ASKS_WITHOUT_DISPLAY = 1, 2, 0xc1
+TOKEN_IS = {"pulled": 0, "put": 1, "fuller": 3, "locked": 4, "unlocked": 5, "open": 6, "at-reader": 8, "secretive": 9,
+            "failed": 10, "back": 11}
+ASKS_FOR_SESSION, ASKS_ALWAYS, ALLOWS_FEW, ASKS_WITHOUT_DISPLAY = 1, 2, 3, 0xc1
 PERSON = "once session no silence nobody".split()
 PROMPT_FAILS = 0x80 + 2  # no, and the next prompt does not start
 
@@ -456,6 +460,19 @@ CONVERSATIONS = {
                with_rules(ASKS_ALWAYS) + ask_to_sign(0, 2, CSR_INFO) + person_says("once") + answers()),
     "token-comes-too-late": ask_to_sign() + tokens("pulled") + answers(TOKEN_ABSENT) + SETTLE + later(59) + ask_to_sign() +
                             later(2) + tokens("put") + answers(),
+    "rate": with_rules(ALLOWS_FEW) + (ask_to_sign() + answers()) * 4 + later(20) + ask_to_sign() + ask_to_sign(0, 2, b"x"),
+    "too-many-questions": with_rules(ASKS_ALWAYS) + ask_to_sign() * 33 + SETTLE + u8(6) + u8(0) + ask_to_sign(),
+    "pins-that-never-come": ask("unlock", octets("corp") + u8(1), 1) * 9 + SETTLE + answers(17) + answers() * 8,
+    "new-pins-that-never-come": ask("pin-change", octets("corp") + u8(1), 2) * 9 + SETTLE + answers(17) + answers() * 8,
+    "key-that-hides": (ask_to_sign() + SETTLE + answers() + tokens("secretive") + ask_to_sign() + SETTLE + answers() +
+                       tokens("put") + answers()),
+    "key-that-hides-for-ever": tokens("secretive") + ask_to_sign() + SETTLE + answers() + answers(),
+    "module-fails": (ask_to_sign() + ask("unlock", octets("corp") + u8(0)) + SETTLE + tokens("failed") + ask_to_sign() +
+                     ask("find", CHOOSE) + ask("status") + SETTLE + tokens("back") + tokens("put")),
+    "module-fails-while-asked": (with_rules(ASKS_FOR_SESSION) + ask_to_sign() + SETTLE + tokens("failed") +
+                                 person_says("session") + tokens("back")),
+    "crowd": u8(0) + u8(0xfc) + u8(0) + u8(0) + u8(0) + later(3),
+    "does-not-read": u8(9) + u8(0xc0) + ask("identities", u32(0)) * 12 + SETTLE + ask("ping"),
     "never-says-hello": u8(5) + u8(0xf0) + u8(0) + SETTLE + later(11),
     "watch": ask("watch") + ask("watch", client=1) + tokens("pulled") + tokens("put") + ask("watch"),
     "hangs-up": ask_to_sign() + ask("unlock", octets("corp") + u8(1), 1) + SETTLE + u8(6) + u8(0) + answers() + answers(),
