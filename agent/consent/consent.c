@@ -4,9 +4,9 @@
  * and who asks for the same while it waits or is open joins the case. Whatever is not a clear yes
  * is a no. Called by the path of a signature.
  *
- * The question is asked at the agent's own display, where it has one, and not where the program
- * says that its person sits: a program could answer itself there. Without one there is no better
- * place than the program's terminal.
+ * The question is asked at the agent's own display, or at the session's that came later, and not
+ * where the program says that its person sits: a program could answer itself there. Without one
+ * there is no better place than the program's terminal.
  *
  * An answer for the session ends with the login of its token: when that is locked, by whatever, or
  * pulled; when it is revoked; and with the agent.
@@ -18,8 +18,11 @@
 #include "base/log.h"
 
 #include <countersign/error.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct cs_consent_case {
     TAILQ_ENTRY(cs_consent_case) link;
@@ -48,6 +51,17 @@ static bool has_place(const struct cs_environment *environment)
                 cs_bytes_equal(environment->entries[i].name, cs_bytes_of("GPG_TTY"))))
             return true;
     return false;
+}
+
+/* Whether the user has a systemd, which knows the session's display once there is one: the prompt
+ * asks it. */
+static bool has_session(void)
+{
+    const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
+    char path[PATH_MAX];
+
+    return runtime && (size_t)snprintf(path, sizeof(path), "%s/systemd", runtime) < sizeof(path) &&
+           access(path, F_OK) == 0;
 }
 
 static void get_environment(const struct cs_consents *consents, const struct cs_caller *caller,
@@ -167,6 +181,8 @@ static uint32_t flags_of(const struct cs_consent_case *asked)
         {CS_SUBJECT_SHOW, CS_PROMPT_SHOW}};
     uint32_t flags = asked->each_time ? CS_PROMPT_EACH_TIME : 0;
 
+    if (asked->consents->display.n == 0)
+        flags |= CS_PROMPT_ELSEWHERE;
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strcmp(kinds[i].what, asked->subject->what) == 0)
             flags |= kinds[i].flag;
@@ -263,7 +279,7 @@ static int answer(struct cs_consents *consents, const struct cs_subject *subject
         return CS_ERR_LOCKED;
     }
     get_environment(consents, caller, &environment);
-    if (!consents->config->prompt || !has_place(&environment)) {
+    if (!consents->config->prompt || (!has_place(&environment) && !has_session())) {
         snprintf(text, size, "%s",
             consents->config->prompt ? "there is no display or terminal to ask at"
                                      : "the configuration says prompt = never");

@@ -355,7 +355,9 @@ static enum cs_prompt_verdict judge(
         return CS_PROMPT_CANCELLED;
     gpg_strerror_r(error, text, sizeof(text));
     if (is_nowhere(error)) {
-        cs_fail(fault, CS_ERR_LOCKED, "pinentry '%.200s' cannot use this terminal or display: %s",
+        cs_fail(fault, CS_ERR_LOCKED,
+            "pinentry '%.200s' cannot use this terminal or display: %s; where there is Wayland and "
+            "no X try pinentry-gnome3 or pinentry-qt as 'pinentry' in the [agent] section",
             talk->path, text);
         return CS_PROMPT_IMPOSSIBLE;
     }

@@ -37,6 +37,8 @@ enum cs_prompt_flag {
     CS_PROMPT_EACH_TIME = 1 << 8,   /* an answer for the session is none */
     CS_PROMPT_SHOW = 1 << 9,        /* not whether it may sign, but whether the server is to see the
                                        certificate and not another; for the session */
+    CS_PROMPT_ELSEWHERE = 1 << 10,  /* the session's display comes before what the environment says,
+                                       which is the word of the program in question */
 };
 
 enum cs_prompt_verdict {

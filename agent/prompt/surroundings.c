@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The pinentry's environment: our own, which who started us has kept small, without what belongs
- * to a display; and over it what the client sent. Invariant: a client sets no variable but those
- * that are for prompts, and a terminal is a terminal: a pinentry opens GPG_TTY for writing.
+ * to a display; and over it what the client sent. Where that leads to no person, the display is the
+ * session's. Invariant: a client sets no variable but those that are for prompts, and a terminal is
+ * a terminal: a pinentry opens GPG_TTY for writing.
  */
 #include "prompt/surroundings.h"
 #include "base/cleanup.h"
+#include "prompt/ask.h"
+#include "prompt/display.h"
+#include "prompt/session.h"
 #include "base/runtime.h"
 
 #include <countersign/error.h>
@@ -17,6 +21,11 @@
 
 static const char *const own[] = {"PATH", "HOME", "USER", "LOGNAME", "XDG_RUNTIME_DIR",
     "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_DATA_DIRS", NULL};
+/* What says where the person is. */
+static const char *const places[] = {"GPG_TTY", "TERM", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY",
+    "XDG_SESSION_TYPE", "DBUS_SESSION_BUS_ADDRESS", NULL};
+#define ROOM                                                                                       \
+    (sizeof(own) / sizeof(own[0]) + CS_ENVIRONMENT_MAX + sizeof(places) / sizeof(places[0]))
 
 static bool among(const char *const *names, const char *name)
 {
@@ -82,23 +91,98 @@ static int add_clients(
     return r;
 }
 
-static const char *find(const struct cs_surroundings *s, const char *name)
+static const char *value_of(const char *entry, const char *name)
 {
     size_t len = strlen(name);
 
-    for (size_t i = 0; s->environment[i]; i++)
-        if (strncmp(s->environment[i], name, len) == 0 && s->environment[i][len] == '=')
-            return s->environment[i] + len + 1;
+    return strncmp(entry, name, len) == 0 && entry[len] == '=' ? entry + len + 1 : NULL;
+}
+
+static const char *find(char *const *environment, const char *name)
+{
+    for (; *environment; environment++)
+        if (value_of(*environment, name))
+            return value_of(*environment, name);
     return NULL;
+}
+
+static void drop(struct cs_surroundings *s, size_t *n, const char *name)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < *n; i++)
+        if (value_of(s->environment[i], name))
+            free(s->environment[i]);
+        else
+            s->environment[kept++] = s->environment[i];
+    *n = kept;
+    s->environment[kept] = NULL;
 }
 
 static const char *find_locale(const struct cs_surroundings *s, const char *category)
 {
-    const char *value = find(s, "LC_ALL");
+    const char *value = find(s->environment, "LC_ALL");
 
     if (!value)
-        value = find(s, category);
-    return value ? value : find(s, "LANG");
+        value = find(s->environment, category);
+    return value ? value : find(s->environment, "LANG");
+}
+
+static void look(struct cs_surroundings *s)
+{
+    s->tty = find(s->environment, "GPG_TTY");
+    s->term = find(s->environment, "TERM");
+    s->display = find(s->environment, "DISPLAY");
+    s->wayland = find(s->environment, "WAYLAND_DISPLAY");
+    s->lc_ctype = find_locale(s, "LC_CTYPE");
+    s->lc_messages = find_locale(s, "LC_MESSAGES");
+}
+
+/* If it has one that is there; else all stays as it was. */
+static int move_to_session(struct cs_surroundings *s, size_t *n)
+{
+    char **session = cs_session_variables();
+    int r = 0;
+
+    if (session &&
+        cs_display_is_there(find(session, "DISPLAY"), find(session, "WAYLAND_DISPLAY"))) {
+        for (size_t i = 0; places[i]; i++)
+            drop(s, n, places[i]);
+        for (size_t i = 0; places[i] && r == 0; i++) {
+            const char *value = find(session, places[i]);
+
+            if (value && usable(places[i], value))
+                r = add(s, n, places[i], value);
+        }
+    }
+    cs_ask_environment_free(session);
+    look(s);
+    return r;
+}
+
+/* A display may be gone, of an older session, say; a program that systemd started before there was
+ * one knows of none. One with TERM and no terminal is another thing: whoever sits there, by ssh,
+ * say, does not see the session's display. */
+static int find_person(struct cs_surroundings *s, size_t *n, bool distrusts)
+{
+    bool named, there;
+    int r = 0;
+
+    look(s);
+    named = s->display || s->wayland;
+    there = named && cs_display_is_there(s->display, s->wayland);
+    if (distrusts || (!there && !s->tty && (named || !s->term)))
+        r = move_to_session(s, n);
+    else if (named && !there && s->tty) {
+        drop(s, n, "DISPLAY");
+        drop(s, n, "WAYLAND_DISPLAY");
+    }
+    /* GNOME's pinentry would ask on the bus, and so on a display, though its person is elsewhere.
+     */
+    if (!find(s->environment, "DISPLAY") && !find(s->environment, "WAYLAND_DISPLAY"))
+        drop(s, n, "DBUS_SESSION_BUS_ADDRESS");
+    look(s);
+    return r;
 }
 
 int cs_surroundings_init(struct cs_surroundings *s, const struct cs_prompt_request *request)
@@ -107,8 +191,7 @@ int cs_surroundings_init(struct cs_surroundings *s, const struct cs_prompt_reque
     int r = 0;
 
     *s = (struct cs_surroundings){0};
-    s->environment =
-        calloc(sizeof(own) / sizeof(own[0]) + CS_ENVIRONMENT_MAX, sizeof(*s->environment));
+    s->environment = calloc(ROOM, sizeof(*s->environment));
     if (!s->environment)
         return CS_ERR_MEMORY;
     for (size_t i = 0; own[i] && r == 0; i++)
@@ -116,12 +199,8 @@ int cs_surroundings_init(struct cs_surroundings *s, const struct cs_prompt_reque
             r = add(s, &n, own[i], getenv(own[i]));
     if (r == 0)
         r = add_clients(s, &n, &request->environment);
-    s->tty = find(s, "GPG_TTY");
-    s->term = find(s, "TERM");
-    s->display = find(s, "DISPLAY");
-    s->wayland = find(s, "WAYLAND_DISPLAY");
-    s->lc_ctype = find_locale(s, "LC_CTYPE");
-    s->lc_messages = find_locale(s, "LC_MESSAGES");
+    if (r == 0)
+        r = find_person(s, &n, request->flags & CS_PROMPT_ELSEWHERE);
     if (r == 0 && !s->tty && !s->display && !s->wayland)
         r = CS_ERR_LOCKED;
     if (r < 0)
@@ -148,8 +227,6 @@ char *cs_surroundings_bus(const struct cs_prompt_request *request)
 
 void cs_surroundings_deinit(struct cs_surroundings *s)
 {
-    for (size_t i = 0; s->environment && s->environment[i]; i++)
-        free(s->environment[i]);
-    free(s->environment);
+    cs_ask_environment_free(s->environment);
     *s = (struct cs_surroundings){0};
 }

@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The installed units under a real `systemd --user`: what starts the agent, how it ends, and that it
 signs under all that the unit forbids."""
+import contextlib
 import json
 import os
 import re
 import shutil
 import signal
+import socket
 import stat
 
 import programs
@@ -109,6 +111,37 @@ def under_its_rules(tap, s):
         assert re.search(r"/gdbus \(pid \d+\) signs with \S+ 'alice'", s.log.read_text()), s.log.read_text()
 
 
+@contextlib.contextmanager
+def display(s, name):
+    """A display of Wayland, as far as one that is looked for must be there."""
+    path = s.f.runtime / name
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        os.chown(path, user_manager.USER, -1)
+        listener.listen()
+        s.manager.systemctl("set-environment", f"WAYLAND_DISPLAY={name}")
+        yield
+    path.unlink()
+
+
+def finds_the_display(tap, s):
+    def asks_at(name):
+        paths = s.call(ROOT, "org.freedesktop.DBus.ObjectManager.GetManagedObjects")
+        s.call(re.search(r"'(\S+/token/\S+)'", paths)[1], "org.countersign.Token1.Unlock", "{}")
+        return re.findall("ENV WAYLAND_DISPLAY=(.*)", s.pinentry.asked())[-1] == name
+
+    with tap.case("the PIN is asked for at a display that came after the agent and its program"):
+        s.manager.systemctl("restart", SERVICE)
+        with display(s, "wayland-first"):
+            assert asks_at("wayland-first")
+    with tap.case("and not at one that is gone"):
+        s.manager.systemctl("restart", SERVICE)  # its own display is the first one
+        with display(s, "wayland-second"):
+            assert asks_at("wayland-second")
+    s.manager.systemctl("unset-environment", "WAYLAND_DISPLAY")
+    s.manager.systemctl("reset-failed", SERVICE)  # it was started more often in ten seconds than a broken one may be
+
+
 def ends(tap, s):
     with tap.case("reload: it looks at its tokens again"):
         s.manager.systemctl("reload", SERVICE)
@@ -173,7 +206,7 @@ def main():
     with Fixture() as f:
         session = Session(f)
         tap.diagnose = session.diagnose
-        for part in (by_socket, under_its_rules, ends, renewed, by_bus):
+        for part in (by_socket, under_its_rules, finds_the_display, ends, renewed, by_bus):
             part(tap, session)
     tap.done()
 

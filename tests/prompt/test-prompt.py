@@ -416,6 +416,39 @@ def test_only_what_is_for_prompts_reaches_the_pinentry():
         assert "display=:0" in fake.told("OPTION") and "lc-ctype=C.UTF-8" in fake.told("OPTION")
 
 
+def places(more):
+    """What a pinentry is told of where its person is, who has a terminal, a bus and these."""
+    host, terminal = pty.openpty()
+    try:
+        with Fake() as fake:
+            env = {**fake.env, "GPG_TTY": os.ttyname(terminal), "DBUS_SESSION_BUS_ADDRESS": "unix:path=/bus", **more}
+            assert ask(request(env=env))[0] == OK
+            return {line.split("=")[0] for line in fake.told("ENV")} & {
+                "GPG_TTY", "DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS"}
+    finally:
+        os.close(host)
+        os.close(terminal)
+
+
+def test_a_display_that_is_gone_gives_way_to_the_terminal():
+    for gone in ({"DISPLAY": ":4711"}, {"DISPLAY": ":x"}, {"DISPLAY": ""},
+                 {"DISPLAY": "", "WAYLAND_DISPLAY": "/nowhere/wayland-0"}):
+        # Without the bus: GNOME's pinentry would show a dialog on somebody's display.
+        assert places(gone) == {"GPG_TTY"}, gone
+
+
+def test_a_display_that_is_there_is_kept():
+    with tempfile.TemporaryDirectory() as folder:
+        for path, there in ((f"{folder}/wayland-0", {"DISPLAY": "", "WAYLAND_DISPLAY": f"{folder}/wayland-0"}),
+                            ("\0/tmp/.X11-unix/X4712", {"DISPLAY": ":4712.0"})):
+            with socket.socket(socket.AF_UNIX) as display:
+                display.bind(path)
+                display.listen()
+                kept = {name for name, value in there.items() if value}
+                assert places(there) == {"GPG_TTY", "DBUS_SESSION_BUS_ADDRESS", *kept}, there
+    assert "DISPLAY" in places({"DISPLAY": "far.example:0"}), "one that cannot be looked at"
+
+
 def test_it_goes_when_nobody_waits_for_the_answer():
     with Fake("hang") as fake:
         process = start(request(env=fake.env))
