@@ -123,6 +123,22 @@ def clients_include_nothing_of_the_agent():
     nothing(bad)
 
 
+def clients_raise_no_signal_and_leave_no_socket_open():
+    """They live in other people's programs. A send to who has gone is SIGPIPE; what is not closed at exec
+    is with every program that they start."""
+    wanted = {r"\bsend(?:to|msg)?\(": "MSG_NOSIGNAL", r"\bsocket\(AF_": "SOCK_CLOEXEC", r"\bF_DUPFD\b": "F_DUPFD_CLOEXEC"}
+    calls = 0
+    bad = []
+    for path in (path for path in C_FILES if path.parts[0] == "client"):
+        for call, flag in wanted.items():
+            for found in re.finditer(call, text(path)):
+                statement = text(path)[found.start():].split(";")[0]
+                calls += 1
+                bad += [] if flag in statement else [f"{path}: {' '.join(statement.split())}"]
+    assert calls > 3, "no call was found"
+    nothing(bad)
+
+
 def licence_is_named_at_the_top():
     code = C_FILES + HEADERS + SCRIPTS + [path for path in FILES if path.suffix in (".py", ".sh")]
     nothing(path for path in code
@@ -206,6 +222,7 @@ def main():
     checks = tap.Tap()
     for check in (formatted, shell_scripts_pass_shellcheck, python_compiles, headers_compile_alone,
                   own_header_comes_first, clients_include_nothing_of_the_agent,
+                  clients_raise_no_signal_and_leave_no_socket_open,
                   licence_is_named_at_the_top, tests_build_with_cmocka_2, files_are_short, lines_end_cleanly, man_pages_are_clean,
                   no_path_of_this_machine, scripts_can_be_run, protocol_numbers_stand_in_its_description,
                   every_promise_of_the_threat_model_has_its_test):

@@ -233,6 +233,17 @@ static void test_a_file_that_others_may_write(void **state)
     assert_non_null(strstr(fault.text, "chmod o-w"));
 }
 
+static void test_a_file_of_another_user(void **state)
+{
+    const char *path = put("a.conf", "");
+
+    (void)state;
+    if (chown(path, 65534, 65534) < 0)
+        skip(); /* only root can give a file away */
+    assert_int_equal(load_path(path), CS_ERR_CONFIG);
+    assert_non_null(strstr(fault.text, "belongs to another user"));
+}
+
 /* Nobody writes to the pipe: reading it would take for ever. */
 static void test_what_is_no_file(void **state)
 {
@@ -293,6 +304,7 @@ int main(void)
         TEST(test_mistakes_are_named_with_file_and_line),
         TEST(test_a_line_that_is_too_long),
         TEST(test_a_file_that_others_may_write),
+        TEST(test_a_file_of_another_user),
         TEST(test_what_is_no_file),
         TEST(test_a_file_that_is_not_there),
         TEST(test_what_a_token_host_is_told),
