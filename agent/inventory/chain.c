@@ -23,15 +23,18 @@ static bool issued(const struct cs_object *issuer, const struct cs_object *subje
 static const struct cs_object *find_issuer(
     const struct cs_inventory *inventory, const struct cs_object *subject, time_t now)
 {
-    CS_AUTO(X509_NAME_freep) X509_NAME *name = cs_certificate_name_parse(subject->issuer);
+    CS_AUTO(X509_NAME_freep) X509_NAME *name = NULL;
     const struct cs_object *best = NULL;
 
-    for (size_t i = 0; name && i < inventory->n_tokens; i++)
+    for (size_t i = 0; i < inventory->n_tokens; i++)
         for (size_t j = 0; j < inventory->tokens[i]->n_objects; j++) {
             const struct cs_object *object = inventory->tokens[i]->objects[j];
 
-            if (!object->authority ||
-                X509_NAME_cmp(X509_get_subject_name(object->authority), name) != 0 ||
+            if (!object->authority)
+                continue;
+            if (!name)
+                name = cs_certificate_name_parse(subject->issuer);
+            if (!name || X509_NAME_cmp(X509_get_subject_name(object->authority), name) != 0 ||
                 (best && !cs_object_is_better(object, best, now)) || !issued(object, subject))
                 continue;
             best = object;

@@ -38,6 +38,17 @@ static const char *const reasons[] = {
     [OTHER_ISSUER] = "is not issued by any authority that the server accepts",
 };
 
+/* What is wanted, read once for all identities. */
+struct search {
+    const struct cs_inventory *inventory;
+    const struct cs_criteria *criteria;
+    time_t now;
+    bool any_issuer;
+    STACK_OF(X509_NAME) * issuers;
+    struct cs_bytes last; /* most identities have the issuer of the one before */
+    bool last_named;
+};
+
 static bool scheme_suits(const struct cs_identity *identity, const struct cs_criteria *criteria)
 {
     struct cs_reader reader = cs_reader_of(criteria->schemes);
@@ -46,21 +57,6 @@ static bool scheme_suits(const struct cs_identity *identity, const struct cs_cri
         if (cs_identity_can(identity, cs_get_u16(&reader)))
             return true;
     return criteria->schemes.len == 0;
-}
-
-static bool names_issuer(const struct cs_criteria *criteria, const struct cs_object *certificate)
-{
-    CS_AUTO(X509_NAME_freep) X509_NAME *issuer = cs_certificate_name_parse(certificate->issuer);
-    struct cs_reader reader = cs_reader_of(criteria->issuers);
-    bool found = false;
-
-    for (uint32_t i = 0; issuer && i < criteria->n_issuers && !found; i++) {
-        CS_AUTO(X509_NAME_freep)
-        X509_NAME *name = cs_certificate_name_parse(cs_get_bytes(&reader));
-
-        found = name && X509_NAME_cmp(name, issuer) == 0;
-    }
-    return found;
 }
 
 /* By a [host] section, and not just as one of its token's. */
@@ -76,50 +72,87 @@ static bool is_preferred(const struct cs_criteria *criteria, const struct cs_ide
            (criteria->preference->key && cs_name_pattern_fits(criteria->preference->key, identity));
 }
 
-static bool issuer_suits(const struct cs_inventory *inventory, const struct cs_criteria *criteria,
-    const struct cs_object *leaf, time_t now)
+static struct search search_for(
+    const struct cs_inventory *inventory, const struct cs_criteria *criteria, time_t now)
+{
+    struct search search = {.inventory = inventory, .criteria = criteria, .now = now};
+    struct cs_reader reader = cs_reader_of(criteria->issuers);
+
+    search.any_issuer = criteria->n_issuers == 0 || is_named(criteria);
+    if (search.any_issuer)
+        return search;
+    search.issuers = sk_X509_NAME_new_null();
+    for (uint32_t i = 0; i < criteria->n_issuers; i++) {
+        X509_NAME *name = cs_certificate_name_parse(cs_get_bytes(&reader));
+
+        if (name && sk_X509_NAME_push(search.issuers, name) <= 0)
+            X509_NAME_free(name);
+    }
+    return search;
+}
+
+static void search_deinit(struct search *search)
+{
+    sk_X509_NAME_pop_free(search->issuers, X509_NAME_free);
+}
+
+static bool names_issuer(struct search *search, const struct cs_object *certificate)
+{
+    CS_AUTO(X509_NAME_freep) X509_NAME *issuer = NULL;
+
+    if (search->last.len && cs_bytes_equal(search->last, certificate->issuer))
+        return search->last_named;
+    issuer = cs_certificate_name_parse(certificate->issuer);
+    search->last = certificate->issuer;
+    search->last_named = false;
+    for (int i = 0; issuer && i < sk_X509_NAME_num(search->issuers); i++)
+        if (X509_NAME_cmp(sk_X509_NAME_value(search->issuers, i), issuer) == 0)
+            search->last_named = true;
+    return search->last_named;
+}
+
+static bool issuer_suits(struct search *search, const struct cs_object *leaf)
 {
     const struct cs_object *chain[CS_LIMIT_CHAIN];
     size_t n;
 
-    if (criteria->n_issuers == 0 || is_named(criteria))
+    if (search->any_issuer || names_issuer(search, leaf))
         return true;
-    n = cs_chain_build(inventory, leaf, now, chain, CS_LIMIT_CHAIN);
-    for (size_t i = 0; i < n; i++)
-        if (names_issuer(criteria, chain[i]))
+    n = cs_chain_build(search->inventory, leaf, search->now, chain, CS_LIMIT_CHAIN);
+    for (size_t i = 1; i < n; i++)
+        if (names_issuer(search, chain[i]))
             return true;
     return false;
 }
 
-static enum verdict judge(const struct cs_inventory *inventory, const struct cs_criteria *criteria,
-    const struct cs_identity *identity, const struct cs_object *certificate, time_t now)
+static enum verdict judge(
+    struct search *search, const struct cs_identity *identity, const struct cs_object *certificate)
 {
-    if (now < certificate->not_before)
+    if (search->now < certificate->not_before)
         return NOT_YET_VALID;
-    if (now > certificate->not_after)
+    if (search->now > certificate->not_after)
         return EXPIRED;
     if (!certificate->for_clients)
         return NOT_FOR_CLIENTS;
-    if (!scheme_suits(identity, criteria))
+    if (!scheme_suits(identity, search->criteria))
         return NO_SCHEME;
-    return issuer_suits(inventory, criteria, certificate, now) ? SUITS : OTHER_ISSUER;
+    return issuer_suits(search, certificate) ? SUITS : OTHER_ISSUER;
 }
 
 /* Of an identity's certificates, best first, the one that comes furthest. */
-static enum verdict judge_identity(const struct cs_inventory *inventory,
-    const struct cs_criteria *criteria, const struct cs_identity *identity, time_t now,
+static enum verdict judge_identity(struct search *search, const struct cs_identity *identity,
     const struct cs_object **certificatep)
 {
     enum verdict furthest = NO_CERTIFICATE;
 
-    if (!is_preferred(criteria, identity))
+    if (!is_preferred(search->criteria, identity))
         return NOT_PREFERRED;
     for (size_t i = 0; i < identity->n_certificates; i++) {
         const struct cs_object *certificate = identity->certificates[i];
-        enum verdict verdict = judge(inventory, criteria, identity, certificate, now);
+        enum verdict verdict = judge(search, identity, certificate);
 
         if (verdict == SUITS) {
-            if (furthest != SUITS || cs_object_is_better(certificate, *certificatep, now))
+            if (furthest != SUITS || cs_object_is_better(certificate, *certificatep, search->now))
                 *certificatep = certificate;
             furthest = SUITS;
         } else if (furthest != SUITS && verdict > furthest) {
@@ -155,12 +188,13 @@ static size_t insert(struct cs_choice *choices, size_t n, size_t max, struct cs_
 size_t cs_choice_list(const struct cs_inventory *inventory, const struct cs_criteria *criteria,
     time_t now, struct cs_choice *choices, size_t max)
 {
+    CS_AUTO(search_deinit) struct search search = search_for(inventory, criteria, now);
     size_t n = 0;
 
     for (size_t i = 0; i < inventory->n_identities; i++) {
         struct cs_choice choice = {.identity = inventory->identities[i]};
 
-        if (judge_identity(inventory, criteria, choice.identity, now, &choice.certificate) == SUITS)
+        if (judge_identity(&search, choice.identity, &choice.certificate) == SUITS)
             n = insert(choices, n, max, choice);
     }
     return n;
@@ -200,6 +234,7 @@ static void name_of(const struct cs_identity *identity, char *name, size_t size)
 int cs_choice_none(const struct cs_inventory *inventory, const struct cs_criteria *criteria,
     time_t now, struct cs_fault *fault)
 {
+    CS_AUTO(search_deinit) struct search search = search_for(inventory, criteria, now);
     char text[768] = "";
     size_t len = 0;
 
@@ -211,8 +246,7 @@ int cs_choice_none(const struct cs_inventory *inventory, const struct cs_criteri
             criteria->preference->where);
     for (size_t i = 0; i < inventory->n_identities && i < CS_LIMIT_CANDIDATES; i++) {
         const struct cs_object *certificate = NULL;
-        enum verdict verdict =
-            judge_identity(inventory, criteria, inventory->identities[i], now, &certificate);
+        enum verdict verdict = judge_identity(&search, inventory->identities[i], &certificate);
         char name[CS_TEXT_MAX];
 
         name_of(inventory->identities[i], name, sizeof(name));

@@ -133,20 +133,28 @@ static const char *chosen(struct world *w, const struct cs_criteria *criteria)
     return labels;
 }
 
-static const char *issued_by(struct world *w, int ca)
+static const char *issued_by_any(struct world *w, const int *ca, uint32_t n)
 {
-    static struct cs_buf issuers = {.max = 4096};
-    unsigned char *der = NULL;
-    int len = i2d_X509_NAME(X509_get_subject_name(w->ca[ca]), &der);
-    struct cs_criteria criteria = {.n_issuers = 1};
+    struct cs_buf issuers = CS_BUF_INIT(4096);
+    struct cs_criteria criteria = {.n_issuers = n};
     const char *labels;
 
-    cs_buf_put_bytes(&issuers, CS_BYTES(der, (size_t)len));
+    for (uint32_t i = 0; i < n; i++) {
+        unsigned char *der = NULL;
+        int len = i2d_X509_NAME(X509_get_subject_name(w->ca[ca[i]]), &der);
+
+        cs_buf_put_bytes(&issuers, CS_BYTES(der, (size_t)len));
+        OPENSSL_free(der);
+    }
     criteria.issuers = cs_buf_bytes(&issuers);
     labels = chosen(w, &criteria);
-    OPENSSL_free(der);
     cs_buf_deinit(&issuers);
     return labels;
+}
+
+static const char *issued_by(struct world *w, int ca)
+{
+    return issued_by_any(w, &ca, 1);
 }
 
 static void test_the_one_that_expires_last_comes_first(void **state)
@@ -212,6 +220,22 @@ static void test_a_renewed_certificate_is_no_other(void **state)
     world_done(w);
     assert_string_equal(chosen(w, &(struct cs_criteria){0}), "alice alice ");
     assert_int_equal(n_distinct(w), 1);
+}
+
+static void test_identities_of_several_issuers_are_told_apart(void **state)
+{
+    struct world *w = *state;
+
+    add_identity(w, "a", 0, -1, 50, "clientAuth");
+    add_identity(w, "b", 2, -1, 40, "clientAuth");
+    add_identity(w, "c", 0, -1, 30, "clientAuth");
+    add_identity(w, "d", 2, -1, 20, "clientAuth");
+    add_identity(w, "e", 2, -1, 10, "clientAuth");
+    world_done(w);
+    assert_string_equal(issued_by(w, 0), "a c ");
+    assert_string_equal(issued_by(w, 2), "b d e ");
+    assert_string_equal(issued_by_any(w, (const int[]){1, 2}, 2), "b d e ");
+    assert_string_equal(issued_by_any(w, (const int[]){2, 0}, 2), "a b c d e ");
 }
 
 static void test_another_subject_or_issuer_is_another(void **state)
@@ -394,6 +418,7 @@ int main(void)
         TEST(test_what_is_not_valid_or_not_for_clients_does_not_suit),
         TEST(test_the_issuer_may_be_any_of_the_chain),
         TEST(test_a_renewed_certificate_is_no_other),
+        TEST(test_identities_of_several_issuers_are_told_apart),
         TEST(test_another_subject_or_issuer_is_another),
         TEST(test_the_same_key_is_no_other),
         TEST(test_the_key_must_sign_in_a_scheme_of_the_server),
