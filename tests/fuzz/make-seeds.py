@@ -163,6 +163,76 @@ MESSAGES = {
     "use": octets("/usr/bin/curl") + u64(8) + u64(6) + u64(1),
 }
 
+# What an agent says to fuzz-answer and fuzz-picture: messages of those above.
+REPLY = 0x8000
+WELCOME = frame(0x0001 | REPLY, 1, MESSAGES["welcome"])
+EVENT = frame(0x00f0, 2, MESSAGES["event"])
+
+
+def said(kind, name, number=2):
+    return frame(kind | REPLY, number, MESSAGES[name])
+
+
+ANSWERS = {
+    "tokens": said(2, "tokens"),
+    "identities": frame(3 | REPLY, 2, u64(7) + u32(3) + many(IDENTITY, IDENTITY)) +
+                  frame(3 | REPLY, 3, u64(7) + u32(3) + many(IDENTITY)),
+    "identities-that-change": said(3, "identities") + frame(3 | REPLY, 3, u64(8) + u32(1) + many(IDENTITY)) +
+                              frame(3 | REPLY, 4, u64(8) + u32(1) + many(IDENTITY)),
+    "certificates": said(4, "certificates"),
+    "resolved": said(5, "resolved"),
+    "signed": said(6, "signed"),
+    "signed-at-length": frame(6 | REPLY, 2, octets(bytes(73))),
+    "unlocked": said(7, "token-names"),
+    "locked": said(8, "token-names"),
+    "status": said(9, "status"),
+    "found": said(0x0a, "found"),
+    "chosen": said(0x0f, "found"),
+    "refreshed": frame(0x0b | REPLY, 2, b""),
+    "watching": said(0x0c, "watching") + EVENT * 2,
+    "pin-changed": said(0x0d, "token-names"),
+    "policy": said(0x10, "policy"),
+    "decision": said(0x11, "decision"),
+    "consents": frame(0x14 | REPLY, 2, many(MESSAGES["consent"], MESSAGES["consent"])),
+    "revoked": frame(0x15 | REPLY, 2, u32(1)),
+    "uses": frame(0x16 | REPLY, 2, many(MESSAGES["use"])),
+    "record": said(0x17, "record"),
+    "error": frame(0xffff, 2, MESSAGES["error"]),
+    "another-answer": said(6, "signed", 9),
+    "more-than-asked": said(6, "signed") + said(6, "signed", 3),
+}
+
+
+def picture(tokens, identities, certificates):
+    """As the module asks for it: WATCH is 2, the first pages are 3, 4 and 5."""
+    pages = ((2, tokens), (3, identities), (4, certificates))
+    return said(0x0c, "watching") + b"".join(
+        frame(kind | REPLY, number, u64(7) + u32(len(entries)) + many(*entries))
+        for number, (kind, entries) in enumerate(pages, 3))
+
+
+def of_key(kind, spki, group="", der=CERTIFICATE, label="bob", cka_id=b"\x02"):
+    return (octets(ID[::-1]) + octets(URI) + octets(TOKEN_URI) + octets(label) + octets(cka_id) + u8(kind) + u32(2048) +
+            octets(group) + octets(spki) + u32(1) + octets(u16(0x0804)) + many(octets(der)))
+
+
+PICTURES = {
+    "whole": picture([TOKEN], [IDENTITY], [STRAY]),
+    "empty": picture([], [], []),
+    "two-tokens": picture([TOKEN, TOKEN.replace(b"corp", b"home")], [], []),
+    "other-keys": picture([TOKEN], [of_key(1, RSA), of_key(4, ED25519, der=b"")], []),
+    "same-label": picture([TOKEN], [IDENTITY, of_key(3, EC, "prime256v1", label="alice")], [STRAY, STRAY]),
+    "no-certificate": picture([TOKEN], [of_key(3, EC[:40], "prime256v1", der=b"\x30\x03\x02\x01")], []),
+    "leaf": picture([TOKEN], [of_key(3, EC, "secp384r1", der=LEAF)], []),
+    "label-in-control": picture([TOKEN], [of_key(3, EC, "prime256v1", label=b"\xff\x01" * 20)], []),
+    "in-pages": (said(0x0c, "watching") + frame(2 | REPLY, 3, u64(7) + u32(1) + many(TOKEN)) +
+                 frame(3 | REPLY, 4, u64(7) + u32(2) + many(IDENTITY)) + frame(4 | REPLY, 5, u64(7) + u32(0) + many()) +
+                 frame(3 | REPLY, 4, u64(7) + u32(2) + many(of_key(1, RSA)))),
+    "changes": picture([TOKEN], [IDENTITY], [STRAY]) + EVENT + picture([], [], []),
+    "of-no-token": picture([], [IDENTITY], [STRAY]),
+    "refuses": frame(0xffff, 2, MESSAGES["error"]),
+}
+
 CONFIGURATIONS = {
     "whole": """[agent]
 prompt = auto   ; or never
@@ -607,6 +677,10 @@ def main():
         write("config", name, configuration.encode())
     for name, what in NAMES.items():
         write("name", name, what.encode())
+    for name, answers_in_turn in ANSWERS.items():
+        write("answer", name, WELCOME + answers_in_turn)
+    for name, shown in PICTURES.items():
+        write("picture", name, WELCOME + shown)
     for name, calls in CALLS.items():
         write("bus", name, calls)
     for name, conversation in CONVERSATIONS.items():
