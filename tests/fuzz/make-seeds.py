@@ -220,16 +220,17 @@ PICTURES = {
     "whole": picture([TOKEN], [IDENTITY], [STRAY]),
     "empty": picture([], [], []),
     "two-tokens": picture([TOKEN, TOKEN.replace(b"corp", b"home")], [], []),
-    "other-keys": picture([TOKEN], [of_key(1, RSA), of_key(4, ED25519, der=b"")], []),
-    "same-label": picture([TOKEN], [IDENTITY, of_key(3, EC, "prime256v1", label="alice")], [STRAY, STRAY]),
+    "other-keys": picture([TOKEN], [of_key(1, RSA, der=b""), of_key(4, ED25519, der=b"")], []),
+    "same-label": picture([TOKEN], [of_key(3, EC, der=b"", label="alice"), of_key(3, EC, der=b"", label="alice")], []),
     "no-certificate": picture([TOKEN], [of_key(3, EC[:40], "prime256v1", der=b"\x30\x03\x02\x01")], []),
     "leaf": picture([TOKEN], [of_key(3, EC, "secp384r1", der=LEAF)], []),
-    "label-in-control": picture([TOKEN], [of_key(3, EC, "prime256v1", label=b"\xff\x01" * 20)], []),
+    "label-in-control": picture([TOKEN], [of_key(3, EC, "prime256v1", der=b"", label=b"\xff\x01" * 20)], []),
     "in-pages": (said(0x0c, "watching") + frame(2 | REPLY, 3, u64(7) + u32(1) + many(TOKEN)) +
-                 frame(3 | REPLY, 4, u64(7) + u32(2) + many(IDENTITY)) + frame(4 | REPLY, 5, u64(7) + u32(0) + many()) +
-                 frame(3 | REPLY, 4, u64(7) + u32(2) + many(of_key(1, RSA)))),
-    "changes": picture([TOKEN], [IDENTITY], [STRAY]) + EVENT + picture([], [], []),
-    "of-no-token": picture([], [IDENTITY], [STRAY]),
+                 frame(3 | REPLY, 4, u64(7) + u32(2) + many(of_key(3, EC, der=b""))) +
+                 frame(4 | REPLY, 5, u64(7) + u32(0) + many()) +
+                 frame(3 | REPLY, 4, u64(7) + u32(2) + many(of_key(1, RSA, der=b"")))),
+    "changes": picture([TOKEN], [], []) + EVENT + picture([], [], []),
+    "of-no-token": picture([], [of_key(3, EC, der=b"")], []),
     "refuses": frame(0xffff, 2, MESSAGES["error"]),
 }
 
