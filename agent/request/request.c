@@ -7,6 +7,7 @@
 #include "request/request.h"
 #include "request/request-state.h"
 #include "base/cleanup.h"
+#include "base/log.h"
 
 #include <countersign/error.h>
 #include <string.h>
@@ -157,10 +158,13 @@ static void resolve(struct cs_request *request)
 
     reply.code = cs_name_resolve(&request->service->inventory, request->name,
         (enum cs_expect)request->how, time(NULL), &reply.match, &fault);
-    if (reply.code < 0)
+    if (reply.code < 0) {
+        cs_info("%s (pid %d) asks for a name: failed, %s", cs_caller_name(request->caller),
+            (int)request->caller->pid, cs_fault_text(&fault, reply.code));
         cs_request_fail(request, reply.code, &fault);
-    else
+    } else {
         cs_request_finish(request, &reply);
+    }
 }
 
 void cs_request_resolve(struct cs_request *request, const struct cs_msg_resolve *m)
