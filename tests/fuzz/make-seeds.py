@@ -217,14 +217,13 @@ def of_key(kind, spki, group="", der=CERTIFICATE, label="bob", cka_id=b"\x02"):
 
 
 PICTURES = {
-    "whole": picture([TOKEN], [IDENTITY], [STRAY]),
+    "whole": picture([TOKEN], [IDENTITY], []),
+    "certificate-alone": picture([TOKEN], [], [STRAY]),
     "empty": picture([], [], []),
     "two-tokens": picture([TOKEN, TOKEN.replace(b"corp", b"home")], [], []),
-    "other-keys": picture([TOKEN], [of_key(1, RSA, der=b""), of_key(4, ED25519, der=b"")], []),
+    "other-keys": picture([TOKEN], [of_key(4, ED25519, der=b"")], []),
     "same-label": picture([TOKEN], [of_key(3, EC, der=b"", label="alice"), of_key(3, EC, der=b"", label="alice")], []),
-    "no-certificate": picture([TOKEN], [of_key(3, EC[:40], "prime256v1", der=b"\x30\x03\x02\x01")], []),
-    "leaf": picture([TOKEN], [of_key(3, EC, "secp384r1", der=LEAF)], []),
-    "label-in-control": picture([TOKEN], [of_key(3, EC, "prime256v1", der=b"", label=b"\xff\x01" * 20)], []),
+    "no-certificate": picture([TOKEN], [of_key(3, EC[:40], "secp384r1", b"\x30\x03\x02\x01", b"\xff\x01" * 20)], []),
     "in-pages": (said(0x0c, "watching") + frame(2 | REPLY, 3, u64(7) + u32(1) + many(TOKEN)) +
                  frame(3 | REPLY, 4, u64(7) + u32(2) + many(of_key(3, EC, der=b""))) +
                  frame(4 | REPLY, 5, u64(7) + u32(0) + many()) +
