@@ -7,11 +7,11 @@ The real programs are behind scripts, which may start them as an agent of anothe
 import json
 import os
 import signal
-import time
 
 import programs
 from fixture import Fixture
 from tap import Tap, skip_all
+from wait import wait
 
 DISPLAY = {"DISPLAY": ":0"}
 RESTART = "restart it with 'systemctl --user restart countersign-agent.service'"
@@ -36,14 +36,6 @@ class Renewable:
 
 def modules(agent):
     return json.loads(agent.cli("status", "--json", check=True).stdout)["modules"]
-
-
-def wait_for(condition, what):
-    deadline = time.monotonic() + 20
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"in vain: {what}")
-        time.sleep(0.02)
 
 
 def main():
@@ -71,7 +63,7 @@ def main():
             host.renew()
             module, = modules(agent)
             os.kill(module["pid"], signal.SIGKILL)
-            wait_for(lambda: "another version" in (modules(agent)[0]["error"] or ""), "the refusal")
+            wait(lambda: "another version" in (modules(agent)[0]["error"] or ""), "the refusal")
             for verb in ("list", "status", "doctor"):
                 seen = agent.cli(verb)
                 said = " ".join((seen.stdout + seen.stderr).split())
