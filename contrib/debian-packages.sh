@@ -38,7 +38,7 @@ packages_check=(
     binutils bubblewrap gnutls-bin groff-base iproute2 pinentry-curses pinentry-tty procps
     dbus-daemon python3-dbus python3-dbusmock libglib2.0-bin systemd
     dbus-user-session
-    pinentry-gtk2 pinentry-qt pinentry-gnome3 xvfb xdotool imagemagick fonts-dejavu-core
+    pinentry-gtk2 pinentry-qt pinentry-gnome3 sway xvfb xdotool imagemagick fonts-dejavu-core
     desktop-file-utils
     "${packages_programs[@]}"
 )
