@@ -41,6 +41,7 @@ struct cs_host {
     uint32_t restarts;
     unsigned delay; /* before the next start */
     bool explained; /* error is why this life of it ended */
+    bool loaded;    /* it has said so */
     char error[CS_TEXT_MAX];
 };
 
@@ -158,8 +159,9 @@ static int take_ready(struct cs_host *host, struct cs_bytes body)
     struct cs_host_ready m;
     char manufacturer[CS_TEXT_MAX], description[CS_TEXT_MAX];
 
-    if (cs_host_ready_get(body, &m) < 0)
+    if (host->loaded || cs_host_ready_get(body, &m) < 0)
         return CS_ERR_PROTOCOL;
+    host->loaded = true;
     cs_info("module '%s' is loaded: %s, %s", host->module->name,
         cs_text_clean(m.description, description, sizeof(description)),
         cs_text_clean(m.manufacturer, manufacturer, sizeof(manufacturer)));
@@ -377,7 +379,7 @@ static void start(struct cs_host *host)
     int r;
 
     host->state = CS_HOST_STATE_STARTING;
-    host->explained = false;
+    host->explained = host->loaded = false;
     host->started = now(host);
     if (host->restarts++ > 0)
         cs_info("module '%s' is started anew", host->module->name);

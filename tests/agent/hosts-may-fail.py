@@ -25,6 +25,7 @@ BREACHES = {
     "a body that is too short": "host.send(TOKEN_BEGIN, 0, b'\\0\\0')",
     "a body with a byte left over": "host.send(READY, 0, blob('') + blob('') + b'x')",
     "a second end of the first scan": "host.scanned()",
+    "a second READY": "host.ready()",
     "a frame over the limit": "host.raw(b'\\xff\\xff\\xff\\xff' + bytes(8))",
     "flags in a frame": "host.raw(bytes(4) + b'\\1\\x93\\0\\1' + bytes(4))",
     "a token of 257": "[host.begin(100 + i, 'x', 0) for i in range(257)]",

@@ -77,7 +77,8 @@ static void report(struct fuzz_input *input)
     case 0:
         type = CS_HOST_READY;
         cs_host_ready_put(&body, &(struct cs_host_ready){.manufacturer = text});
-        good = how < 0xf0;
+        good = how < 0xf0 && !host_life.loaded;
+        host_life.loaded |= good;
         break;
     case 1:
         type = CS_HOST_SCANNED;

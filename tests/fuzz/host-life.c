@@ -57,7 +57,7 @@ static void look_for_new_life(void)
         return;
     host_life.number = fake_process.lives;
     host_life.verdict = HOST_FINE;
-    host_life.scanned = host_life.reported = false;
+    host_life.loaded = host_life.scanned = host_life.reported = false;
 }
 
 static void turn(void)

@@ -16,8 +16,8 @@ struct host_life {
     uv_loop_t loop;
     struct cs_inventory inventory;
     enum host_verdict verdict;
-    unsigned number;        /* of the life that all this is about */
-    bool scanned, reported; /* in this life; a token is */
+    unsigned number;                /* of the life that all this is about */
+    bool loaded, scanned, reported; /* in this life; a token is */
     bool stopping;
 };
 
