@@ -243,6 +243,7 @@ static void report_picture(struct cs_token *token)
     } else if (token->first.begun) {
         cs_picture_end(&token->first, &state);
         token->reported = true;
+        token->behind = false;
     } else {
         report_objects(token);
     }
