@@ -22,10 +22,10 @@
 static const char *const own[] = {"PATH", "HOME", "USER", "LOGNAME", "XDG_RUNTIME_DIR",
     "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_DATA_DIRS", NULL};
 /* What says where the person is. */
-static const char *const places[] = {"GPG_TTY", "TERM", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY",
-    "XDG_SESSION_TYPE", "DBUS_SESSION_BUS_ADDRESS", NULL};
-#define ROOM                                                                                       \
-    (sizeof(own) / sizeof(own[0]) + CS_ENVIRONMENT_MAX + sizeof(places) / sizeof(places[0]))
+static const char *const of_display[] = {
+    "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_SESSION_TYPE", "DBUS_SESSION_BUS_ADDRESS"};
+#define N_OF_DISPLAY (sizeof(of_display) / sizeof(of_display[0]))
+#define ROOM (sizeof(own) / sizeof(own[0]) + CS_ENVIRONMENT_MAX + N_OF_DISPLAY)
 
 static bool among(const char *const *names, const char *name)
 {
@@ -115,8 +115,8 @@ static void drop(struct cs_surroundings *s, size_t *n, const char *name)
             free(s->environment[i]);
         else
             s->environment[kept++] = s->environment[i];
-    *n = kept;
-    s->environment[kept] = NULL;
+    while (*n > kept)
+        s->environment[--*n] = NULL;
 }
 
 static const char *find_locale(const struct cs_surroundings *s, const char *category)
@@ -138,7 +138,12 @@ static void look(struct cs_surroundings *s)
     s->lc_messages = find_locale(s, "LC_MESSAGES");
 }
 
-/* If it has one that is there; else all stays as it was. */
+static bool is_there(const struct cs_surroundings *s)
+{
+    return cs_display_is_there(s->display, s->wayland);
+}
+
+/* If that has a display that is there; else all stays as it was. */
 static int move_to_session(struct cs_surroundings *s, size_t *n)
 {
     char **session = cs_session_variables();
@@ -146,13 +151,13 @@ static int move_to_session(struct cs_surroundings *s, size_t *n)
 
     if (session &&
         cs_display_is_there(find(session, "DISPLAY"), find(session, "WAYLAND_DISPLAY"))) {
-        for (size_t i = 0; places[i]; i++)
-            drop(s, n, places[i]);
-        for (size_t i = 0; places[i] && r == 0; i++) {
-            const char *value = find(session, places[i]);
+        drop(s, n, "GPG_TTY");
+        for (size_t i = 0; i < N_OF_DISPLAY && r == 0; i++) {
+            const char *value = find(session, of_display[i]);
 
-            if (value && usable(places[i], value))
-                r = add(s, n, places[i], value);
+            drop(s, n, of_display[i]);
+            if (value && usable(of_display[i], value))
+                r = add(s, n, of_display[i], value);
         }
     }
     cs_ask_environment_free(session);
@@ -165,22 +170,17 @@ static int move_to_session(struct cs_surroundings *s, size_t *n)
  * say, does not see the session's display. */
 static int find_person(struct cs_surroundings *s, size_t *n, bool distrusts)
 {
-    bool named, there;
     int r = 0;
 
     look(s);
-    named = s->display || s->wayland;
-    there = named && cs_display_is_there(s->display, s->wayland);
-    if (distrusts || (!there && !s->tty && (named || !s->term)))
+    if (distrusts || (!s->tty && !is_there(s) && (s->display || s->wayland || !s->term)))
         r = move_to_session(s, n);
-    else if (named && !there && s->tty) {
+    if (s->tty && !is_there(s)) {
         drop(s, n, "DISPLAY");
         drop(s, n, "WAYLAND_DISPLAY");
-    }
-    /* GNOME's pinentry would ask on the bus, and so on a display, though its person is elsewhere.
-     */
-    if (!find(s->environment, "DISPLAY") && !find(s->environment, "WAYLAND_DISPLAY"))
+        /* On which GNOME's pinentry would ask, and so on a display. */
         drop(s, n, "DBUS_SESSION_BUS_ADDRESS");
+    }
     look(s);
     return r;
 }

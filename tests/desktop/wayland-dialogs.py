@@ -12,6 +12,7 @@ from fixture import ANYTHING, Fixture
 from scene import Signer
 from tap import Tap, skip_all
 
+SYSTEMD = "org.freedesktop.systemd1"
 ASK = '[rule "ask"]\nsign = tls, data\nconsent = always\n'
 
 
@@ -35,6 +36,16 @@ class Desk:
         return Signer(self.agent, self.environment)
 
 
+def tell_systemd(f, session, bus):
+    """What a desktop tells it when it starts, at the usual place of the user's bus."""
+    import dbus
+    (f.runtime / "bus").symlink_to(bus.path)
+    known = {**session.environment, **bus.environment, "GPG_TTY": "/dev/tty", "LANG": "C"}
+    variables = dbus.Array([f"{name}={value}" for name, value in known.items()], signature="s")
+    bus.mock("systemd", SYSTEMD).mock("AddProperties", f"{SYSTEMD}.Manager",
+                                      dbus.Dictionary({"Environment": variables}, signature="sv"))
+
+
 def cases(tap, f, fault, session, bus):
     with tap.case("the PIN: a dialog in front of all"), Desk(f, fault, session, bus, "gnome3") as d:
         signer = d.sign()
@@ -53,6 +64,16 @@ def cases(tap, f, fault, session, bus):
         signer = d.sign()
         session.close(session.window())
         assert signer.result() == "DENIED"
+    tell_systemd(f, session, bus)
+    for what, knows in (("no display", {"LANG": "C.UTF-8"}), ("one that is gone", {"WAYLAND_DISPLAY": "wayland-0"})):
+        with tap.case(f"a program that knows of {what}: the session's is found"), \
+                Desk(f, fault, session, bus, "gnome3") as d:
+            signer = Signer(d.agent, knows)
+            session.close(session.window())
+            assert signer.result() == "CANCELLED", signer.error
+    with tap.case("at a terminal elsewhere, which it does not name, nobody is asked"), \
+            Desk(f, fault, session, bus, "gnome3") as d:
+        assert Signer(d.agent, {"TERM": "xterm"}).result() == "LOCKED"
     with tap.case("a pinentry that knows X alone: which ones do not"), Desk(f, fault, session, bus, "gtk-2") as d:
         signer = d.sign()
         assert signer.result() == "LOCKED", signer.error
