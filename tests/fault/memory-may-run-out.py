@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Whichever allocation fails: one request ends with an error, no process dies, and the next is served."""
+import os
 import signal
 
 import programs
@@ -60,6 +61,29 @@ class Scene:
         self.client.identities()
         self.client.certificates()
 
+    def judge(self):
+        self.client.choose("localhost")
+        self.client.policy()
+        self.client.check("alice", "/usr/bin/curl", "tls13-client")
+
+    def watch(self):
+        client = protocol.Client(self.agent.socket)
+        client.ask(protocol.WATCH)
+        self.relogin()
+        client.receive()
+        client.close()
+
+    def change_pin(self):
+        ends = [os.pipe() for _ in ("the old", "the new")]
+        for _reader, writer in ends:
+            os.write(writer, self.token.pin.encode())
+            os.close(writer)
+        try:
+            self.client.change_pin("corp", 1, [reader for reader, _writer in ends])
+        finally:
+            for reader, _writer in ends:
+                os.close(reader)
+
     def relogin(self):
         self.lock()
         self.unlock()
@@ -104,7 +128,8 @@ def sweep(tap, s, who, played, what, step, more=0):
 
 def daemons(tap, s):
     steps = [("a connection", s.connect), ("questions", s.look), ("a signature", s.sign),
-             ("locking and unlocking", s.relogin), ("a look at the token", s.refresh)]
+             ("locking and unlocking", s.relogin), ("a look at the token", s.refresh),
+             ("choices and rules", s.judge), ("somebody who watches", s.watch), ("another PIN", s.change_pin)]
     for who, played in (("agent", s.of_agent), ("token host", s.of_host)):
         for what, step in steps:
             sweep(tap, s, who, played, what, step)
