@@ -78,6 +78,7 @@ static void note_section(struct reading *reading, const char *line)
 static char *trim(struct reading *reading, ssize_t n)
 {
     char *line = reading->raw;
+    bool whole = strlen(line) == (size_t)n; /* there is no zero in it */
 
     while (n > 0 && isspace((unsigned char)line[n - 1]))
         n--;
@@ -91,7 +92,7 @@ static char *trim(struct reading *reading, ssize_t n)
     for (char *c = line; *c; c++)
         if (*c == '\t')
             *c = ' ';
-    if (!cs_text_is_clean(cs_bytes_of(line)))
+    if (!whole || !cs_text_is_clean(cs_bytes_of(line)))
         refuse(reading, "the line is not UTF-8, or has control characters in it");
     return line;
 }
@@ -106,9 +107,12 @@ static char *read_line(char *out, int size, void *stream)
     if (reading->error < 0 || size < 8)
         return NULL;
     n = getline(&reading->raw, &reading->raw_size, reading->file);
+    reading->line++;
+    /* What is behind it counts as well: half the rules are not what was meant. */
+    if (n < 0 && !feof(reading->file))
+        refuse(reading, strerror(errno));
     if (n < 0)
         return NULL;
-    reading->line++;
     line = trim(reading, n);
     if (reading->error < 0)
         return NULL;

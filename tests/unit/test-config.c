@@ -257,6 +257,28 @@ static void test_what_is_no_file(void **state)
     assert_non_null(strstr(fault.text, "b.conf is no file: move it away"));
 }
 
+/* What comes behind is no less meant. */
+static void test_a_file_that_cannot_be_read_to_its_end(void **state)
+{
+    (void)state;
+    assert_int_equal(load_path("/proc/self/mem"), CS_ERR_CONFIG);
+    assert_non_null(strstr(fault.text, "/proc/self/mem:1: "));
+}
+
+static void test_a_zero_in_a_line(void **state)
+{
+    static const char text[] = "[agent]\nprompt = never\0 or auto\n";
+    const char *path = put("a.conf", "");
+    FILE *file = fopen(path, "we");
+
+    (void)state;
+    assert_non_null(file);
+    assert_int_equal(fwrite(text, 1, sizeof(text) - 1, file), sizeof(text) - 1);
+    fclose(file);
+    assert_int_equal(load_path(path), CS_ERR_CONFIG);
+    assert_non_null(strstr(fault.text, "a.conf:2: "));
+}
+
 static void test_a_file_that_is_not_there(void **state)
 {
     (void)state;
@@ -306,6 +328,8 @@ int main(void)
         TEST(test_a_file_that_others_may_write),
         TEST(test_a_file_of_another_user),
         TEST(test_what_is_no_file),
+        TEST(test_a_file_that_cannot_be_read_to_its_end),
+        TEST(test_a_zero_in_a_line),
         TEST(test_a_file_that_is_not_there),
         TEST(test_what_a_token_host_is_told),
     };
