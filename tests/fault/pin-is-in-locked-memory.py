@@ -86,9 +86,12 @@ def main():
         fault = Fault(f.path("control"))
         check(tap, "by a descriptor", Way(f, fault), PIN)
         check(tap, "by a prompt", Way(f, fault, pinentry=f.pinentry(f"pin:{PIN}")))
-        command = f.scratch(f"#!/bin/sh\necho {PIN}\n")
+        seen = f.path("seen")
+        command = f.scratch(f"#!/bin/sh\nls -l /proc/$$/fd >{seen}\necho {PIN}\n")
         command.chmod(0o700)
         check(tap, "by a command", Way(f, fault, tokens={"corp": f"pin-command = {command}"}))
+        with tap.case("by a command: it has inherited nothing that the module opened"):
+            assert command.name in seen.read_text() and str(fault.folder) not in seen.read_text(), seen.read_text()
     tap.done()
 
 

@@ -21,7 +21,8 @@ static atomic_int log_fd = -1;
 
 bool fault_log_open(int dirfd)
 {
-    int fd = openat(dirfd, "log", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    /* Without O_CLOEXEC, as many a vendor's module. */
+    int fd = openat(dirfd, "log", O_WRONLY | O_APPEND | O_CREAT, 0600);
     int old;
 
     if (fd < 0)
