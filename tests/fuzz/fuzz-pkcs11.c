@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define HANDLES 4
-#define ROOM 600
+#define N(list) (sizeof(list) / sizeof((list)[0]))
 
 static struct cabinet cabinet;
 static CK_FUNCTION_LIST *call;
@@ -24,7 +24,7 @@ static CK_ULONG number(struct fuzz_input *input)
     static const CK_ULONG odd[] = {0, 1, 255, 4096, CK_UNAVAILABLE_INFORMATION, 0x7fffffff};
     uint8_t n = fuzz_next(input);
 
-    return n < 8 ? n : odd[n % (sizeof(odd) / sizeof(odd[0]))];
+    return n < 8 ? n : odd[n % N(odd)];
 }
 
 static CK_SESSION_HANDLE session(struct fuzz_input *input)
@@ -49,7 +49,9 @@ static CK_ATTRIBUTE_TYPE attribute_type(struct fuzz_input *input)
         CKA_PUBLIC_KEY_INFO, CKA_PRIVATE_EXPONENT, CKA_MODULUS_BITS, CKA_END_DATE, CKA_TRUSTED};
     uint8_t n = fuzz_next(input);
 
-    return n < sizeof(types) / sizeof(types[0]) ? types[n] : n;
+    if (n < N(types))
+        return types[n];
+    return n < 0xf0 ? n : (CK_ATTRIBUTE_TYPE)(n & 0xf) << 8 | fuzz_next(input);
 }
 
 /* Buffers of just the size that is told, so that an octet too far is seen. */
@@ -119,28 +121,49 @@ static void find_next(struct fuzz_input *input)
     }
 }
 
+/* A parameter in memory of just the size that is told. */
+static void *parameter(struct fuzz_input *input, uint8_t shape, CK_ULONG *lenp)
+{
+    static const CK_ULONG hashes[] = {CKM_SHA256, CKM_SHA384, CKM_SHA512, CKM_SHA_1, CKM_MD5};
+    static const CK_ULONG masks[] = {CKG_MGF1_SHA256, CKG_MGF1_SHA384, CKG_MGF1_SHA512, 0};
+    CK_RSA_PKCS_PSS_PARAMS params = {CKM_SHA256, CKG_MGF1_SHA256, 32};
+    void *copy;
+
+    *lenp = shape & 2 ? sizeof(params) : 0;
+    if (shape & 4)
+        params.sLen = number(input);
+    if (shape & 8)
+        params.hashAlg = hashes[fuzz_next(input) % N(hashes)];
+    if (shape & 16)
+        params.mgf = masks[fuzz_next(input) % N(masks)];
+    if (shape & 32)
+        *lenp = fuzz_next(input) % (sizeof(params) + 1);
+    if (!(shape & 1))
+        return NULL;
+    copy = malloc(*lenp ? *lenp : 1);
+    FUZZ_CHECK(copy);
+    memcpy(copy, &params, *lenp);
+    return copy;
+}
+
+static const CK_MECHANISM_TYPE mechanisms[] = {CKM_ECDSA, CKM_ECDSA_SHA256, CKM_EDDSA, CKM_RSA_PKCS,
+    CKM_SHA256_RSA_PKCS, CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS_PSS, CKM_SHA256, CKM_SHA512,
+    CKM_SHA_1, CKM_ECDSA_SHA384, CKM_SHA384_RSA_PKCS_PSS, CKM_SHA512_RSA_PKCS, CKM_RSA_X_509,
+    CKM_AES_GCM, CKM_VENDOR_DEFINED};
+
 static void begin(struct fuzz_input *input, bool digest)
 {
-    static const CK_MECHANISM_TYPE types[] = {CKM_ECDSA, CKM_ECDSA_SHA256, CKM_EDDSA, CKM_RSA_PKCS,
-        CKM_SHA256_RSA_PKCS, CKM_RSA_PKCS_PSS, CKM_SHA256_RSA_PKCS_PSS, CKM_SHA256, CKM_SHA512,
-        CKM_SHA_1};
-    CK_RSA_PKCS_PSS_PARAMS params = {CKM_SHA256, CKG_MGF1_SHA256, 32};
-    CK_MECHANISM mechanism = {
-        types[fuzz_next(input) % (sizeof(types) / sizeof(types[0]))], NULL, 0};
+    CK_MECHANISM mechanism = {mechanisms[fuzz_next(input) % N(mechanisms)], NULL, 0};
     CK_SESSION_HANDLE in = session(input);
     CK_OBJECT_HANDLE key = object(input);
     uint8_t shape = fuzz_next(input);
 
-    if (shape & 1)
-        mechanism.pParameter = &params;
-    if (shape & 2)
-        mechanism.ulParameterLen = sizeof(params);
-    if (shape & 4)
-        params.sLen = number(input);
+    mechanism.pParameter = parameter(input, shape, &mechanism.ulParameterLen);
     if (digest)
         call->C_DigestInit(in, shape > 250 ? NULL : &mechanism);
     else
         call->C_SignInit(in, shape > 250 ? NULL : &mechanism, key);
+    free(mechanism.pParameter);
 }
 
 static void whole(struct fuzz_input *input, CK_C_Sign function)
@@ -184,7 +207,7 @@ static void look(struct fuzz_input *input)
 {
     CK_SLOT_ID list[8], slot = number(input);
     CK_ULONG n = number(input) % 9;
-    CK_MECHANISM_TYPE mechanisms[32];
+    CK_MECHANISM_TYPE list_of_mechanisms[32];
     CK_MECHANISM_INFO mechanism;
     CK_SLOT_INFO info;
     CK_TOKEN_INFO token;
@@ -193,8 +216,8 @@ static void look(struct fuzz_input *input)
     call->C_GetSlotInfo(slot, &info);
     call->C_GetTokenInfo(slot, &token);
     n = number(input) % 33;
-    call->C_GetMechanismList(slot, n ? mechanisms : NULL, &n);
-    call->C_GetMechanismInfo(slot, number(input) + CKM_ECDSA, &mechanism);
+    call->C_GetMechanismList(slot, n ? list_of_mechanisms : NULL, &n);
+    call->C_GetMechanismInfo(slot, mechanisms[number(input) % N(mechanisms)], &mechanism);
     call->C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, NULL);
 }
 
