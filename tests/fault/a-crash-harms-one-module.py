@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A module that crashes, hangs or will not start is restarted alone: other modules' users notice nothing."""
+import os
+import pathlib
 import signal
 import threading
 
 import programs
 import protocol_client as protocol
 from fixture import Fixture
-from tap import Tap, skip_all
+from tap import Skip, Tap, skip_all
 from twins import PATIENCE, SCHEME, Twins, error_of
 
 
@@ -30,6 +32,12 @@ def crash_cases(tap, rig):
             assert "started anew" in why[b"corp"] and "anew" not in why[b"home"], why
             rig.unlock("corp")
             assert rig.sign("corp")
+    with tap.case("a host that was started meanwhile holds no client's connection"):
+        if os.geteuid() != 0:
+            raise Skip("only root sees the descriptors of a process that is not dumpable")
+        opened = pathlib.Path(f"/proc/{rig.module('corp').pid}/fd")
+        sockets = [fd.name for fd in opened.iterdir() if os.readlink(fd).startswith("socket:")]
+        assert sockets == ["3"], sockets  # to the agent
     with tap.case("the other module never noticed"):
         assert rig.module("home") == home
         assert rig.sign("home")
