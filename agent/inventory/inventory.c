@@ -32,44 +32,93 @@ void cs_inventory_deinit(struct cs_inventory *inventory)
     *inventory = (struct cs_inventory){0};
 }
 
-/* Among the first n: two modules may drive the same token, such as a card. */
-static bool has_identity(
-    const struct cs_inventory *inventory, size_t n, const struct cs_identity *identity)
+static int compare_bytes(struct cs_bytes a, struct cs_bytes b)
 {
-    for (size_t i = 0; i < n; i++)
-        if (memcmp(inventory->identities[i]->key->id, identity->key->id, CS_ID_SIZE) == 0 &&
-            cs_token_equal(inventory->identities[i]->token, identity->token))
-            return true;
-    return false;
+    if (a.len != b.len)
+        return a.len < b.len ? -1 : 1;
+    return a.len ? memcmp(a.data, b.data, a.len) : 0;
 }
 
-static bool has_certificate(
-    const struct cs_inventory *inventory, const struct cs_plain_certificate *certificate)
+/* 0: the same token, which two modules may drive, such as a card. */
+static int compare_tokens(const struct cs_token *a, const struct cs_token *b)
 {
-    for (size_t i = 0; i < inventory->n_certificates; i++)
-        if (cs_bytes_equal(inventory->certificates[i].object->value, certificate->object->value) &&
-            cs_bytes_equal(inventory->certificates[i].object->label, certificate->object->label) &&
-            cs_bytes_equal(
-                inventory->certificates[i].object->cka_id, certificate->object->cka_id) &&
-            cs_token_equal(inventory->certificates[i].token, certificate->token))
-            return true;
-    return false;
+    int r = compare_bytes(a->serial, b->serial);
+
+    if (r == 0)
+        r = compare_bytes(a->label, b->label);
+    if (r == 0)
+        r = compare_bytes(a->manufacturer, b->manufacturer);
+    return r ? r : compare_bytes(a->model, b->model);
+}
+
+static int compare_identities(const void *a, const void *b)
+{
+    const struct cs_identity *x = *(const struct cs_identity *const *)a;
+    const struct cs_identity *y = *(const struct cs_identity *const *)b;
+    int r = memcmp(x->key->id, y->key->id, CS_ID_SIZE);
+
+    return r ? r : compare_tokens(x->token, y->token);
+}
+
+static int compare_certificates(const void *a, const void *b)
+{
+    const struct cs_plain_certificate *x = a, *y = b;
+    int r = compare_bytes(x->object->value, y->object->value);
+
+    if (r == 0)
+        r = compare_bytes(x->object->label, y->object->label);
+    if (r == 0)
+        r = compare_bytes(x->object->cka_id, y->object->cka_id);
+    return r ? r : compare_tokens(x->token, y->token);
+}
+
+typedef int compare_rows(const void *a, const void *b);
+
+struct comparison {
+    compare_rows *rows;
+};
+
+/* Of those that are the same the first is first. */
+static int compare_places(const void *a, const void *b, void *user)
+{
+    const char *x = *(char *const *)a, *y = *(char *const *)b;
+    const struct comparison *compare = user;
+    int r = compare->rows(x, y);
+
+    return r ? r : (x > y) - (x < y);
+}
+
+/* Leaves of the same rows the first, in their order. By sorting: it is the modules that say how
+ * many there are. */
+static int drop_repeated(void *rows, size_t *np, size_t size, compare_rows *compare)
+{
+    CS_AUTO(cs_freep) char **places = calloc(*np + 1, sizeof(char *));
+    CS_AUTO(cs_freep) bool *is_repeated = calloc(*np + 1, sizeof(bool));
+    size_t n = 0;
+
+    if (!places || !is_repeated)
+        return CS_ERR_MEMORY;
+    for (size_t i = 0; i < *np; i++)
+        places[i] = (char *)rows + i * size;
+    qsort_r(places, *np, sizeof(char *), compare_places, &(struct comparison){compare});
+    for (size_t i = 1; i < *np; i++)
+        if (compare(places[i - 1], places[i]) == 0)
+            is_repeated[(size_t)(places[i] - (char *)rows) / size] = true;
+    for (size_t i = 0; i < *np; i++)
+        if (!is_repeated[i])
+            memmove((char *)rows + n++ * size, (char *)rows + i * size, size);
+    *np = n;
+    return 0;
 }
 
 static void add_rows_of(struct cs_inventory *inventory, const struct cs_token *token)
 {
-    size_t others = inventory->n_identities;
-
     for (size_t i = 0; i < token->n_identities; i++)
-        if (!has_identity(inventory, others, &token->identities[i]))
-            inventory->identities[inventory->n_identities++] = &token->identities[i];
-    for (size_t i = 0; i < token->n_objects; i++) {
-        struct cs_plain_certificate certificate = {token, token->objects[i]};
-
-        if (token->objects[i]->class == CS_HOST_CERTIFICATE && !token->objects[i]->of_identity &&
-            !has_certificate(inventory, &certificate))
-            inventory->certificates[inventory->n_certificates++] = certificate;
-    }
+        inventory->identities[inventory->n_identities++] = &token->identities[i];
+    for (size_t i = 0; i < token->n_objects; i++)
+        if (token->objects[i]->class == CS_HOST_CERTIFICATE && !token->objects[i]->of_identity)
+            inventory->certificates[inventory->n_certificates++] =
+                (struct cs_plain_certificate){token, token->objects[i]};
 }
 
 static bool shares_label(const struct cs_inventory *inventory, const struct cs_token *token)
@@ -96,6 +145,7 @@ static int make_rows(struct cs_inventory *inventory)
     size_t n_identities = 0, n_objects = 0;
     const struct cs_identity **identities;
     struct cs_plain_certificate *certificates;
+    int r;
 
     inventory->generation++;
     for (size_t i = 0; i < inventory->n_tokens; i++) {
@@ -116,7 +166,12 @@ static int make_rows(struct cs_inventory *inventory)
         qsort(inventory->tokens, inventory->n_tokens, sizeof(struct cs_token *), by_order);
     for (size_t i = 0; i < inventory->n_tokens; i++)
         add_rows_of(inventory, inventory->tokens[i]);
-    return 0;
+    r = drop_repeated(
+        identities, &inventory->n_identities, sizeof(struct cs_identity *), compare_identities);
+    if (r < 0)
+        return r;
+    return drop_repeated(
+        certificates, &inventory->n_certificates, sizeof(*certificates), compare_certificates);
 }
 
 static void forget(struct cs_inventory *inventory, size_t at)

@@ -161,6 +161,17 @@ host.sign_all()
             assert len(client.tokens()) == 40
             assert stage.module("big").error.startswith("7 objects"), stage.module("big").error
 
+        with tap.case("a token that two modules show has its key once"):
+            stage.play(bad="""
+host.ready()
+host.token(slot=1, spki=SPKI, label="good", serial="2")
+host.token(slot=2, spki=SPKI, label="good", serial="3")
+host.scanned()
+host.sign_all()
+""", good=GOOD)
+            client = stage.client()
+            assert len(client.tokens()) == 3 and len(client.identities()) == 2
+
         with tap.case("one that closes its socket and lives on is killed"):
             stage.play(bad="""
 host.ready()
