@@ -33,7 +33,8 @@ struct talk {
     bool refused;     /* its last line was an error */
     bool repeated;    /* the pinentry saw to it that the PIN was entered twice */
     bool for_session; /* the consent is */
-    bool gnome; /* it is GNOME's: two buttons, whatever it is told, and the prompt is a heading */
+    bool gnome;       /* it is GNOME's, where the prompt is a heading */
+    bool tells_apart; /* the button that means no from the one of a third answer */
     char path[PATH_MAX];
 };
 
@@ -146,13 +147,30 @@ static gpg_error_t option(struct talk *talk, const char *name, const char *value
     return error && !is_answer(error) ? error : 0;
 }
 
-/* That of GNOME's pinentry is another where it falls back to a terminal. */
+/* Those with three buttons. Of others a no can be what these answer when the third is pressed: so
+ * it is with GNOME's, Trinity's, and many a script. */
+static bool has_three_buttons(struct cs_bytes flavor)
+{
+    static const char *const names[] = {
+        "curses", "tty", "gtk2", "qt", "qt4", "qt5", "qt6", "fltk", "efl"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (cs_bytes_equal(flavor, cs_bytes_of(names[i])))
+            return true;
+    return false;
+}
+
+/* Behind a colon stands what it has fallen back to, where there is no display. */
 static gpg_error_t take_flavor(void *arg, const void *data, size_t len)
 {
-    static const char gnome[] = "gnome3";
-    bool *is_gnome = arg;
+    const char *colon = memchr(data, ':', len);
+    struct cs_bytes flavor = CS_BYTES(data, len);
+    struct talk *talk = arg;
 
-    *is_gnome = len == strlen(gnome) && memcmp(data, gnome, len) == 0;
+    if (colon)
+        flavor = CS_BYTES(colon + 1, len - (size_t)(colon + 1 - (const char *)data));
+    talk->gnome = cs_bytes_equal(flavor, cs_bytes_of("gnome3"));
+    talk->tells_apart = has_three_buttons(flavor);
     return 0;
 }
 
@@ -179,7 +197,7 @@ static gpg_error_t prepare(struct talk *talk, const struct cs_surroundings *s,
     if (!error)
         error = tell(talk, "SETPROMPT", HEADING);
     if (!error)
-        transact(talk, "GETINFO flavor", take_flavor, &talk->gnome, NULL, NULL);
+        transact(talk, "GETINFO flavor", take_flavor, talk, NULL, NULL);
     return error;
 }
 
@@ -283,8 +301,8 @@ static bool is_no(gpg_error_t error)
                                    gpg_err_code(error) == GPG_ERR_NOT_CONFIRMED);
 }
 
-/* Closing the dialog is a no, so "No" is the button that cancels. Where there is no third button,
- * a second dialog asks for how long. */
+/* Closing the dialog is a no, so "No" is the button that cancels. Where a third button is not told
+ * from that one, a second dialog asks for how long. */
 static gpg_error_t get_consent(struct talk *talk, uint32_t flags)
 {
     const char *once = "_Once", *session = "This _session", *no = "_No";
@@ -295,7 +313,7 @@ static gpg_error_t get_consent(struct talk *talk, uint32_t flags)
         talk->for_session = !error && flags & CS_PROMPT_SHOW;
         return error;
     }
-    if (!talk->gnome) {
+    if (talk->tells_apart) {
         error = confirm(talk, once, session, no);
         talk->for_session = is_answer(error) && gpg_err_code(error) == GPG_ERR_NOT_CONFIRMED;
         return talk->for_session ? 0 : error;

@@ -282,8 +282,8 @@ def test_a_new_pin_twice_in_two_dialogs():
     assert ask_fake("pin=1&cancel", kind=NEW_PIN)[:2] == (CANCELLED, b"")
 
 
-def consent(answers, flags=SIGN_DIGEST, **fields):
-    return ask_fake(answers, kind=CONSENT, program="/usr/bin/gnutls-cli", key="alice", flags=flags, **fields)
+def consent(answers, flags=SIGN_DIGEST, greeting="flavor=qt", **fields):
+    return ask_fake(answers, greeting, kind=CONSENT, program="/usr/bin/gnutls-cli", key="alice", flags=flags, **fields)
 
 
 def test_a_consent_says_who_with_what_for_what():
@@ -327,13 +327,20 @@ def test_an_error_without_a_number_is_no_consent():
 
 
 def test_with_two_buttons_a_second_dialog_asks_for_how_long():
-    def gnome(answers):
-        verdict, _, lines = consent(answers, greeting="flavor=gnome3")
-        return verdict, lines.count("CONFIRM")
-    assert gnome("empty&empty") == (FOR_SESSION, 2)
-    assert gnome("empty&cancel") == (OK, 2)
-    assert gnome("empty&timeout") == (TIMED_OUT, 2)
-    assert gnome("cancel") == (CANCELLED, 1)
+    # Of one that is not known a no may be what others answer when the third button is pressed.
+    for greeting in ("flavor=gnome3", "flavor=tqt", "flavor=own-script", "flavor=qt:own", ""):
+        def two(answers):
+            verdict, _, lines = consent(answers, greeting=greeting)
+            assert not any(l.startswith("SETNOTOK") for l in lines), lines
+            return verdict, lines.count("CONFIRM")
+        assert two("empty&empty") == (FOR_SESSION, 2), greeting
+        assert two("empty&cancel") == (OK, 2), greeting
+        assert two("empty&notok") == (OK, 2), greeting
+        assert two("empty&timeout") == (TIMED_OUT, 2), greeting
+        assert two("cancel") == (CANCELLED, 1), greeting
+        assert two("notok") == (CANCELLED, 1), greeting
+    for flavor in ("curses", "tty", "gtk2", "gtk2:curses", "tqt:curses", "gnome3:curses"):
+        assert consent("notok", greeting=f"flavor={flavor}")[0] == FOR_SESSION, flavor
 
 
 def test_a_prompt_that_is_a_heading_says_who_asks():
