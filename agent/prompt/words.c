@@ -17,10 +17,13 @@ static bool deceives(uint32_t c)
            (c >= 0xfff9 && c <= 0xfffb) || (c >= 0xe0000 && c <= 0xe007f);
 }
 
+/* A percent sign takes the room that it takes when it is carried: a name of many must not push what
+ * stands behind it out of the dialog. */
 void cs_words_clean(char *line, size_t size, struct cs_bytes text)
 {
     static const char dots[] = "...";
     size_t len = 0, fits = 0; /* fits: where the dots would go */
+    size_t more = 0;          /* of percent signs */
 
     for (size_t i = 0; i < text.len;) {
         uint32_t c = 0;
@@ -28,7 +31,8 @@ void cs_words_clean(char *line, size_t size, struct cs_bytes text)
         bool good = n > 0 && !deceives(c);
         size_t out = good ? n : 1;
 
-        if (len + out >= size) {
+        more += c == '%' ? 2 : 0;
+        if (len + more + out >= size) {
             snprintf(line + fits, size - fits, "%s", dots);
             return;
         }
@@ -38,7 +42,7 @@ void cs_words_clean(char *line, size_t size, struct cs_bytes text)
             line[len] = '?';
         len += out;
         i += n ? n : 1;
-        if (len + sizeof(dots) <= size)
+        if (len + more + sizeof(dots) <= size)
             fits = len;
     }
     line[len] = '\0';

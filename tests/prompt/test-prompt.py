@@ -358,6 +358,13 @@ def test_a_consent_shows_nothing_that_deceives():
     assert "a?[2J" in shown and "www?.example" in shown and "x..." in shown and len(shown) < 950, shown
 
 
+def test_a_name_of_percent_signs_leaves_room_for_the_rest():
+    sign = "%" * 900
+    _, _, lines = ask_fake("empty", kind=CONSENT, flags=SIGN_DATA, program=sign, command=sign, key=sign)
+    shown = [l for l in lines if l.startswith("SETDESC")][0]
+    assert "%25..." in shown and "Started as: " in shown and shown.endswith("such as a mail or a document"), shown
+
+
 def test_a_notice_has_one_button_that_says_no():
     verdict, rest, lines = ask_fake("empty", kind=KEYPAD, program="curl")
     assert (verdict, rest) == (CANCELLED, b""), (verdict, rest)
