@@ -114,7 +114,7 @@ static void on_place_lost(void *user)
 }
 
 /* Whether its end would cost nobody a PIN, an answer or a lock. */
-static bool is_at_rest(const struct cs_service *service)
+static bool is_at_rest(struct cs_service *service)
 {
     const struct cs_inventory *inventory = &service->inventory;
 
@@ -126,7 +126,7 @@ static bool is_at_rest(const struct cs_service *service)
             return false;
     }
     return service->n_requests == 0 && TAILQ_EMPTY(&service->logins) &&
-           service->consents.n_cases == 0 && service->consents.grants.n == 0;
+           cs_consents_are_none(&service->consents);
 }
 
 static void on_renewed(void *user)

@@ -316,6 +316,12 @@ int cs_consent_wait(struct cs_consents *consents, const struct cs_subject *subje
     return 0;
 }
 
+bool cs_consents_are_none(struct cs_consents *consents)
+{
+    cs_grants_expire(&consents->grants, uv_now(consents->loop));
+    return consents->n_cases == 0 && consents->grants.n == 0;
+}
+
 void cs_consent_leave(struct cs_consent_waiter *waiter)
 {
     struct cs_consent_case *asked = waiter->asked;

@@ -52,6 +52,8 @@ int cs_consent_wait(struct cs_consents *consents, const struct cs_subject *subje
     struct cs_consent_waiter *waiter, char *text, size_t size);
 /* Whether an answer of before allows it; nobody is asked, and no use is counted. */
 bool cs_consent_has(struct cs_consents *consents, const struct cs_subject *subject);
+/* Whether nobody is being asked, and no answer holds. */
+bool cs_consents_are_none(struct cs_consents *consents);
 /* The waiter gives up; a question nobody waits for is taken away. */
 void cs_consent_leave(struct cs_consent_waiter *waiter);
 

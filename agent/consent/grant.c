@@ -23,8 +23,7 @@ void cs_grants_deinit(struct cs_grants *grants)
         cs_grant_drop(grants, grant);
 }
 
-struct cs_grant *cs_grant_find(
-    struct cs_grants *grants, const struct cs_subject *subject, uint64_t now)
+void cs_grants_expire(struct cs_grants *grants, uint64_t now)
 {
     struct cs_grant *grant, *next;
 
@@ -32,10 +31,19 @@ struct cs_grant *cs_grant_find(
         next = TAILQ_NEXT(grant, link);
         if (grant->until && grant->until <= now)
             cs_grant_drop(grants, grant);
-        else if (cs_subject_equal(grant->subject, subject))
-            return grant;
     }
-    return NULL;
+}
+
+struct cs_grant *cs_grant_find(
+    struct cs_grants *grants, const struct cs_subject *subject, uint64_t now)
+{
+    struct cs_grant *grant;
+
+    cs_grants_expire(grants, now);
+    TAILQ_FOREACH(grant, &grants->list, link)
+    if (cs_subject_equal(grant->subject, subject))
+        break;
+    return grant;
 }
 
 void cs_grant_add(struct cs_grants *grants, const struct cs_subject *subject, uint64_t until)

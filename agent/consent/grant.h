@@ -33,5 +33,7 @@ struct cs_grant *cs_grant_find(
  * those is a no to all of them. */
 void cs_grant_add(struct cs_grants *grants, const struct cs_subject *subject, uint64_t until);
 void cs_grant_drop(struct cs_grants *grants, struct cs_grant *grant);
+/* Drops those whose time is over. */
+void cs_grants_expire(struct cs_grants *grants, uint64_t now);
 
 #endif

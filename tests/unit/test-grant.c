@@ -106,6 +106,24 @@ static void test_a_no_holds_for_a_moment(void **state)
     assert_int_equal(grants.n, 0);
 }
 
+static void test_what_is_over_is_forgotten_unasked(void **state)
+{
+    struct cs_subject other = subject;
+
+    (void)state;
+    other.server = "";
+    cs_grant_add(&grants, &subject, 100);
+    cs_grant_add(&grants, &other, 200);
+    cs_grants_expire(&grants, 100);
+    assert_int_equal(grants.n, 1);
+    check(&other, true);
+    other.what = "csr";
+    cs_grant_add(&grants, &other, 0);
+    cs_grants_expire(&grants, UINT64_MAX);
+    assert_int_equal(grants.n, 1);
+    check(&other, true);
+}
+
 static void test_there_is_a_limit(void **state)
 {
     (void)state;
@@ -130,6 +148,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             test_of_a_program_nobody_knows_a_no_alone_is_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_no_holds_for_a_moment, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_over_is_forgotten_unasked, setup, teardown),
         cmocka_unit_test_setup_teardown(test_there_is_a_limit, setup, teardown),
     };
 
