@@ -49,10 +49,9 @@ static int take_begin(struct cs_reports *reports, struct cs_bytes body)
     return 0;
 }
 
-/* Of all that the host shows: pictures that are not yet whole count in place of what they replace,
- * with this one's next object. */
-static bool is_too_much(
-    const struct cs_reports *reports, const struct cs_token *token, const struct cs_host_object *m)
+/* Of all that the host shows, with this object: pictures that are not yet whole count in place of
+ * what they replace. */
+static bool is_too_much(const struct cs_reports *reports, const struct cs_host_object *m)
 {
     const struct cs_inventory *inventory = reports->inventory;
     size_t n = 1, bytes = m->value.len + m->label.len + m->cka_id.len;
@@ -63,7 +62,7 @@ static bool is_too_much(
     }
     for (size_t i = 0; i < inventory->n_tokens; i++)
         if (inventory->tokens[i]->host == reports->host &&
-            inventory->tokens[i]->slot != token->slot) {
+            find_begun(reports, inventory->tokens[i]->slot) == reports->n_begun) {
             n += inventory->tokens[i]->n_objects;
             bytes += inventory->tokens[i]->n_bytes;
         }
@@ -99,7 +98,7 @@ static int take_object(struct cs_reports *reports, struct cs_bytes body)
     at = find_begun(reports, m.slot);
     if (at == reports->n_begun)
         return CS_ERR_PROTOCOL;
-    if (!is_too_much(reports, reports->begun[at], &m))
+    if (!is_too_much(reports, &m))
         return cs_token_add(reports->begun[at], &m);
     reports->begun[at]->n_left_out++;
     return 0;

@@ -172,6 +172,24 @@ host.sign_all()
             client = stage.client()
             assert len(client.tokens()) == 3 and len(client.identities()) == 2
 
+        with tap.case("two pictures on their way at once count in place of those that they replace"):
+            stage.play(big="""
+host.ready()
+def begin():
+    for slot in range(2):
+        host.begin(slot, f"token {slot}", INITIALIZED, str(slot))
+        for _ in range(12):
+            host.object(slot, CERTIFICATE, "x", b"", bytes(1000000))
+for _ in range(2):
+    begin()
+    host.end(0)
+    host.end(1)
+host.scanned()
+host.sign_all()
+""")
+            assert len(stage.client().tokens()) == 2
+            assert stage.module("big").error == "", stage.module("big").error
+
         with tap.case("one that closes its socket and lives on is killed"):
             stage.play(bad="""
 host.ready()
