@@ -41,6 +41,23 @@ void cs_procfs_deinit(struct cs_procfs *procfs)
     *procfs = CS_PROCFS_NONE;
 }
 
+/* Whether the process sees other mounts than we do: only then can there be a sandbox. */
+static bool has_own_mounts(const struct cs_procfs *procfs)
+{
+    struct stat own, its;
+
+    return stat("/proc/self/ns/mnt", &own) == 0 && fstatat(procfs->proc, "ns/mnt", &its, 0) == 0 &&
+           own.st_ino != its.st_ino;
+}
+
+static bool is_deleted(const char *link)
+{
+    static const char end[] = " (deleted)";
+    size_t len = strlen(link);
+
+    return len > strlen(end) && strcmp(link + len - strlen(end), end) == 0;
+}
+
 /* The path is believed if it leads to the same file here: a process can have mounts of its own, and
  * put any file under any name with them. */
 static void believe(struct cs_procfs *procfs)
@@ -52,16 +69,16 @@ static void believe(struct cs_procfs *procfs)
     program->doubt = NULL;
     procfs->elsewhere = false;
     if (stat(procfs->link, &st) == 0 && st.st_dev == procfs->file.device &&
-        st.st_ino == procfs->file.inode)
+        st.st_ino == procfs->file.inode) {
         memcpy(program->path, procfs->link, sizeof(program->path));
-    else if (strlen(procfs->link) > 10 &&
-             strcmp(procfs->link + strlen(procfs->link) - 10, " (deleted)") == 0)
-        program->doubt = "its executable was replaced or removed: start it again";
-    else {
-        procfs->elsewhere = true;
-        program->doubt = "its executable lies in a file system of its own, so only flatpak:, snap: "
-                         "or unit: can name it in a rule";
+        return;
     }
+    /* Nobody can look for a file that is gone, and one in a sandbox may have had any name. */
+    procfs->elsewhere = !is_deleted(procfs->link) || has_own_mounts(procfs);
+    program->doubt = is_deleted(procfs->link)
+                         ? "its executable was replaced or removed: start it again"
+                         : "its executable lies in a file system of its own, so only flatpak:, "
+                           "snap: or unit: can name it in a rule";
 }
 
 static void forget(struct cs_procfs *procfs)
@@ -194,15 +211,6 @@ static int take_flatpak(void *user, const char *section, const char *name, const
         strlen(value) < CS_PROGRAM_NAME - 8)
         snprintf(app, CS_PROGRAM_NAME, "flatpak:%s", value);
     return 1;
-}
-
-/* Whether the process sees other mounts than we do: only then can there be a sandbox. */
-static bool has_own_mounts(const struct cs_procfs *procfs)
-{
-    struct stat own, its;
-
-    return stat("/proc/self/ns/mnt", &own) == 0 && fstatat(procfs->proc, "ns/mnt", &its, 0) == 0 &&
-           own.st_ino != its.st_ino;
 }
 
 void cs_procfs_parse_flatpak(const char *info, char app[CS_PROGRAM_NAME])

@@ -14,7 +14,7 @@ struct cs_procfs {
     int proc;                  /* /proc/PID of this very process; -1 */
     struct cs_executable file; /* when it was looked at last */
     bool seen;
-    bool elsewhere;             /* its path leads to another file here, or to none */
+    bool elsewhere;             /* its path is not one of ours, whatever it leads to here */
     bool described;             /* app and unit have been read for it */
     char link[CS_PROGRAM_PATH]; /* as the kernel names it, perhaps with " (deleted)" */
     struct cs_program program;

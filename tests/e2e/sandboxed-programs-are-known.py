@@ -77,6 +77,10 @@ def cases(tap, s):
     with tap.case("another sandbox is a container, whatever its program is called"):
         result = s.request(flatpak=False)
         assert result.returncode != 0 and "a container's program (/usr/bin/openssl)" in result.stderr, result
+    with tap.case("one that has removed its executable is called so, too"):
+        result = s.run("sh", "-c", "cp /usr/bin/openssl /tmp/firefox && exec 3</tmp/firefox && rm /tmp/firefox && "
+                                   "exec /proc/self/fd/3 req -new -key alice.pem -subj /CN=alice")
+        assert f"flatpak:{APP} (/tmp/firefox (deleted)) (pid" in s.agent.log(), (result, s.agent.log())
     with tap.case("the module shows the certificates there"):
         shown = s.run("pkcs11-tool", "--module", "/run/host/countersign-pkcs11.so", "--list-objects")
         assert "alice" in shown.stdout, shown
