@@ -4,8 +4,6 @@
  * the vendor's module starts: all of it goes with it. Used by host.c.
  */
 #include "hosts/host-process.h"
-#include "base/error.h"
-#include "base/renewed.h"
 #include "text.h"
 
 #include <signal.h>
@@ -31,11 +29,9 @@ static void on_end(uv_process_t *handle, int64_t status, int signal)
     kill(-handle->pid, SIGKILL); /* what it left behind */
     if (signal)
         snprintf(why, sizeof(why), "it was killed by signal %d (%s)", signal, strsignal(signal));
-    else if (status == CS_EXIT_USAGE)
-        snprintf(why, sizeof(why), "its host is of another version%s", CS_RENEWED_HINT);
     else
         snprintf(why, sizeof(why), "it ended with status %d", (int)status);
-    process->on->exit(process->user, why);
+    process->on->exit(process->user, signal ? -1 : (int)status, why);
     uv_close((uv_handle_t *)handle, on_closed);
 }
 

@@ -8,8 +8,9 @@
 #include <uv.h>
 
 struct cs_host_process_events {
-    /* It has ended and is reaped; why is for people. Not before cs_host_process_start returns. */
-    void (*exit)(void *user, const char *why);
+    /* It has ended and is reaped. status is its exit status, or -1: it was killed; why says so to
+     * people. Not before cs_host_process_start returns. */
+    void (*exit)(void *user, int status, const char *why);
     /* After exit, or when it could not be started: its memory may be used anew. */
     void (*closed)(void *user);
 };

@@ -9,6 +9,7 @@
 #include "hosts/host-process.h"
 #include "hosts/job.h"
 #include "hosts/report.h"
+#include "base/error.h"
 #include "base/log.h"
 #include "base/renewed.h"
 #include "talk.h"
@@ -137,9 +138,14 @@ static void fail(struct cs_host *host, const char *why)
     tell(host);
 }
 
-static void on_process_exit(void *user, const char *why)
+/* A module may end its process with any status, but not before it is loaded. */
+static void on_process_exit(void *user, int status, const char *why)
 {
-    fail(user, why);
+    struct cs_host *host = user;
+
+    if (status == CS_EXIT_USAGE && !host->loaded)
+        why = "its host is of another version" CS_RENEWED_HINT;
+    fail(host, why);
 }
 
 static void on_process_closed(void *user)

@@ -66,6 +66,11 @@ def main():
             stage.play(bad="sys.exit(3 if host.starts == 1 else 4)")
             wait_for(lambda: "status 4" in stage.module("bad").error, "the reason of the second end")
 
+        with tap.case("a module that ends its process with the status of another version is none"):
+            stage.play(bad="host.ready(); sys.exit(2)")
+            wait_for(lambda: stage.module("bad").error, "the reason")
+            assert stage.module("bad").error == "it ended with status 2", stage.module("bad").error
+
         with tap.case("who asks for a token of a module that does not run is told of the module"):
             client = stage.client()
             for ask in (lambda: client.unlock("corp"), lambda: client.resolve("alice", 1), client.unlock):

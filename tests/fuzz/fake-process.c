@@ -44,7 +44,7 @@ static void on_end(uv_async_t *handle)
     fake_process.alive = false;
     process->alive = false;
     snprintf(why, sizeof(why), "it ended with status %d", fake_process.status);
-    process->on->exit(process->user, why);
+    process->on->exit(process->user, fake_process.status, why);
     uv_close((uv_handle_t *)handle, on_closed);
 }
 
