@@ -78,8 +78,9 @@ static void check_module(struct cs_findings *findings, const struct countersign_
             countersign_module_path(module), *error ? error : "it gave no reason");
         cs_mend(findings, "countersign status");
     } else if (strcmp(countersign_module_state(module), "running") == 0 && *error) {
-        cs_find(findings, CS_SEVERITY_WARNING, "module", "The module %s: %s", name, error);
-        cs_mend(findings, "with less on its tokens: countersign refresh");
+        cs_find(findings, CS_SEVERITY_WARNING, "module", "The module %s is not shown whole: %s",
+            name, error);
+        cs_mend(findings, "take some off, then: countersign refresh");
     }
 }
 
