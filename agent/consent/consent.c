@@ -149,6 +149,8 @@ static void finish(struct cs_consent_case *asked, int code, bool for_session, co
         cs_grant_add(&consents->grants, asked->subject, 0);
     if (code == CS_ERR_TIMEOUT && is_show(asked->subject))
         consents->unanswered = uv_now(consents->loop) + CS_LIMIT_UNANSWERED_TIME;
+    else if (code == CS_ERR_LOCKED && is_show(asked->subject)) /* not with each handshake */
+        consents->unanswered = uv_now(consents->loop) + CS_LIMIT_REFUSAL_TIME;
     else if (code == CS_ERR_DENIED || code == CS_ERR_TIMEOUT)
         cs_grant_add(
             &consents->grants, asked->subject, uv_now(consents->loop) + CS_LIMIT_REFUSAL_TIME);

@@ -115,6 +115,13 @@ def asks_nobody(tap, f, token, server):
     with tap.case("nobody can be asked: the one that expires last"), \
             Scene(f, token, server, "ok", display={}) as s:
         assert s.curl() == f"CN={s.find()['identity']['label']}" and s.asked() == 0
+    with tap.case("nor in the session: one prompt looks for it there, and not again at once"), \
+            Scene(f, token, server, "ok", display={}) as s:
+        (f.runtime / "systemd").mkdir()
+        for _ in range(2):
+            assert s.curl() == f"CN={s.find()['identity']['label']}" and s.asked() == 0
+        assert s.agent.log().count("no terminal or display to ask at") == 1, s.agent.log()
+        (f.runtime / "systemd").rmdir()
     with tap.case("choose = latest: the same, though there is a display"), \
             Scene(f, token, server, "ok", settings="choose = latest") as s:
         assert s.curl() == f"CN={s.find()['identity']['label']}" and s.asked() == 0
