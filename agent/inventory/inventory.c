@@ -32,23 +32,16 @@ void cs_inventory_deinit(struct cs_inventory *inventory)
     *inventory = (struct cs_inventory){0};
 }
 
-static int compare_bytes(struct cs_bytes a, struct cs_bytes b)
-{
-    if (a.len != b.len)
-        return a.len < b.len ? -1 : 1;
-    return a.len ? memcmp(a.data, b.data, a.len) : 0;
-}
-
 /* 0: the same token, which two modules may drive, such as a card. */
 static int compare_tokens(const struct cs_token *a, const struct cs_token *b)
 {
-    int r = compare_bytes(a->serial, b->serial);
+    int r = cs_bytes_compare(a->serial, b->serial);
 
     if (r == 0)
-        r = compare_bytes(a->label, b->label);
+        r = cs_bytes_compare(a->label, b->label);
     if (r == 0)
-        r = compare_bytes(a->manufacturer, b->manufacturer);
-    return r ? r : compare_bytes(a->model, b->model);
+        r = cs_bytes_compare(a->manufacturer, b->manufacturer);
+    return r ? r : cs_bytes_compare(a->model, b->model);
 }
 
 static int compare_identities(const void *a, const void *b)
@@ -63,12 +56,12 @@ static int compare_identities(const void *a, const void *b)
 static int compare_certificates(const void *a, const void *b)
 {
     const struct cs_plain_certificate *x = a, *y = b;
-    int r = compare_bytes(x->object->value, y->object->value);
+    int r = cs_bytes_compare(x->object->value, y->object->value);
 
     if (r == 0)
-        r = compare_bytes(x->object->label, y->object->label);
+        r = cs_bytes_compare(x->object->label, y->object->label);
     if (r == 0)
-        r = compare_bytes(x->object->cka_id, y->object->cka_id);
+        r = cs_bytes_compare(x->object->cka_id, y->object->cka_id);
     return r ? r : compare_tokens(x->token, y->token);
 }
 

@@ -10,17 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int compare(struct cs_bytes a, struct cs_bytes b)
-{
-    if (a.len != b.len)
-        return a.len < b.len ? -1 : 1;
-    return a.len ? memcmp(a.data, b.data, a.len) : 0;
-}
-
 static int by_order(const void *a, const void *b)
 {
     const struct cs_key_entry *x = a, *y = b;
-    int order = compare(x->by, y->by);
+    int order = cs_bytes_compare(x->by, y->by);
 
     if (order != 0)
         return order;
@@ -75,7 +68,7 @@ static size_t find(const struct cs_key_index *index, struct cs_bytes by)
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (compare(index->entries[middle].by, by) < 0)
+        if (cs_bytes_compare(index->entries[middle].by, by) < 0)
             low = middle + 1;
         else
             high = middle;

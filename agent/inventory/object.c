@@ -94,16 +94,6 @@ static int parse_key(struct cs_object *object)
     return 0;
 }
 
-static struct cs_bytes copy_to(uint8_t **at, struct cs_bytes bytes)
-{
-    struct cs_bytes copy = CS_BYTES(*at, bytes.len);
-
-    if (bytes.len)
-        memcpy(*at, bytes.data, bytes.len);
-    *at += bytes.len;
-    return copy;
-}
-
 /* In one piece with what it consists of. */
 static struct cs_object *copy(const struct cs_host_object *report)
 {
@@ -116,9 +106,9 @@ static struct cs_object *copy(const struct cs_host_object *report)
     object->class = (enum cs_host_object_class)report->object_class;
     object->key_type = report->key_type;
     object->flags = report->flags;
-    object->label = copy_to(&at, report->label);
-    object->cka_id = copy_to(&at, report->cka_id);
-    object->value = copy_to(&at, report->value);
+    object->label = cs_bytes_store(report->label, &at);
+    object->cka_id = cs_bytes_store(report->cka_id, &at);
+    object->value = cs_bytes_store(report->value, &at);
     return object;
 }
 

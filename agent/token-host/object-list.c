@@ -33,16 +33,6 @@ static int append(struct cs_objects *objects, const struct cs_object *object)
     return 0;
 }
 
-static struct cs_bytes copy_to(uint8_t **at, struct cs_bytes bytes)
-{
-    struct cs_bytes copy = CS_BYTES(*at, bytes.len);
-
-    if (bytes.len)
-        memcpy(*at, bytes.data, bytes.len);
-    *at += bytes.len;
-    return copy;
-}
-
 int cs_objects_store(struct cs_objects *objects, const struct cs_object *borrowed)
 {
     struct cs_object object = *borrowed;
@@ -52,9 +42,9 @@ int cs_objects_store(struct cs_objects *objects, const struct cs_object *borrowe
 
     if (!at)
         return CS_ERR_MEMORY;
-    object.label = copy_to(&at, object.label);
-    object.cka_id = copy_to(&at, object.cka_id);
-    object.value = copy_to(&at, object.value);
+    object.label = cs_bytes_store(object.label, &at);
+    object.cka_id = cs_bytes_store(object.cka_id, &at);
+    object.value = cs_bytes_store(object.value, &at);
     r = append(objects, &object);
     if (r < 0)
         free(object.store);

@@ -20,6 +20,13 @@ bool cs_bytes_equal(struct cs_bytes a, struct cs_bytes b)
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+int cs_bytes_compare(struct cs_bytes a, struct cs_bytes b)
+{
+    if (a.len != b.len)
+        return a.len < b.len ? -1 : 1;
+    return a.len ? memcmp(a.data, b.data, a.len) : 0;
+}
+
 /* RFC 3629: no surrogates, nothing overlong. */
 size_t cs_bytes_utf8(struct cs_bytes bytes)
 {
@@ -79,6 +86,16 @@ char *cs_bytes_dup(struct cs_bytes bytes)
     if (bytes.len)
         memcpy(copy, bytes.data, bytes.len);
     copy[bytes.len] = '\0';
+    return copy;
+}
+
+struct cs_bytes cs_bytes_store(struct cs_bytes bytes, uint8_t **atp)
+{
+    struct cs_bytes copy = CS_BYTES(*atp, bytes.len);
+
+    if (bytes.len)
+        memcpy(*atp, bytes.data, bytes.len);
+    *atp += bytes.len;
     return copy;
 }
 

@@ -17,6 +17,8 @@ struct cs_bytes {
 #define CS_BYTES(pointer, length) ((struct cs_bytes){(const uint8_t *)(pointer), (length)})
 struct cs_bytes cs_bytes_of(const char *string);
 bool cs_bytes_equal(struct cs_bytes a, struct cs_bytes b);
+/* An order of bytes, in which the shorter ones come first: less than, equal to or more than 0. */
+int cs_bytes_compare(struct cs_bytes a, struct cs_bytes b);
 /* How many bytes the UTF-8 character at the front takes; 0 if it is none. */
 size_t cs_bytes_utf8(struct cs_bytes bytes);
 /* The same, and which character it is. */
@@ -25,6 +27,8 @@ size_t cs_bytes_character(struct cs_bytes bytes, uint32_t *characterp);
 bool cs_bytes_is_string(struct cs_bytes bytes);
 /* A copy with a zero behind it; NULL when there is no memory. */
 char *cs_bytes_dup(struct cs_bytes bytes);
+/* A copy in the room at *atp, which then is what is behind it. */
+struct cs_bytes cs_bytes_store(struct cs_bytes bytes, uint8_t **atp);
 
 /* The first failed put sets error; later puts do nothing. Check once, at the end. */
 struct cs_buf {

@@ -97,6 +97,23 @@ static void test_a_count_is_judged_by_the_room_there_is(void **state)
     assert_int_equal(reader.error, CS_ERR_PROTOCOL);
 }
 
+static void test_bytes_have_an_order_and_are_stored_side_by_side(void **state)
+{
+    uint8_t room[8], *at = room;
+    struct cs_bytes a, none, b;
+
+    (void)state;
+    a = cs_bytes_store(cs_bytes_of("ab"), &at);
+    none = cs_bytes_store((struct cs_bytes){0}, &at);
+    b = cs_bytes_store(cs_bytes_of("aab"), &at);
+    assert_ptr_equal(at, room + 5);
+    assert_memory_equal(room, "abaab", 5);
+    assert_true(cs_bytes_compare(a, b) < 0 && cs_bytes_compare(b, a) > 0);
+    assert_true(cs_bytes_compare(none, a) < 0 && cs_bytes_compare(a, CS_BYTES("aa", 2)) > 0);
+    assert_int_equal(cs_bytes_compare(a, CS_BYTES("abc", 2)), 0);
+    assert_int_equal(cs_bytes_compare(none, CS_BYTES("x", 0)), 0);
+}
+
 static void test_consume_drops_at_the_front(void **state)
 {
     struct cs_buf buf = CS_BUF_INIT(64);
@@ -119,6 +136,7 @@ int main(void)
         cmocka_unit_test(test_a_byte_left_over_is_an_error),
         cmocka_unit_test(test_strings_are_utf8_without_zeros),
         cmocka_unit_test(test_a_count_is_judged_by_the_room_there_is),
+        cmocka_unit_test(test_bytes_have_an_order_and_are_stored_side_by_side),
         cmocka_unit_test(test_consume_drops_at_the_front),
     };
 
