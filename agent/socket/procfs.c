@@ -138,7 +138,8 @@ bool cs_procfs_look(struct cs_procfs *procfs)
     return true;
 }
 
-/* As much as fits of a file of the process, with a zero behind it. */
+/* As much as fits of a file of the process, with a zero behind it. One that the process can put
+ * something else in the place of keeps nobody waiting. */
 static size_t read_small(const struct cs_procfs *procfs, const char *name, char *out, size_t size)
 {
     CS_AUTO(cs_closep) int fd = -1;
@@ -146,7 +147,7 @@ static size_t read_small(const struct cs_procfs *procfs, const char *name, char 
     ssize_t n = 0;
 
     if (procfs->proc >= 0)
-        fd = openat(procfs->proc, name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        fd = openat(procfs->proc, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
     while (fd >= 0 && len + 1 < size && (n = read(fd, out + len, size - 1 - len)) > 0)
         len += (size_t)n;
     out[len] = '\0';
