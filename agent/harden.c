@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hygiene of the agent, its token hosts and its prompts: the first call of each main. Children
- * inherit no-new-privileges and the core limit, but become dumpable again when they exec. A record
- * or a log that may not grow is no reason to end.
+ * Hygiene of the agent, its token hosts and its prompts: each main calls it before it opens or
+ * reads anything. Children inherit no-new-privileges and the core limit, but become dumpable again
+ * when they exec. A record or a log that may not grow is no reason to end.
  */
 #include "harden.h"
 

@@ -5,7 +5,8 @@
 
 /*
  * No core dump, no debugger and no /proc/PID/mem for other processes of the user, and no new
- * privileges for us and our children. Writing to a closed pipe is an error, not a signal.
+ * privileges for us and our children. Writing to a closed pipe, or beyond a limit of size, is an
+ * error, not a signal. Standard streams that are closed lead to /dev/null.
  * CS_ERR_SYSTEM: do not go on.
  */
 int cs_harden(void);

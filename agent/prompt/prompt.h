@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is said to countersign-prompt, a process per question, started with the version of who asks
- * (talk.h). It reads one request from standard
- * input to its end, asks, and writes one answer to standard output: a verdict (u8), and behind
- * CS_PROMPT_OK the PIN's bytes to the end, behind any other a sentence for people, or nothing. It
- * exits with status 0 when the answer is whole. Who starts it uses prompt/ask.h.
+ * (talk.h). It reads one request from standard input to its end, asks, and writes one answer to
+ * standard output: a verdict (u8), and behind CS_PROMPT_OK the PIN's bytes to the end, behind any
+ * other a sentence for people, or nothing. It exits with status 0 when the answer is whole. Who
+ * starts it uses prompt/ask.h.
  */
 #ifndef CS_PROMPT_PROMPT_H
 #define CS_PROMPT_PROMPT_H
