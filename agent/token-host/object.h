@@ -31,9 +31,9 @@ int cs_objects_store(struct cs_objects *objects, const struct cs_object *borrowe
 /* Told of each object as soon as it has been read. */
 typedef void cs_object_found(void *user, const struct cs_object *object);
 
-/* Reads all through the session. Objects that cannot be read, twice, or are too large are left out
- * with a warning that names the token; but where none can be read it is the module that fails, as
- * with any other failure: that is returned. */
+/* Reads all through the session. Objects that cannot be read, twice where that may help, or are too
+ * large are left out with a warning that names the token; but where none can be read it is the
+ * module that fails, as with any other failure: that is returned. */
 CK_RV cs_objects_read(struct cs_module *module, CK_SESSION_HANDLE session, const char *token,
     cs_object_found *found, void *user, struct cs_objects *objects);
 
