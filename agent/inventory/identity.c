@@ -85,11 +85,14 @@ static const struct cs_key *key_by_id(struct assembly *all, const struct cs_obje
 {
     static const enum cs_host_object_class order[] = {CS_HOST_PUBLIC_KEY, CS_HOST_CERTIFICATE};
     const struct cs_key_entry *entry;
+    int r = 0;
 
     if (!all->ids.entries)
-        all->error = cs_key_index_init_by_id(&all->ids, all->token->objects, all->token->n_objects);
-    if (all->error < 0)
+        r = cs_key_index_init_by_id(&all->ids, all->token->objects, all->token->n_objects);
+    if (r < 0) {
+        all->error = r;
         return NULL;
+    }
     for (size_t pass = 0; pass < 2; pass++)
         for (size_t at = 0; (entry = cs_key_index_next_by(&all->ids, private_key->cka_id, &at));)
             if (entry->object->class == order[pass] &&
