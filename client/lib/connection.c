@@ -226,9 +226,10 @@ static int send_failed(struct cs_fault *fault)
     return cs_fail(fault, CS_ERR_SYSTEM, "cannot send to the agent: %s", strerrordesc_np(errno));
 }
 
-/* Sends all of it; the descriptors, if there are any, go with the first octet. */
-static int send_all(int socket, struct iovec *iov, size_t n_iov, const int *fds, size_t n_fds,
-    struct cs_fault *fault)
+/* Sends all of it; the descriptors, if there are any, go with the first octet. A program may close
+ * our socket while we wait, and have its number for another, which must not get what is ours. */
+static int send_all(const struct cs_own_fd *own, struct iovec *iov, size_t n_iov, const int *fds,
+    size_t n_fds, struct cs_fault *fault)
 {
     union {
         char room[CMSG_SPACE(2 * sizeof(int))];
@@ -246,8 +247,11 @@ static int send_all(int socket, struct iovec *iov, size_t n_iov, const int *fds,
         memcpy(CMSG_DATA(CMSG_FIRSTHDR(&message)), fds, n_fds * sizeof(int));
     }
     while (message.msg_iovlen > 0) {
-        ssize_t n = sendmsg(socket, &message, MSG_NOSIGNAL);
+        ssize_t n;
 
+        if (!cs_own_fd_is(own))
+            return CS_ERR_CLOSED;
+        n = sendmsg(own->fd, &message, MSG_NOSIGNAL);
         if (n < 0 && goes_on(deadline))
             continue;
         if (n < 0)
@@ -279,13 +283,13 @@ static int send_request(struct cs_connection *connection, struct cs_bytes hello,
     if (!connection->welcome)
         iov[n++] = (struct iovec){.iov_base = (void *)hello.data, .iov_len = hello.len};
     if (n_fds > 0 && n > 0) {
-        r = send_all(connection->own.fd, iov, n, NULL, 0, fault);
+        r = send_all(&connection->own, iov, n, NULL, 0, fault);
         if (r < 0)
             return r;
         n = 0;
     }
     iov[n++] = (struct iovec){.iov_base = request->frame.data, .iov_len = request->frame.len};
-    r = send_all(connection->own.fd, iov, n, fds, n_fds, fault);
+    r = send_all(&connection->own, iov, n, fds, n_fds, fault);
     if (r == 0 && n_fds > 0)
         request->fd_gone = true;
     return r;
@@ -307,12 +311,13 @@ static int bear_silence(struct cs_connection *connection, struct cs_fault *fault
         return r;
     iov = (struct iovec){.iov_base = ping.data, .iov_len = ping.len};
     connection->pinged = true;
-    return send_all(connection->own.fd, &iov, 1, NULL, 0, fault);
+    return send_all(&connection->own, &iov, 1, NULL, 0, fault);
 }
 
 /*
  * Reads what is there, and waits for it if nothing is: EAGAIN after PATIENCE. Who sleeps in recv is
  * also woken when the agent takes the request, a change of process for nothing; who polls is not.
+ * A socket that was taken from us meanwhile is at its end.
  */
 static ssize_t receive(const struct cs_connection *connection, void *at, size_t size)
 {
@@ -326,6 +331,8 @@ static ssize_t receive(const struct cs_connection *connection, void *at, size_t 
     } while (n < 0 && goes_on(deadline));
     if (n < 0 && errno != EINTR)
         return n;
+    if (!cs_own_fd_is(&connection->own))
+        return 0;
     return recv(wait.fd, at, size, MSG_DONTWAIT);
 }
 

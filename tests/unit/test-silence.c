@@ -28,7 +28,10 @@ struct scene {
     struct countersign_client *client;
     atomic_int pings;
     atomic_int mood;
-    uint32_t asked; /* the id of the request that waits */
+    uint32_t asked;    /* the id of the request that waits */
+    int program[2];    /* the two ends of something of the program's own */
+    int taken;         /* the number of the client's connection that one of them got; or -1 */
+    bool answers_then; /* on a connection that the client has no more */
 };
 
 /* The reply to LOCK: no labels. */
@@ -83,6 +86,32 @@ static bool does_not_greet(struct fake_agent *agent, int fd, const struct cs_fra
 {
     (void)agent, (void)fd, (void)frame;
     return true;
+}
+
+static int find_connection(const char *path)
+{
+    for (int fd = 3; fd < 1024; fd++) {
+        struct sockaddr_un peer = {0};
+        socklen_t len = sizeof(peer);
+
+        if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0 &&
+            strcmp(peer.sun_path, path) == 0)
+            return fd;
+    }
+    return -1;
+}
+
+/* While the client waits, the program has the number for another. */
+static bool loses_the_first(struct fake_agent *agent, int fd, const struct cs_frame *frame)
+{
+    struct scene *scene = agent->data;
+
+    if (scene->taken >= 0 || frame->type != CS_MSG_LOCK)
+        return fake_reply(fd, frame, no_names());
+    scene->taken = find_connection(agent->path);
+    assert_int_equal(dup2(scene->program[0], scene->taken), scene->taken);
+    assert_int_equal(send(scene->program[1], "mine", 4, 0), 4);
+    return !scene->answers_then || fake_reply(fd, frame, no_names());
 }
 
 enum mood { SILENT, LATE, PROMPT };
@@ -242,6 +271,28 @@ static void test_signals_lengthen_no_wait(void **state)
     ask_one_that_is_silent(says_nothing);
 }
 
+static void test_what_took_the_number_meanwhile_is_let_alone(void **state)
+{
+    struct scene scene;
+    struct countersign_fault fault;
+    char got[8];
+
+    (void)state;
+    for (int answers = 0; answers < 2; answers++) {
+        scene = (struct scene){.taken = -1, .answers_then = answers};
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, scene.program), 0);
+        begin(&scene, loses_the_first);
+        assert_int_equal(lock(&scene, &fault), 0);
+        end(&scene);
+        assert_int_equal(recv(scene.program[1], got, sizeof(got), MSG_DONTWAIT), -1);
+        assert_int_equal(recv(scene.taken, got, sizeof(got), MSG_DONTWAIT), 4);
+        assert_memory_equal(got, "mine", 4);
+        close(scene.taken);
+        close(scene.program[0]);
+        close(scene.program[1]);
+    }
+}
+
 static void test_a_person_may_think_as_long_as_they_like(void **state)
 {
     static struct scene scene;
@@ -277,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_an_agent_that_was_silent_is_given_less_time),
         cmocka_unit_test(test_an_agent_that_takes_nobody_is_given_up),
         cmocka_unit_test(test_signals_lengthen_no_wait),
+        cmocka_unit_test(test_what_took_the_number_meanwhile_is_let_alone),
         cmocka_unit_test(test_a_person_may_think_as_long_as_they_like),
         cmocka_unit_test(test_an_older_agent_is_borne_with),
     };
