@@ -16,7 +16,8 @@ struct cs_own_fd {
 
 #define CS_OWN_FD_NONE ((struct cs_own_fd){.fd = -1})
 
-/* Takes fd over. It must have an inode to itself: a socket has, what eventfd makes has not. */
+/* Takes fd over, which may be -1. It must have an inode to itself: a socket has, what eventfd makes
+ * has not. */
 struct cs_own_fd cs_own_fd_of(int fd);
 /* Whether the number still stands for what it was taken over as. */
 bool cs_own_fd_is(const struct cs_own_fd *own);

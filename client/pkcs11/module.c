@@ -101,22 +101,26 @@ void cs_module_update(struct cs_module *module)
     errno = saved;
 }
 
+/* It may last, and the program close what we wait at, and have the numbers for others, meanwhile.
+ */
 CK_RV cs_module_wait(struct cs_module *module, int milliseconds)
 {
     unsigned long epoch = module->epoch;
+    struct cs_own_fd news, wake;
     struct pollfd fds[2] = {{.events = POLLIN}, {.events = POLLIN}};
     int saved = errno;
 
     if (!cs_own_fd_is(&module->wake))
         module->wake = wake_new();
-    fds[0].fd = cs_link_dup(&module->link);
-    fds[1].fd = fcntl(module->wake.fd, F_DUPFD_CLOEXEC, 3);
+    news = cs_own_fd_of(cs_link_dup(&module->link));
+    wake = cs_own_fd_of(fcntl(module->wake.fd, F_DUPFD_CLOEXEC, 3));
+    fds[0].fd = news.fd;
+    fds[1].fd = wake.fd;
     pthread_mutex_unlock(&module->mutex);
     poll(fds, 2, milliseconds);
     pthread_mutex_lock(&module->mutex);
-    for (size_t i = 0; i < 2; i++)
-        if (fds[i].fd >= 0)
-            close(fds[i].fd);
+    cs_own_fd_close(&news);
+    cs_own_fd_close(&wake);
     errno = saved;
     if (!module->initialized || module->epoch != epoch)
         return CKR_CRYPTOKI_NOT_INITIALIZED;

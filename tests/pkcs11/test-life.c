@@ -7,7 +7,10 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 static CK_ULONG present(void)
@@ -380,6 +383,83 @@ static void test_what_took_the_number_of_a_descriptor_is_let_alone(void **state)
     assert_int_equal(in_child(child_closes_what_it_did_not_open), 0);
 }
 
+struct waiter {
+    _Atomic pid_t tid;
+    CK_RV rv;
+};
+
+static void *wait_for_event(void *data)
+{
+    struct waiter *waiter = data;
+    CK_SLOT_ID slot;
+
+    atomic_store(&waiter->tid, gettid());
+    waiter->rv = call->C_WaitForSlotEvent(0, &slot, NULL);
+    return NULL;
+}
+
+static bool sleeps(pid_t tid)
+{
+    char path[64], text[256] = "";
+    const char *state;
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)tid);
+    fd = open(path, O_RDONLY);
+    if (fd >= 0 && read(fd, text, sizeof(text) - 1) < 0)
+        text[0] = '\0';
+    close(fd);
+    state = strrchr(text, ')');
+    return state && state[2] == 'S';
+}
+
+/* A connection to the agent, or what wakes those who wait. */
+static bool is_of_the_module(int fd)
+{
+    struct sockaddr_un peer = {0};
+    socklen_t len = sizeof(peer);
+    int type = 0;
+
+    if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0)
+        return strcmp(peer.sun_path, cabinet.keyring.agent.path) == 0;
+    len = sizeof(type);
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_DGRAM;
+}
+
+static size_t find_numbers(int *numbers, size_t room)
+{
+    size_t n = 0;
+
+    for (int fd = 3; fd < 1024 && n < room; fd++)
+        if (is_of_the_module(fd))
+            numbers[n++] = fd;
+    return n;
+}
+
+static void test_what_took_a_number_while_somebody_waited_is_let_alone(void **state)
+{
+    struct waiter waiter = {0};
+    pthread_t thread;
+    int numbers[4], pipes[2];
+
+    (void)state;
+    assert_int_equal(pipe(pipes), 0);
+    assert_int_equal(write(pipes[1], "mine", 4), 4);
+    assert_int_equal(pthread_create(&thread, NULL, wait_for_event, &waiter), 0);
+    /* The two that the module keeps, and those that the call has for itself. */
+    while (find_numbers(numbers, 4) < 4 || !sleeps(waiter.tid))
+        usleep(1000);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(dup2(pipes[0], numbers[i]), numbers[i]);
+    cabinet_put(&cabinet, 1, "more");
+    pthread_join(thread, NULL);
+    assert_ok(waiter.rv);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(close(numbers[i]), 0);
+    close(pipes[0]);
+    close(pipes[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -396,6 +476,7 @@ int main(void)
         TEST(test_finalize_ends_waiting, caller_initialize),
         TEST(test_unloading_leaves_no_descriptor, caller_load),
         TEST(test_what_took_the_number_of_a_descriptor_is_let_alone, caller_load),
+        TEST(test_what_took_a_number_while_somebody_waited_is_let_alone, caller_initialize),
     };
 
     alarm(120);
