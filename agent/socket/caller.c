@@ -31,6 +31,16 @@ static int open_pidfd(int socket, pid_t pid)
     return pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
 }
 
+/* It has ended, or become what nobody may look at: nobody is to take it for what it was. */
+static void lose(struct cs_caller *caller)
+{
+    char name[CS_LIMIT_PROGRAM_NAME];
+
+    cs_text_clean(cs_bytes_of(caller->exe), name, sizeof(name));
+    snprintf(caller->claim, sizeof(caller->claim), "an unknown program that was '%s' before", name);
+    caller->exe[0] = '\0';
+}
+
 /* What is called /usr/bin/firefox in a Flatpak or a container may be anything: its path alone would
  * have people take it for ours. */
 static void look(struct cs_caller *caller)
@@ -38,8 +48,11 @@ static void look(struct cs_caller *caller)
     struct cs_procfs *procfs = &caller->procfs;
     char path[CS_CALLER_PATH];
 
-    if (!cs_procfs_look(procfs))
+    if (!cs_procfs_look(procfs)) {
+        if (!procfs->seen && caller->exe[0])
+            lose(caller);
         return;
+    }
     cs_text_clean(cs_bytes_of(procfs->link), path, sizeof(path));
     if (!procfs->elsewhere) {
         memcpy(caller->exe, path, sizeof(path));

@@ -15,9 +15,10 @@ struct cs_caller {
     uid_t uid;               /* from the kernel: it alone decides who may talk at all */
     pid_t pid;               /* a hint, for logs and prompts */
     struct cs_procfs procfs; /* the process itself */
-    /* Its program for people, "" if it was never seen. */
+    /* Its program for people, "" if it cannot be seen. */
     char exe[CS_CALLER_PATH + CS_PROGRAM_NAME + 4];
-    char claim[CS_LIMIT_PROGRAM_NAME + 64]; /* how it calls itself, in words that say so */
+    char claim[CS_LIMIT_PROGRAM_NAME + 64]; /* in words that say so: its own name for itself, or
+                                               the one that it had when it could be seen */
     struct cs_buf environment;              /* of its prompts, as it travels */
 };
 
@@ -39,8 +40,7 @@ void cs_caller_own_display(struct cs_environment *display);
 void cs_caller_get_environment(const struct cs_caller *caller, struct cs_environment *environment);
 /* For people's eyes alone: how it was started. Returns out. */
 char *cs_caller_command(const struct cs_caller *caller, char *out, size_t size);
-/* For people: its program as the kernel knows it, else that it is unknown and how it calls itself.
- */
+/* For people: its program as the kernel knows it, else that it is unknown, and its claim. */
 const char *cs_caller_name(const struct cs_caller *caller);
 
 #endif

@@ -84,6 +84,7 @@ static void believe(struct cs_procfs *procfs)
 static void forget(struct cs_procfs *procfs)
 {
     procfs->seen = false;
+    procfs->file = (struct cs_executable){0};
     procfs->elsewhere = false;
     procfs->described = false;
     procfs->link[0] = '\0';

@@ -12,7 +12,7 @@
 struct cs_procfs {
     int pidfd;                 /* -1 if the kernel cannot tell */
     int proc;                  /* /proc/PID of this very process; -1 */
-    struct cs_executable file; /* when it was looked at last */
+    struct cs_executable file; /* when it was looked at last; zero if it could not be */
     bool seen;
     bool elsewhere;             /* its path is not one of ours, whatever it leads to here */
     bool described;             /* app and unit have been read for it */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent/socket/procfs: what the files in /proc say, and what a process is followed through. */
+#include "socket/caller.h"
 #include "socket/procfs.h"
 
 #include <fcntl.h>
@@ -215,6 +216,27 @@ static void test_an_executable_that_was_removed(void **state)
     cs_procfs_deinit(&procfs);
 }
 
+static void test_a_process_that_cannot_be_looked_at_any_more(void **state)
+{
+    const struct cs_executable none = {0};
+    struct child child = child_start();
+    struct cs_caller caller;
+    char own[CS_PROGRAM_PATH] = "";
+
+    (void)state;
+    assert_true(readlink("/proc/self/exe", own, sizeof(own) - 1) > 0);
+    cs_caller_init_process(&caller, getuid(), child.pid, -1);
+    assert_string_equal(cs_caller_name(&caller), own);
+    assert_false(cs_executable_equal(&caller.procfs.file, &none));
+    close(child.input);
+    waitpid(child.pid, NULL, 0);
+    assert_string_equal(cs_caller_look(&caller)->path, "");
+    /* Neither its name nor a consent to what it was. */
+    assert_memory_equal(cs_caller_name(&caller), "an unknown program that was '", 29);
+    assert_true(cs_executable_equal(&caller.procfs.file, &none));
+    cs_caller_deinit(&caller);
+}
+
 static void test_no_process(void **state)
 {
     struct cs_procfs procfs;
@@ -260,6 +282,7 @@ int main(void)
         cmocka_unit_test(test_a_flatpak_that_is_too_long),
         cmocka_unit_test(test_a_process_that_becomes_another_program),
         cmocka_unit_test(test_an_executable_that_was_removed),
+        cmocka_unit_test(test_a_process_that_cannot_be_looked_at_any_more),
         cmocka_unit_test(test_no_process),
         cmocka_unit_test(test_a_number_that_is_another_process),
     };
