@@ -166,6 +166,11 @@ static int get_new_pin(struct change *change, struct cs_failure *failure)
             cs_token_name(change->token), cs_error_text(r));
     if (r < 0 || !cs_entry_fits(cs_secret_len(change->new_pin), change->min, change->max))
         return fail_length(change, failure);
+    /* One that the token took, and that nobody could enter again. */
+    if (!cs_pin_is_line(change->new_pin))
+        return cs_fail(&failure->fault, CS_ERR_INVALID,
+            "token '%s': the new PIN is more than a line of text, and was not sent",
+            cs_token_name(change->token));
     return 0;
 }
 

@@ -24,6 +24,12 @@
 #define ARGV_MAX 64
 #define DEFAULT_CREDENTIAL "countersign.pin"
 
+bool cs_pin_is_line(struct cs_secret *pin)
+{
+    return !memchr(cs_secret_data(pin), '\0', cs_secret_len(pin)) &&
+           !memchr(cs_secret_data(pin), '\n', cs_secret_len(pin));
+}
+
 /* A PIN that a token cannot have: none at all, or one the module would take for something else. */
 static int check_pin(
     struct cs_pin_request *request, struct cs_secret *pin, struct cs_failure *failure)
@@ -34,8 +40,7 @@ static int check_pin(
         return cs_fail(&failure->fault, CS_ERR_LOCKED, "token '%s': %s is empty",
             cs_token_name(request->token), request->origin);
     /* A descriptor of something else, most likely; it would cost a try. */
-    if (memchr(cs_secret_data(pin), '\0', cs_secret_len(pin)) ||
-        memchr(cs_secret_data(pin), '\n', cs_secret_len(pin)))
+    if (!cs_pin_is_line(pin))
         return cs_fail(&failure->fault, CS_ERR_PIN_INCORRECT,
             "token '%s': %s is more than a line of text, and was not sent",
             cs_token_name(request->token), request->origin);

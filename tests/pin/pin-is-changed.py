@@ -102,6 +102,11 @@ def by_descriptors(tap, f, fault):
             short = s.change_by_fd("999999", new, "corp")
             assert short.returncode == 2 and "4 to 255" in short.stderr, short
         assert fault.count("C_SetPIN") == 0
+    with tap.case("a new one that could not be entered again is not sent"), PinScene(f, fault, CORP) as s:
+        for new in ("12345\n678\n", "12345\n\n", "12345\x00678"):
+            odd = s.change_by_fd("999999", new, "corp")
+            assert odd.returncode == 2 and "more than a line of text, and was not sent" in odd.stderr, odd
+        assert fault.count("C_SetPIN") == 0
     with tap.case("what the token says of the new one"), \
             PinScene(f, fault, CORP + "\nfail C_SetPIN CKR_PIN_TOO_WEAK once") as s:
         weak = s.change_by_fd("999999", "1111", "corp")
