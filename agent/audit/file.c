@@ -35,13 +35,22 @@ static int refuse(const struct cs_audit_file *file, const char *what, struct cs_
         fault, CS_ERR_SYSTEM, "cannot %s %s: %s", what, file->path, strerrordesc_np(errno));
 }
 
+/* Whether its last line was cut short: by an agent that was killed before it could end it, or with
+ * the machine. */
+static bool is_torn(int fd, off_t size)
+{
+    char last = '\n';
+
+    return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
+}
+
 static int open_file(struct cs_audit_file *file, struct cs_fault *fault)
 {
     struct stat st;
 
     cs_closep(&file->fd);
     file->fd =
-        cs_runtime_create(file->path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        cs_runtime_create(file->path, O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (file->fd < 0 || fstat(file->fd, &st) < 0)
         return refuse(file, "open", fault);
     if (!S_ISREG(st.st_mode) || st.st_uid != geteuid()) {
@@ -50,6 +59,7 @@ static int open_file(struct cs_audit_file *file, struct cs_fault *fault)
     }
     if (st.st_mode & 077)
         fchmod(file->fd, 0600);
+    file->torn = is_torn(file->fd, st.st_size);
     file->device = st.st_dev;
     file->inode = st.st_ino;
     return 0;

@@ -286,6 +286,28 @@ static void test_without_room_uses_go_on_and_are_counted(void **state)
     assert_non_null(strstr(text, "\"event\":\"gap\",\"why\":\"2 lines before this one"));
 }
 
+static void test_a_line_that_was_torn_before_spoils_no_other(void **state)
+{
+    CS_AUTO(cs_freep) char *text = NULL;
+    struct stat st;
+
+    (void)state;
+    assert_int_equal(write_use("first"), 0);
+    assert_int_equal(write_use("second"), 0);
+    cs_audit_deinit(&audit);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(truncate(path, st.st_size - 10), 0);
+    cs_audit_init(&audit);
+    cs_audit_set(&audit, true, false);
+    assert_int_equal(write_use("third"), 0);
+    assert_int_equal(write_use("fourth"), 0);
+    text = content();
+    assert_whole_line(text, "\"first\"}\n");
+    assert_whole_line(text, "\"third\"}\n");
+    assert_whole_line(text, "\"fourth\"}\n");
+    assert_null(strstr(text, "\n\n"));
+}
+
 static void test_without_room_nothing_is_signed_if_so_wanted(void **state)
 {
     (void)state;
@@ -338,6 +360,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_link_is_not_followed, setup, teardown),
         cmocka_unit_test_setup_teardown(
             test_without_room_uses_go_on_and_are_counted, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_a_line_that_was_torn_before_spoils_no_other, setup, teardown),
         cmocka_unit_test_setup_teardown(
             test_without_room_nothing_is_signed_if_so_wanted, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_journal_gets_fields, setup, teardown),
