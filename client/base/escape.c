@@ -4,15 +4,15 @@
  * of ASCII that every parser reads. Used by the agent's audit and the command line.
  */
 #include "base/escape.h"
-
-static const char digits[] = "0123456789abcdef";
+#include "base/hex.h"
 
 static void put_unit(struct cs_buf *buf, unsigned unit)
 {
-    const char text[] = {'\\', 'u', digits[unit >> 12], digits[unit >> 8 & 15],
-        digits[unit >> 4 & 15], digits[unit & 15]};
+    const uint8_t bytes[] = {(uint8_t)(unit >> 8), (uint8_t)unit};
+    char text[] = "\\u0000";
 
-    cs_buf_put(buf, text, sizeof(text));
+    cs_hex_write(bytes, sizeof(bytes), text + 2);
+    cs_buf_put(buf, text, sizeof(text) - 1);
 }
 
 void cs_escape_character(struct cs_buf *buf, uint32_t character)
@@ -61,10 +61,10 @@ void cs_escape_string(struct cs_buf *buf, struct cs_bytes text)
 
 void cs_escape_hex(struct cs_buf *buf, struct cs_bytes bytes)
 {
-    uint8_t *out = cs_buf_extend(buf, 2 * bytes.len);
+    uint8_t *out = cs_buf_extend(buf, 2 * bytes.len + 1);
 
-    for (size_t i = 0; out && i < bytes.len; i++) {
-        out[2 * i] = (uint8_t)digits[bytes.data[i] >> 4];
-        out[2 * i + 1] = (uint8_t)digits[bytes.data[i] & 15];
-    }
+    if (!out)
+        return;
+    cs_hex_write(bytes.data, bytes.len, (char *)out);
+    buf->len--; /* its zero */
 }
