@@ -14,8 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What TLS signs begins otherwise in every version of it. */
-static const char trial[] = "Countersign asks whether this key can be used";
+#define SPACES "                " /* 16 */
+#define CONTEXT "TLS 1.3, client CertificateVerify"
+#define TRANSCRIPT_HASH 32
+
+/* What a client of TLS 1.3 signs (RFC 8446, 4.4.3), so that what is decided about handshakes holds
+ * for it; but of one whose hash is zero, which nobody has. */
+static const char trial[64 + sizeof(CONTEXT) + TRANSCRIPT_HASH] =
+    SPACES SPACES SPACES SPACES CONTEXT;
 
 #define SIGNATURE_MAX 1024
 
@@ -89,8 +95,8 @@ static int make_usable(const struct agent *agent, const struct countersign_ident
         countersign_identity_n_schemes(identity) == 0)
         return r;
     return countersign_sign(agent->client, countersign_identity_id(identity),
-        countersign_identity_scheme(identity, 0), CS_INPUT_MESSAGE, trial, sizeof(trial) - 1,
-        signature, &len, NULL);
+        countersign_identity_scheme(identity, 0), CS_INPUT_MESSAGE, trial, sizeof(trial), signature,
+        &len, NULL);
 }
 
 int cs_choose(const struct countersign_criteria *criteria, struct countersign_identity **identityp)

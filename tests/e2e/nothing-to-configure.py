@@ -285,6 +285,18 @@ print(fetch())
             process.wait()
 
 
+def unlocks(tap, f, run, ca, token):
+    server = f.server(ca)
+    for version, words in VERSIONS.items():
+        pinentry = f.pinentry(f"pin:{token.pin}")
+        agent = f.agent(pinentry=pinentry)
+        with tap.case(f"locked, and there is somebody to ask: it is unlocked first, {version}"):
+            seen = run.curl(server, *words, environment={"DISPLAY": ":0"})
+            assert seen.answer and seen.answer["dn"] == DN.format("alice"), (seen, pinentry.asked())
+            assert pinentry.questions() == 1, pinentry.asked()
+        agent.stop()
+
+
 class Other:
     """An identity of another authority."""
 
@@ -316,6 +328,8 @@ def main():
         changes_nothing(tap, f, run)
         configuration(tap, f, run, ca)
         absent(tap, f, run, agent, token, ca, server)
+        agent.stop()
+        unlocks(tap, f, run, ca, token)
         with tap.case("no private key is in any file"):
             assert secrecy.private_keys(f) == [] and secrecy.left_token(token) == []
     tap.done()
