@@ -80,9 +80,10 @@ static void judge(struct cs_reports *reports)
             n += inventory->tokens[i]->n_left_out;
     if (n > 0)
         snprintf(reports->trouble, sizeof(reports->trouble),
-            "%zu objects of its tokens are left out, for a module may show no more than %d objects "
+            "%zu object%s of its tokens %s left out, for a module may show no more than %d objects "
             "and %u MB: take off its tokens what you do not need",
-            n, CS_LIMIT_OBJECTS_PER_HOST, CS_LIMIT_HOST_BYTES >> 20);
+            n, n == 1 ? "" : "s", n == 1 ? "is" : "are", CS_LIMIT_OBJECTS_PER_HOST,
+            CS_LIMIT_HOST_BYTES >> 20);
     else
         reports->trouble[0] = '\0';
 }
