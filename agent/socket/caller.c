@@ -10,6 +10,7 @@
 #include "base/runtime.h"
 
 #include <countersign/error.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,8 @@
 #define SO_PEERPIDFD 77
 #endif
 
-/* The process that connected; before Linux 6.5 the one that has its pid now. */
+/* The process that connected; before Linux 6.5 the one that has its pid now. A kernel that can tell
+ * and does not, as one before 6.16 of a process that was reaped, leaves it unknown. */
 static int open_pidfd(int socket, pid_t pid)
 {
     socklen_t len = sizeof(int);
@@ -28,7 +30,7 @@ static int open_pidfd(int socket, pid_t pid)
 
     if (getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &fd, &len) == 0)
         return fd;
-    return pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+    return errno == ENOPROTOOPT && pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
 }
 
 /* It has ended, or become what nobody may look at: nobody is to take it for what it was. */

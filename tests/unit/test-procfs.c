@@ -3,6 +3,7 @@
 #include "socket/caller.h"
 #include "socket/procfs.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -237,6 +240,46 @@ static void test_a_process_that_cannot_be_looked_at_any_more(void **state)
     cs_caller_deinit(&caller);
 }
 
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+
+static int no_pidfd; /* why the kernel gives none of a peer; 0: it does as it likes */
+
+/* Stands before that of libc. */
+int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
+{
+    if (level == SOL_SOCKET && name == SO_PEERPIDFD && no_pidfd) {
+        errno = no_pidfd;
+        return -1;
+    }
+    return (int)syscall(SYS_getsockopt, fd, level, name, value, len);
+}
+
+static void test_a_number_is_believed_by_an_older_kernel_alone(void **state)
+{
+    static const struct {
+        int error;
+        bool known;
+    } rows[] = {{0, true}, {ENOPROTOOPT, true}, {EINVAL, false}, {ESRCH, false}, {EMFILE, false}};
+    int fds[2];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct cs_caller caller;
+
+        no_pidfd = rows[i].error;
+        assert_int_equal(cs_caller_init(&caller, fds[0]), 0);
+        assert_int_equal(caller.pid, getpid());
+        assert_int_equal(caller.exe[0] != '\0', rows[i].known);
+        cs_caller_deinit(&caller);
+    }
+    no_pidfd = 0;
+    close(fds[0]);
+    close(fds[1]);
+}
+
 static void test_no_process(void **state)
 {
     struct cs_procfs procfs;
@@ -283,6 +326,7 @@ int main(void)
         cmocka_unit_test(test_a_process_that_becomes_another_program),
         cmocka_unit_test(test_an_executable_that_was_removed),
         cmocka_unit_test(test_a_process_that_cannot_be_looked_at_any_more),
+        cmocka_unit_test(test_a_number_is_believed_by_an_older_kernel_alone),
         cmocka_unit_test(test_no_process),
         cmocka_unit_test(test_a_number_that_is_another_process),
     };
