@@ -159,7 +159,7 @@ static void resolve(struct cs_request *request)
     reply.code = cs_name_resolve(&request->service->inventory, request->name,
         (enum cs_expect)request->how, time(NULL), &reply.match, &fault);
     if (reply.code < 0) {
-        cs_info("%s (pid %d) cannot find what it names: %s", cs_caller_name(request->caller),
+        cs_info("%s (pid %d) looks for what it names: failed, %s", cs_caller_name(request->caller),
             (int)request->caller->pid, cs_fault_text(&fault, reply.code));
         cs_request_fail(request, reply.code, &fault);
     } else {
