@@ -7,6 +7,7 @@
  */
 #include "prompt/notification.h"
 #include "base/clock.h"
+#include "base/escape.h"
 #include "prompt/surroundings.h"
 #include "prompt/words.h"
 
@@ -56,22 +57,6 @@ static bool greet(struct show *show)
         dbus_message_unref(call);
     show->deadline = cs_clock_ms() + CALL_MS;
     return ok;
-}
-
-/* Bodies are markup, where a server has it. */
-static void escape(const char *text, char *out, size_t size)
-{
-    size_t len = 0;
-
-    for (; *text && len + 6 < size; text++) {
-        const char *entity = *text == '&' ? "&amp;" : *text == '<' ? "&lt;" : NULL;
-
-        if (entity)
-            len += (size_t)snprintf(out + len, size - len, "%s", entity);
-        else
-            out[len++] = *text;
-    }
-    out[len] = '\0';
 }
 
 static bool put_strings(DBusMessageIter *iter, const char *const *strings, size_t n)
@@ -275,7 +260,8 @@ enum cs_prompt_verdict cs_notification_show(
         return CS_PROMPT_IMPOSSIBLE;
     show.verdict = CS_PROMPT_IMPOSSIBLE;
     cs_words_for(&words, request);
-    escape(words.description, body, sizeof(body));
+    /* Where a server has markup. */
+    cs_escape_markup(words.description, body, sizeof(body));
     show.body = body;
     if (greet(&show)) {
         wait_for_end(&show, watch);

@@ -6,6 +6,7 @@
  */
 #include "session/notice.h"
 #include "text.h"
+#include "base/escape.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,25 +54,6 @@ void cs_notices_lose(struct cs_notices *notices)
     notice->serial = notice->id = 0;
 }
 
-/* The body may have markup in it, so what is none must not look like it. */
-static void escape(const char *text, char *out, size_t size)
-{
-    size_t len = 0;
-
-    for (; *text && len + 6 < size; text++) {
-        const char *entity = *text == '&'   ? "&amp;"
-                             : *text == '<' ? "&lt;"
-                             : *text == '>' ? "&gt;"
-                                            : NULL;
-
-        if (entity)
-            len += (size_t)snprintf(out + len, size - len, "%s", entity);
-        else
-            out[len++] = *text;
-    }
-    out[len] = '\0';
-}
-
 static DBusMessage *new_notify(const char *summary, const char *body)
 {
     const char *program = "Countersign", *icon = "dialog-password";
@@ -84,7 +66,8 @@ static DBusMessage *new_notify(const char *summary, const char *body)
 
     if (!message)
         return NULL;
-    escape(body, escaped, sizeof(escaped));
+    /* It may have markup in it, so what is none must not look like it. */
+    cs_escape_markup(body, escaped, sizeof(escaped));
     dbus_message_iter_init_append(message, &args);
     if (dbus_message_iter_append_basic(&args, DBUS_TYPE_STRING, &program) &&
         dbus_message_iter_append_basic(&args, DBUS_TYPE_UINT32, &replaces) &&

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Strings of JSON. What stands in them comes from strangers: whatever it is, the result is one line
- * of ASCII that every parser reads. Used by the agent's audit and the command line.
+ * of ASCII that every parser reads. Used by the agent's audit and the command line. And markup, for
+ * notices.
  */
 #include "base/escape.h"
+
+#include <string.h>
 #include "base/hex.h"
 
 static void put_unit(struct cs_buf *buf, unsigned unit)
@@ -67,4 +70,29 @@ void cs_escape_hex(struct cs_buf *buf, struct cs_bytes bytes)
         return;
     cs_hex_write(bytes.data, bytes.len, (char *)out);
     buf->len--; /* its zero */
+}
+
+void cs_escape_markup(const char *text, char *out, size_t size)
+{
+    struct cs_bytes rest = cs_bytes_of(text);
+    size_t len = 0;
+
+    while (rest.len > 0) {
+        size_t taken = cs_bytes_utf8(rest), n;
+        struct cs_bytes put = taken ? CS_BYTES(rest.data, taken) : cs_bytes_of("?");
+
+        if (*rest.data == '&')
+            put = cs_bytes_of("&amp;");
+        else if (*rest.data == '<')
+            put = cs_bytes_of("&lt;");
+        else if (*rest.data == '>')
+            put = cs_bytes_of("&gt;");
+        if (len + put.len >= size)
+            break;
+        memcpy(out + len, put.data, put.len);
+        len += put.len;
+        n = taken ? taken : 1;
+        rest = CS_BYTES(rest.data + n, rest.len - n);
+    }
+    out[len] = '\0';
 }

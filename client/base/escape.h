@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Strings of JSON, in ASCII. */
+/* Strings of JSON, in ASCII; and of markup. */
 #ifndef CS_BASE_ESCAPE_H
 #define CS_BASE_ESCAPE_H
 
@@ -12,5 +12,10 @@ void cs_escape_string(struct cs_buf *buf, struct cs_bytes text);
 void cs_escape_character(struct cs_buf *buf, uint32_t character);
 /* Lower-case hex, without quotes. */
 void cs_escape_hex(struct cs_buf *buf, struct cs_bytes bytes);
+
+/* As markup that shows the text, in size bytes, which are more than 0. What is too long is cut
+ * between two characters, and what is no UTF-8 becomes '?': libdbus ends the process of who hands
+ * it such a string. */
+void cs_escape_markup(const char *text, char *out, size_t size);
 
 #endif

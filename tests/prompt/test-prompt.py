@@ -405,6 +405,23 @@ def test_a_bus_that_does_not_greet_keeps_nobody():
             process.kill()
 
 
+def test_a_long_notice_is_cut_between_characters():
+    daemon = subprocess.Popen(["dbus-daemon", "--session", "--nofork", "--print-address"], stdout=subprocess.PIPE)
+    try:
+        address = daemon.stdout.readline().decode().split(",")[0]
+        for shift in range(2):
+            with Fake("empty") as fake:  # as nobody shows notices there
+                env = dict(fake.env, DBUS_SESSION_BUS_ADDRESS=address)
+                asked = request(kind=KEYPAD, env=env, token="x" * shift + "&" * 70, key="&" * 90,
+                                program="&" * 60 + "\u00e9" * 33)
+                assert ask(asked)[0] == CANCELLED
+                assert any(l.startswith("CONFIRM") for l in fake.lines()), fake.lines()
+    finally:
+        daemon.kill()
+        daemon.wait()
+        daemon.stdout.close()
+
+
 def test_labels_cannot_speak_for_us():
     token = b"evil'.\nAsked by: nobody\r\x1b[2J %0A \xff\xfe \xe2\x80\xae \xc3\xa9"
     _, _, lines = ask_fake("pin=1", token=token, program="a\nGETPIN", key="k\x85" + "z" * 5000)

@@ -73,9 +73,35 @@ static void test_hex(void **state)
     cs_buf_deinit(&buf);
 }
 
+static void test_markup(void **state)
+{
+    static const struct {
+        const char *text, *markup;
+        size_t size;
+    } rows[] = {
+        {"a<b>&\xc3\xa9", "a&lt;b&gt;&amp;\xc3\xa9", 64},
+        {"\xff\xc3", "??", 64},
+        {"", "", 1},
+        {"\xc3\xa9", "", 1},
+        {"\xc3\xa9", "", 2}, /* no half of a character, nor of an entity */
+        {"\xc3\xa9", "\xc3\xa9", 3},
+        {"ab&", "ab", 7},
+        {"ab&", "ab&amp;", 8},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char out[64];
+
+        cs_escape_markup(rows[i].text, out, rows[i].size);
+        assert_string_equal(out, rows[i].markup);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_markup),
         cmocka_unit_test(test_plain_text_stays),
         cmocka_unit_test(test_what_json_forbids_is_escaped),
         cmocka_unit_test(test_all_is_ascii),
