@@ -23,13 +23,18 @@ void cs_grants_deinit(struct cs_grants *grants)
         cs_grant_drop(grants, grant);
 }
 
+static bool is_over(const struct cs_grant *grant, uint64_t now)
+{
+    return grant->until && grant->until <= now;
+}
+
 void cs_grants_expire(struct cs_grants *grants, uint64_t now)
 {
     struct cs_grant *grant, *next;
 
     for (grant = TAILQ_FIRST(&grants->list); grant; grant = next) {
         next = TAILQ_NEXT(grant, link);
-        if (grant->until && grant->until <= now)
+        if (is_over(grant, now))
             cs_grant_drop(grants, grant);
     }
 }
@@ -37,13 +42,16 @@ void cs_grants_expire(struct cs_grants *grants, uint64_t now)
 struct cs_grant *cs_grant_find(
     struct cs_grants *grants, const struct cs_subject *subject, uint64_t now)
 {
-    struct cs_grant *grant;
+    struct cs_grant *grant, *next;
 
-    cs_grants_expire(grants, now);
-    TAILQ_FOREACH(grant, &grants->list, link)
-    if (cs_subject_equal(grant->subject, subject))
-        break;
-    return grant;
+    for (grant = TAILQ_FIRST(&grants->list); grant; grant = next) {
+        next = TAILQ_NEXT(grant, link);
+        if (is_over(grant, now))
+            cs_grant_drop(grants, grant);
+        else if (cs_subject_equal(grant->subject, subject))
+            return grant;
+    }
+    return NULL;
 }
 
 void cs_grant_add(struct cs_grants *grants, const struct cs_subject *subject, uint64_t until)
