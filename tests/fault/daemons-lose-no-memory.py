@@ -62,14 +62,13 @@ class Day:
         identity = self.client.resolve("p256", 1)[0].id
         for n in range(ROUNDS):
             client = self.connect()
-            client.unlock_with("corp", "1234")  # one of the messages below locks
             self.sign(client)
             for look in (client.status, client.tokens, client.identities, client.certificates, client.policy,
                          client.uses, client.consents, client.record, client.choose):
                 look()
             self.refused(client.resolve, f"nobody {n}", 1)
             self.refused(client.unlock_with, "nobody", "1234")
-            for kind in range(0x30):
+            for kind in set(range(0x30)) - {protocol.LOCK}:  # which would come when the next client signs
                 client.post(kind, bytes(n))
             client.post(protocol.SIGN, protocol.blob(identity) + protocol.u16(KINDS["p256"]) + protocol.u8(0) +
                         protocol.blob(b"x"))
