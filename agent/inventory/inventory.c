@@ -32,25 +32,13 @@ void cs_inventory_deinit(struct cs_inventory *inventory)
     *inventory = (struct cs_inventory){0};
 }
 
-/* 0: the same token, which two modules may drive, such as a card. */
-static int compare_tokens(const struct cs_token *a, const struct cs_token *b)
-{
-    int r = cs_bytes_compare(a->serial, b->serial);
-
-    if (r == 0)
-        r = cs_bytes_compare(a->label, b->label);
-    if (r == 0)
-        r = cs_bytes_compare(a->manufacturer, b->manufacturer);
-    return r ? r : cs_bytes_compare(a->model, b->model);
-}
-
 static int compare_identities(const void *a, const void *b)
 {
     const struct cs_identity *x = *(const struct cs_identity *const *)a;
     const struct cs_identity *y = *(const struct cs_identity *const *)b;
     int r = memcmp(x->key->id, y->key->id, CS_ID_SIZE);
 
-    return r ? r : compare_tokens(x->token, y->token);
+    return r ? r : cs_token_compare(x->token, y->token);
 }
 
 static int compare_certificates(const void *a, const void *b)
@@ -62,7 +50,7 @@ static int compare_certificates(const void *a, const void *b)
         r = cs_bytes_compare(x->object->label, y->object->label);
     if (r == 0)
         r = cs_bytes_compare(x->object->cka_id, y->object->cka_id);
-    return r ? r : compare_tokens(x->token, y->token);
+    return r ? r : cs_token_compare(x->token, y->token);
 }
 
 typedef int compare_rows(const void *a, const void *b);

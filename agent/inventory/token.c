@@ -143,10 +143,20 @@ bool cs_token_is_locked(const struct cs_token *token)
     return (token->flags & CS_TOKEN_LOGIN_REQUIRED) && !(token->flags & CS_TOKEN_UNLOCKED);
 }
 
+int cs_token_compare(const struct cs_token *a, const struct cs_token *b)
+{
+    int r = cs_bytes_compare(a->serial, b->serial);
+
+    if (r == 0)
+        r = cs_bytes_compare(a->label, b->label);
+    if (r == 0)
+        r = cs_bytes_compare(a->manufacturer, b->manufacturer);
+    return r ? r : cs_bytes_compare(a->model, b->model);
+}
+
 bool cs_token_equal(const struct cs_token *a, const struct cs_token *b)
 {
-    return cs_bytes_equal(a->label, b->label) && cs_bytes_equal(a->serial, b->serial) &&
-           cs_bytes_equal(a->manufacturer, b->manufacturer) && cs_bytes_equal(a->model, b->model);
+    return cs_token_compare(a, b) == 0;
 }
 
 void cs_token_describe(const struct cs_token *token, struct cs_msg_token *m)

@@ -47,6 +47,8 @@ bool cs_token_is_by_serial(const struct cs_token *token);
 bool cs_token_is_locked(const struct cs_token *token);
 /* Whether it is the same token, perhaps seen through another module. */
 bool cs_token_equal(const struct cs_token *a, const struct cs_token *b);
+/* An order of tokens, in which those that are equal are 0. */
+int cs_token_compare(const struct cs_token *a, const struct cs_token *b);
 void cs_token_describe(const struct cs_token *token, struct cs_msg_token *m);
 
 /* The sentence for CS_ERR_LOCKED, everywhere, with a token's name and word. Returns that code. */
