@@ -22,6 +22,7 @@ struct cs_login {
     struct cs_host *host;
     uint32_t slot;
     char name[CS_TEXT_MAX], word[CS_TEXT_MAX]; /* of the token */
+    bool by_serial;                            /* it is called so */
     struct cs_job *job;
     enum cs_host_login how; /* what is being tried */
     bool at_reader;         /* the token's PIN is entered there */
@@ -196,7 +197,7 @@ static int ask(struct cs_login *login, struct cs_login_waiter *waiter)
         .on_request = waiter->on_request,
         .program = cs_bytes_of(cs_caller_name(waiter->caller)),
         .key = cs_bytes_of(waiter->key),
-        .by_serial = strcmp(login->word, login->name) != 0,
+        .by_serial = login->by_serial,
     };
     const struct cs_host_question question = {
         .type = CS_HOST_LOGIN,
@@ -267,6 +268,7 @@ int cs_login_wait(
     login->at_reader = token->flags & CS_TOKEN_PROTECTED_PATH;
     memcpy(login->name, token->name, sizeof(login->name));
     memcpy(login->word, token->word, sizeof(login->word));
+    login->by_serial = cs_token_is_by_serial(token);
     TAILQ_INIT(&login->waiters);
     TAILQ_INSERT_TAIL(&service->logins, login, link);
     r = ask(login, waiter);
