@@ -290,6 +290,11 @@ static int take_setting(void *user, const struct cs_setting *at, struct cs_fault
     name = quoted_name(at->section, "host", buffer, sizeof(buffer));
     if (name)
         return cs_preferences_take(&config->preferences, name, at, loading->administrator, fault);
+    if (!*at->section)
+        return cs_fail(fault, CS_ERR_CONFIG,
+            "%s:%d: '%s' stands before any section: begin it with [agent], [module \"NAME\"], "
+            "[token \"NAME\"], [rule \"NAME\"] or [host \"NAME\"]",
+            at->file, at->line, at->name);
     return cs_fail(fault, CS_ERR_CONFIG,
         "%s:%d: no such section as [%s]: there are [agent], [module \"NAME\"], [token "
         "\"NAME\"], [rule \"NAME\"] and [host \"NAME\"]",

@@ -169,14 +169,20 @@ static void say_unknown(const struct cs_request *request, struct cs_fault *fault
             "no token here has the key %s: insert its token, or see 'countersign list'", id);
 }
 
+/* On a token that is back, or was put in its place: it has lost its login. */
+static void try_anew(struct cs_request *request)
+{
+    request->logged_in = false;
+    advance(request);
+}
+
 static void on_returned(struct cs_absent_waiter *waiter, bool there)
 {
     struct cs_request *request = waiter->user;
     struct cs_fault fault = {0};
 
     if (there || uv_now(request->service->loop) < request->patience) {
-        request->logged_in = false; /* it has lost its login */
-        advance(request);
+        try_anew(request);
         return;
     }
     fail(request, CS_ERR_TOKEN_ABSENT, say_absent(waiter->token, &fault));
@@ -190,12 +196,6 @@ static void fail_or_wait(struct cs_request *request, const struct cs_absent_iden
     uint64_t limit = service->config->session.wait_for_token, now = uv_now(service->loop);
     struct cs_fault fault = {0};
 
-    /* It came back while it was being asked. */
-    if (present && present->token->slot != request->asked) {
-        request->logged_in = false;
-        advance(request);
-        return;
-    }
     if (request->patience == 0)
         request->patience = now + limit;
     if (request->patience <= now) {
@@ -218,13 +218,33 @@ static void fail_or_wait(struct cs_request *request, const struct cs_absent_iden
     cs_absent_wait(&service->absent, &request->absent, limit);
 }
 
-/* What the token said on its way out. */
+/* True if the token that was asked is not there now, though it may be back by another number. What
+ * it said on its way out of itself, its login or its keys does not count then. */
+static bool has_left(const struct cs_request *request, int code)
+{
+    const struct cs_identity *present = identity_of(request);
+    const struct cs_absent_identity *absent =
+        cs_absent_find(&request->service->absent, request->id);
+    const struct cs_token *token = present ? present->token : NULL;
+
+    if (code != CS_ERR_TOKEN_ABSENT && code != CS_ERR_LOCKED && code != CS_ERR_NOT_FOUND &&
+        code != CS_ERR_KEY_MISMATCH)
+        return false;
+    if (!token && absent)
+        token = cs_absent_token(absent, &request->service->inventory);
+    return absent && (!token || token->slot != request->asked);
+}
+
 static void fail_by_token(struct cs_request *request, int code, const char *text)
 {
     const struct cs_absent_identity *identity =
         cs_absent_find(&request->service->absent, request->id);
     struct cs_fault fault = {0};
 
+    if (has_left(request, code)) {
+        try_anew(request);
+        return;
+    }
     if (code == CS_ERR_TOKEN_ABSENT && identity) {
         fail_or_wait(request, identity);
         return;
@@ -317,6 +337,8 @@ static void on_answer(void *user, const struct cs_answer *answer)
     request->job = NULL;
     if (answer->code == 0) {
         hand_out(request, identity, answer->signature);
+    } else if (has_left(request, answer->code)) {
+        try_anew(request);
     } else if (answer->code == CS_ERR_LOCKED && !request->logged_in && identity) {
         log_in(request, identity->token, identity->source->label);
     } else if (answer->code == CS_ERR_LOCKED && identity) {

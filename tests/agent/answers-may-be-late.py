@@ -81,6 +81,27 @@ host.scanned()
 host.sign_all()
 """
 
+# Pulled while it is asked; the answer that comes after is of a token that is no more.
+PULLED = """
+import threading
+host.ready()
+host.token(spki=SPKI)
+host.scanned()
+
+def handle(request):
+    if request.kind != SIGN or request.slot == 2:
+        host.note(f'{request.kind} of {request.slot}')
+        return host.signed(request) if request.kind == SIGN else host.done(request)
+    host.send(TOKEN_GONE, 0, u32(1))
+    if EARLY:
+        host.token(slot=2, spki=SPKI)
+    host.failed(request, CODE, 'the last words')
+    if not EARLY:
+        host.token(slot=2, spki=SPKI)
+
+host.serve(handle)
+"""
+
 
 def sign(client, identity):
     return client.sign(identity.id, ECDSA_SHA256, b"message")
@@ -93,9 +114,9 @@ def decide(stage, verdict):
     scratch.rename(path)
 
 
-def begin(stage, play=LOCKED):
+def begin(stage, play=LOCKED, settings=""):
     stage.path("slow.play.verdict").unlink(missing_ok=True)
-    stage.play(slow=play)
+    stage.play(settings, slow=play)
     client = stage.client()
     return client, client.identities()[0]
 
@@ -226,6 +247,14 @@ def main():
             wait_for(lambda: logins(stage), "a login")
             os.kill(stage.module("slow").pid, 9)
             assert all(signer.result()[0] == "MODULE_FAILED" for signer in signers)
+
+        for code, name in ((13, "LOCKED"), (11, "NOT_FOUND"), (24, "KEY_MISMATCH"), (20, "TOKEN_ABSENT")):
+            for early in (False, True):
+                with tap.case(f"a token goes, says {name}, and is back {'before' if early else 'after'} that"):
+                    client, key = begin(stage, f"CODE, EARLY = {code}, {early}\n{PULLED}",
+                                        "[agent]\nwait-for-token = 1m")
+                    assert sign(client, key) == b"signature"
+                    assert stage.record("slow") == ["start", "259 of 2"], stage.record("slow")
 
         with tap.case("clients that go away with requests under way leave nothing behind"):
             client, key = begin(stage, BACKWARDS)

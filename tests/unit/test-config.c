@@ -186,7 +186,7 @@ static void test_mistakes_are_named_with_file_and_line(void **state)
     assert_wrong("[agent]\nmodule-timeout = 999ms\n", 2, "from 1s to 1h");
     assert_wrong("[agent]\npinentry = pinentry\n", 2, "absolute path");
     assert_wrong("[agent]\ncolour = red\n", 2, "no such setting");
-    assert_wrong("prompt = auto\n", 1, "no such section");
+    assert_wrong("prompt = auto\n", 1, "'prompt' stands before any section: begin it with [agent]");
     assert_wrong("[nonsense]\nx = 1\n", 2, "no such section");
     assert_wrong("[module]\npath = /x\n", 2, "no such section");
     assert_wrong("[module \"x\"]\nlibrary = /x\n", 2, "no such setting");
