@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Cancelling is a descriptor that becomes readable, so that it can be waited for together with a
- * prompt or a command. Fired by the agent's CANCEL, by a logout, and for all when the agent goes.
+ * prompt or a command. Fired by the agent's CANCEL, by a logout, when the token has gone, and for
+ * all when the agent goes.
  */
 #include "token-host/cancel.h"
 
@@ -16,9 +17,11 @@ void cs_cancels_init(struct cs_cancels *cancels)
     pthread_mutex_init(&cancels->lock, NULL);
 }
 
-int cs_cancel_begin(struct cs_cancels *cancels, struct cs_cancel *cancel, uint32_t id)
+int cs_cancel_begin(
+    struct cs_cancels *cancels, struct cs_cancel *cancel, const struct cs_token *token, uint32_t id)
 {
     cancel->id = id;
+    cancel->token = token;
     cancel->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (cancel->fd < 0)
         return CS_ERR_SYSTEM;
@@ -70,6 +73,15 @@ bool cs_cancel_request(struct cs_cancels *cancels, uint32_t id)
         }
     pthread_mutex_unlock(&cancels->lock);
     return found;
+}
+
+void cs_cancel_token(struct cs_cancels *cancels, const struct cs_token *token)
+{
+    pthread_mutex_lock(&cancels->lock);
+    for (struct cs_cancel *cancel = cancels->first; cancel; cancel = cancel->next)
+        if (cancel->token == token)
+            cs_cancel_fire(cancel);
+    pthread_mutex_unlock(&cancels->lock);
 }
 
 void cs_cancel_all(struct cs_cancels *cancels)

@@ -7,9 +7,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct cs_token;
+
 struct cs_cancel {
     int fd; /* readable once the request is given up */
     uint32_t id;
+    const struct cs_token *token;
     struct cs_cancel *next;
 };
 
@@ -19,13 +22,17 @@ struct cs_cancels {
 };
 
 void cs_cancels_init(struct cs_cancels *cancels);
-/* CS_ERR_SYSTEM. id 0 is of no request: only cs_cancel_all reaches it. */
-int cs_cancel_begin(struct cs_cancels *cancels, struct cs_cancel *cancel, uint32_t id);
+/* CS_ERR_SYSTEM. token: whom the request is about. id 0 is of no request: cs_cancel_request does
+ * not reach it. */
+int cs_cancel_begin(struct cs_cancels *cancels, struct cs_cancel *cancel,
+    const struct cs_token *token, uint32_t id);
 void cs_cancel_end(struct cs_cancels *cancels, struct cs_cancel *cancel);
 void cs_cancel_fire(struct cs_cancel *cancel);
 bool cs_cancel_fired(const struct cs_cancel *cancel);
 /* Whether there was such a request. */
 bool cs_cancel_request(struct cs_cancels *cancels, uint32_t id);
+/* All that are about the token. */
+void cs_cancel_token(struct cs_cancels *cancels, const struct cs_token *token);
 void cs_cancel_all(struct cs_cancels *cancels);
 
 #endif

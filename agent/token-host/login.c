@@ -234,7 +234,7 @@ static int log_in_for_all(struct cs_login *login, struct cs_failure *failure)
     /* A question was withdrawn because the token was opened otherwise. */
     if (r < 0 && cs_token_check_unlocked(token, &locked) == 0)
         r = 0;
-    return r;
+    return cs_token_explain_gone(token, r, failure);
 }
 
 /* Takes the login off the token's list; its waiters are then nobody else's. */
@@ -336,7 +336,7 @@ static int login_new(struct cs_host *host, struct cs_token *token, struct cs_byt
         return r;
     login->force = login->asker.how & CS_HOST_LOGIN_FORCE;
     login->on_request = login->asker.on_request;
-    r = cs_cancel_begin(&host->cancels, &login->cancel, 0);
+    r = cs_cancel_begin(&host->cancels, &login->cancel, token, 0);
     if (r < 0)
         return r;
     login->fd = cs_steal_fd(fdp);

@@ -142,7 +142,7 @@ int main(int argc, char **argv)
         return CS_EXIT_FAILURE;
     cs_log_init(cs_log_to_stderr, secure_getenv("COUNTERSIGN_DEBUG") ? CS_LOG_DEBUG : CS_LOG_INFO);
     cs_link_init(&host.link, LINK_FD);
-    cs_slots_init(&host.slots, &host.link);
+    cs_slots_init(&host.slots, &host.link, &host.cancels);
     if (host.restarted)
         host.slots.first_why = "its module failed and was started anew";
     cs_cancels_init(&host.cancels);

@@ -61,11 +61,8 @@ static CK_RV set_pin(struct change *change)
         cs_token_stop_calls(token);
     else
         pthread_rwlock_rdlock(&token->calls);
-    rv = cs_cancel_fired(&change->cancel)
-             ? CKR_FUNCTION_CANCELED
-             : CS_MODULE_CALL(
-                   token->module, C_OpenSession(token->slot, CKF_SERIAL_SESSION | CKF_RW_SESSION,
-                                      NULL, NULL, &session));
+    rv = cs_cancel_fired(&change->cancel) ? CKR_FUNCTION_CANCELED
+                                          : cs_session_open(token, CKF_RW_SESSION, &session);
     if (rv == CKR_OK) {
         rv = CS_MODULE_CALL(token->module, C_SetPIN(session, old_data, old_len, new_data, new_len));
         CS_MODULE_CALL(token->module, C_CloseSession(session));
@@ -240,7 +237,7 @@ static void run_change(struct cs_job *job)
     struct cs_token *token = change->token;
     struct cs_failure failure = {0};
     CK_FLAGS flags;
-    int r = change_pin(change, &failure);
+    int r = cs_token_explain_gone(token, change_pin(change, &failure), &failure);
 
     if (r == 0) {
         /* What was refused before may be the new one; and the counters are set back. */
@@ -280,7 +277,7 @@ static int change_fill(struct change *change, struct cs_bytes body, struct cs_fa
     if (!change->token)
         return cs_fail(&failure->fault, CS_ERR_TOKEN_ABSENT, "the token is not there any more");
     cs_token_set_by_serial(change->token, change->m.by_serial);
-    return cs_cancel_begin(&change->host->cancels, &change->cancel, change->id);
+    return cs_cancel_begin(&change->host->cancels, &change->cancel, change->token, change->id);
 }
 
 void cs_pin_change_start(struct cs_host *host, uint32_t id, struct cs_bytes body)

@@ -3,12 +3,16 @@
  * The session pool of a token. Sessions are never closed while the token is there: a login lasts
  * as long as any session is open. A warm signature takes the session that was given back last and
  * makes no call for it. When a token allows few sessions, threads wait for each other.
+ *
+ * A session is opened with a slot, where another token may lie by now, and ends when its token is
+ * pulled: if the right token is seen in the slot after that, the session is of no other.
  */
 #include "token-host/session.h"
+#include "token-host/token.h"
 
-void cs_sessions_init(struct cs_sessions *sessions, struct cs_module *module, CK_SLOT_ID slot)
+void cs_sessions_init(struct cs_sessions *sessions, const struct cs_token *token)
 {
-    *sessions = (struct cs_sessions){.module = module, .slot = slot, .max = CS_SESSIONS_MAX};
+    *sessions = (struct cs_sessions){.token = token, .max = CS_SESSIONS_MAX};
     pthread_mutex_init(&sessions->lock, NULL);
     pthread_cond_init(&sessions->given, NULL);
 }
@@ -19,6 +23,20 @@ void cs_sessions_deinit(struct cs_sessions *sessions)
     pthread_cond_destroy(&sessions->given);
 }
 
+CK_RV cs_session_open(const struct cs_token *token, CK_FLAGS flags, CK_SESSION_HANDLE *sessionp)
+{
+    CK_TOKEN_INFO info;
+    CK_RV rv = CS_MODULE_CALL(token->module,
+        C_OpenSession(token->slot, CKF_SERIAL_SESSION | flags, NULL, NULL, sessionp));
+
+    if (rv != CKR_OK)
+        return rv;
+    rv = cs_token_see(token, &info);
+    if (rv != CKR_OK)
+        CS_MODULE_CALL(token->module, C_CloseSession(*sessionp));
+    return rv;
+}
+
 /* The lock is not held while the module opens a session; the place is taken before. */
 static CK_RV open_session(struct cs_sessions *sessions, CK_SESSION_HANDLE *sessionp)
 {
@@ -26,8 +44,7 @@ static CK_RV open_session(struct cs_sessions *sessions, CK_SESSION_HANDLE *sessi
 
     sessions->n_open++;
     pthread_mutex_unlock(&sessions->lock);
-    rv = CS_MODULE_CALL(
-        sessions->module, C_OpenSession(sessions->slot, CKF_SERIAL_SESSION, NULL, NULL, sessionp));
+    rv = cs_session_open(sessions->token, 0, sessionp);
     pthread_mutex_lock(&sessions->lock);
     if (rv == CKR_OK)
         return rv;
@@ -45,7 +62,7 @@ static void close_one(struct cs_sessions *sessions)
 
     sessions->idle[0] = sessions->idle[--sessions->n_idle];
     sessions->n_open--;
-    CS_MODULE_CALL(sessions->module, C_CloseSession(old));
+    CS_MODULE_CALL(sessions->token->module, C_CloseSession(old));
 }
 
 CK_RV cs_session_take(struct cs_sessions *sessions, bool fresh, CK_SESSION_HANDLE *sessionp)
@@ -96,7 +113,7 @@ void cs_session_give(struct cs_sessions *sessions, CK_SESSION_HANDLE session, CK
 
     /* An operation that is stuck keeps its session busy; the handle itself is still good. */
     if (rv == CKR_OPERATION_ACTIVE || rv == CKR_DEVICE_ERROR)
-        CS_MODULE_CALL(sessions->module, C_CloseSession(session));
+        CS_MODULE_CALL(sessions->token->module, C_CloseSession(session));
     pthread_mutex_lock(&sessions->lock);
     if (dead)
         sessions->n_open--;

@@ -7,9 +7,10 @@
 
 #define CS_SESSIONS_MAX 8
 
+struct cs_token;
+
 struct cs_sessions {
-    struct cs_module *module;
-    CK_SLOT_ID slot;
+    const struct cs_token *token;
     pthread_mutex_t lock;
     pthread_cond_t given;
     CK_SESSION_HANDLE idle[CS_SESSIONS_MAX];
@@ -18,11 +19,14 @@ struct cs_sessions {
     unsigned max;
 };
 
-void cs_sessions_init(struct cs_sessions *sessions, struct cs_module *module, CK_SLOT_ID slot);
+void cs_sessions_init(struct cs_sessions *sessions, const struct cs_token *token);
 /* Closes none: a token that went took them along, and the module may have given their handles to
  * others. */
 void cs_sessions_deinit(struct cs_sessions *sessions);
 
+/* One beside the pool, which the caller closes. CKR_TOKEN_NOT_PRESENT if another token lies in the
+ * slot. */
+CK_RV cs_session_open(const struct cs_token *token, CK_FLAGS flags, CK_SESSION_HANDLE *sessionp);
 /* fresh: one that is opened now, for the others may be dead. */
 CK_RV cs_session_take(struct cs_sessions *sessions, bool fresh, CK_SESSION_HANDLE *sessionp);
 /* One that lies idle; false if there is none. */

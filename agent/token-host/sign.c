@@ -204,7 +204,7 @@ static int prepare_key(
     if (r < 0 || !key->always_authenticate || signing->pin.ready)
         return r;
     if (!signing->may_wait) {
-        r = cs_cancel_begin(&signing->host->cancels, &signing->cancel, signing->id);
+        r = cs_cancel_begin(&signing->host->cancels, &signing->cancel, signing->token, signing->id);
         if (r < 0)
             return r;
         signing->may_wait = true;
@@ -389,6 +389,7 @@ static void run_signing(struct cs_job *job)
         cs_steal(&signing);
         return;
     }
+    r = cs_token_explain_gone(signing->token, r, &failure);
     if (__atomic_exchange_n(&signing->answered, 1, __ATOMIC_ACQ_REL))
         return;
     if (r < 0) {

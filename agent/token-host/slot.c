@@ -11,9 +11,9 @@
 #include <countersign/error.h>
 #include <stdio.h>
 
-void cs_slots_init(struct cs_slots *slots, struct cs_link *link)
+void cs_slots_init(struct cs_slots *slots, struct cs_link *link, struct cs_cancels *cancels)
 {
-    *slots = (struct cs_slots){.link = link};
+    *slots = (struct cs_slots){.link = link, .cancels = cancels};
     pthread_mutex_init(&slots->scanning, NULL);
     pthread_mutex_init(&slots->lock, NULL);
 }
@@ -86,6 +86,7 @@ static void remove_token(struct cs_slots *slots, struct cs_token *token)
     __atomic_add_fetch(&slots->n_gone, 1, __ATOMIC_RELAXED);
     cs_info("token '%s' is gone", cs_token_name(token));
     cs_token_report_gone(token);
+    cs_cancel_token(slots->cancels, token);
     cs_token_unref(token);
 }
 

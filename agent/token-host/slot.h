@@ -3,11 +3,13 @@
 #ifndef CS_TOKEN_HOST_SLOT_H
 #define CS_TOKEN_HOST_SLOT_H
 
+#include "token-host/cancel.h"
 #include "token-host/token.h"
 
 struct cs_slots {
     struct cs_module *module;
     struct cs_link *link;
+    struct cs_cancels *cancels;
     pthread_mutex_t scanning; /* one scan at a time */
     pthread_mutex_t lock;     /* guards the list */
     struct cs_token *tokens;
@@ -18,7 +20,7 @@ struct cs_slots {
 
 #define CS_SLOTS_MAX 1024u
 
-void cs_slots_init(struct cs_slots *slots, struct cs_link *link);
+void cs_slots_init(struct cs_slots *slots, struct cs_link *link, struct cs_cancels *cancels);
 /* Looks at every slot and tells the agent what is new, changed or gone. */
 int cs_slots_scan(struct cs_slots *slots, struct cs_failure *failure);
 

@@ -97,7 +97,7 @@ int cs_token_new(struct cs_module *module, struct cs_link *link, uint32_t number
     token->asker = CS_BUF_INIT(64 * 1024);
     snprintf(token->why, sizeof(token->why), "not unlocked yet");
     set_words(token);
-    cs_sessions_init(&token->sessions, module, slot);
+    cs_sessions_init(&token->sessions, token);
     pthread_rwlockattr_init(&attr);
     /* A stream of signatures must not keep a writer out for ever. */
     pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
@@ -152,6 +152,11 @@ bool cs_token_is(const struct cs_token *token, const CK_TOKEN_INFO *info)
            memcmp(token->info.serialNumber, info->serialNumber, sizeof(info->serialNumber)) == 0;
 }
 
+static bool is_gone(const struct cs_token *token)
+{
+    return __atomic_load_n(&token->gone, __ATOMIC_RELAXED);
+}
+
 /* The rest down to cs_token_read is called with the lock held. */
 
 static uint32_t wire_flags(const struct cs_token *token)
@@ -199,7 +204,7 @@ static void report_state(const struct cs_token *token)
     struct cs_buf buf = CS_BUF_IN(room);
     size_t frame = cs_frame_begin(&buf, CS_HOST_TOKEN_STATE, 0);
 
-    if (!token->reported || token->gone)
+    if (!token->reported || is_gone(token))
         return;
     cs_host_token_state_put(&buf, &m);
     cs_frame_end(&buf, frame);
@@ -238,7 +243,7 @@ static void report_picture(struct cs_token *token)
 {
     const struct cs_host_token_state state = state_of(token);
 
-    if (token->gone) {
+    if (is_gone(token)) {
         cs_picture_drop(&token->first);
     } else if (token->first.begun) {
         cs_picture_end(&token->first, &state);
@@ -399,16 +404,23 @@ bool cs_token_is_stale(struct cs_token *token)
     return cs_ckr_is_stale(rv) || (rv == CKR_OK && logged_in && !is_user_state(info.state));
 }
 
+/* A PIN belongs to one token, not to a slot. */
+CK_RV cs_token_see(const struct cs_token *token, CK_TOKEN_INFO *info)
+{
+    CK_RV rv = CS_MODULE_CALL(token->module, C_GetTokenInfo(token->slot, info));
+
+    if (rv == CKR_OK && (!cs_token_is(token, info) || is_gone(token)))
+        return CKR_TOKEN_NOT_PRESENT;
+    return rv;
+}
+
 CK_RV cs_token_refresh_info(struct cs_token *token, CK_FLAGS *flagsp)
 {
     CK_TOKEN_INFO info;
-    CK_RV rv = CS_MODULE_CALL(token->module, C_GetTokenInfo(token->slot, &info));
+    CK_RV rv = cs_token_see(token, &info);
 
     if (rv != CKR_OK)
         return rv;
-    /* A PIN belongs to one token, not to a slot. */
-    if (!cs_token_is(token, &info))
-        return CKR_TOKEN_NOT_PRESENT;
     cs_token_take_flags(token, info.flags);
     *flagsp = info.flags;
     return CKR_OK;
@@ -509,8 +521,16 @@ void cs_token_report_gone(struct cs_token *token)
     cs_host_number_put(&buf, token->number);
     cs_frame_end(&buf, frame);
     pthread_mutex_lock(&token->lock);
-    if (token->reported && !token->gone)
+    if (token->reported && !is_gone(token))
         cs_link_send(token->link, &buf);
-    token->gone = true;
+    __atomic_store_n(&token->gone, true, __ATOMIC_RELAXED);
     pthread_mutex_unlock(&token->lock);
+}
+
+int cs_token_explain_gone(const struct cs_token *token, int r, struct cs_failure *failure)
+{
+    if (r != CS_ERR_CANCELLED || !is_gone(token))
+        return r;
+    *failure = (struct cs_failure){0};
+    return cs_ckr_fail(failure, CKR_DEVICE_REMOVED, cs_token_name(token));
 }

@@ -31,6 +31,7 @@ struct cs_token {
     /* Have locks of their own. */
     unsigned refs;
     bool by_serial; /* which of the words hold */
+    bool gone;      /* the agent was told so; set with lock held */
     struct cs_sessions sessions;
     /* Held for reading around calls for this token, for writing around those that no other call
      * may interrupt. */
@@ -47,7 +48,6 @@ struct cs_token {
     unsigned n_locked, n_unlocked; /* how often so far */
     bool leaving;                  /* it is being locked */
     bool held;                     /* CS_TOKEN_HELD */
-    bool gone;
     bool reported;
     bool behind; /* the agent's picture is, for want of memory */
     uint64_t since;
@@ -88,8 +88,9 @@ int cs_token_read(struct cs_token *token, bool fresh, struct cs_failure *failure
 /* Whether its sessions have died or its login has ended, by one call: it is to be read again, or is
  * another token. False while nobody can tell, because others call. */
 bool cs_token_is_stale(struct cs_token *token);
-/* Asks the module for the token's flags and keeps them. CKR_TOKEN_NOT_PRESENT if another token is
- * in the slot. */
+/* What lies in its slot. CKR_TOKEN_NOT_PRESENT if that is another token, or is known as another. */
+CK_RV cs_token_see(const struct cs_token *token, CK_TOKEN_INFO *info);
+/* Asks the module for the token's flags and keeps them. As cs_token_see. */
 CK_RV cs_token_refresh_info(struct cs_token *token, CK_FLAGS *flagsp);
 /* The same with what the module has told already, of this very token. */
 void cs_token_take_flags(struct cs_token *token, CK_FLAGS flags);
@@ -108,5 +109,7 @@ void cs_token_lose_login(struct cs_token *token, unsigned n_unlocked);
 void cs_token_set_locked(struct cs_token *token, bool hold, struct cs_bytes why);
 void cs_token_report_state(struct cs_token *token);
 void cs_token_report_gone(struct cs_token *token);
+/* r; but what was given up because the token has gone is CS_ERR_TOKEN_ABSENT. */
+int cs_token_explain_gone(const struct cs_token *token, int r, struct cs_failure *failure);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <countersign/error.h>
 #include <string.h>
+#include <unistd.h>
 
 static void test_a_wrong_pin_is_sent_once(void **state)
 {
@@ -148,6 +149,44 @@ static void test_another_token_lies_in_the_slot(void **state)
     rig_end(&host);
 }
 
+/* Another token is put in its place while somebody types, and while it is asked for a signature. */
+static void test_another_token_is_put_into_the_slot_meanwhile(void **state)
+{
+    struct cs_host_login_request m = {.how = CS_HOST_LOGIN_FD, .on_request = 1};
+    struct host_token *old;
+    struct host host;
+    uint32_t id;
+    int fds[2];
+
+    (void)state;
+    old = rig_start(&host, CORP "tries=3", NULL);
+    control_clear();
+    m.slot = old->slot;
+    assert_int_equal(pipe(fds), 0);
+    id = host_ask_login(&host, &m, fds[0]);
+    control_wait(1, "C_GetTokenInfo");
+    control_script("slot 0 token=home tries=3\n");
+    assert_int_equal(write(fds[1], SOFTHSM_PIN, strlen(SOFTHSM_PIN)), strlen(SOFTHSM_PIN));
+    close(fds[1]);
+    assert_int_equal(host_answer(&host, id).code, CS_ERR_TOKEN_ABSENT);
+    assert_int_equal(control_count("C_Login", NULL), 0);
+    rig_end(&host);
+
+    old = rig_start_unlocked(&host, CORP);
+    control_script("slot 0 token=home\n");
+    assert_int_equal(verify_sign(&host, old, &rig_key, ID).code, CS_ERR_TOKEN_ABSENT);
+    host_wait_gone(&host, old);
+    assert_non_null(host_token(&host, "home"));
+    rig_end(&host);
+
+    old = rig_start_unlocked(&host, CORP);
+    control_script("slot 0 token=home\n");
+    control_clear();
+    assert_int_equal(host_logout(&host, old, true).type, CS_HOST_DONE);
+    assert_int_equal(control_count("C_Logout", "rv=CKR_OK", NULL), 0);
+    rig_end(&host);
+}
+
 static void test_a_key_that_asks_always_is_one_unbroken_job(void **state)
 {
     struct host_token *token, *home;
@@ -253,6 +292,7 @@ int main(void)
         TEST(the_reader_refuses_or_is_left_alone),
         TEST(a_token_that_is_pulled_while_its_pin_is_typed),
         TEST(another_token_lies_in_the_slot),
+        TEST(another_token_is_put_into_the_slot_meanwhile),
         TEST(a_key_that_asks_always_is_one_unbroken_job),
         TEST(a_key_that_asks_always_on_the_reader),
         TEST(a_login_beside_a_slow_reading_lasts),
