@@ -20,6 +20,8 @@
 #include <string.h>
 
 #define ASK_AGAIN 1000 /* milliseconds, for a token that is there and says that it is not */
+#define LEFT_MAX                                                                                   \
+    16 /* tokens that left while they were asked: a bad contact, or a host that plays */
 
 static void advance(struct cs_request *request);
 
@@ -218,8 +220,9 @@ static void fail_or_wait(struct cs_request *request, const struct cs_absent_iden
     cs_absent_wait(&service->absent, &request->absent, limit);
 }
 
-/* True if the token that was asked is not there now, though it may be back by another number. What
- * it said on its way out of itself, its login or its keys does not count then. */
+/* True if the token that was asked is not there now, though it may be back by another number, or
+ * another module show it. What it said on its way out of itself, its login or its keys does not
+ * count then. */
 static bool has_left(const struct cs_request *request, int code)
 {
     const struct cs_identity *present = identity_of(request);
@@ -228,11 +231,27 @@ static bool has_left(const struct cs_request *request, int code)
     const struct cs_token *token = present ? present->token : NULL;
 
     if (code != CS_ERR_TOKEN_ABSENT && code != CS_ERR_LOCKED && code != CS_ERR_NOT_FOUND &&
-        code != CS_ERR_KEY_MISMATCH)
+        code != CS_ERR_KEY_MISMATCH && (code != CS_ERR_MODULE_FAILED || !present))
         return false;
     if (!token && absent)
         token = cs_absent_token(absent, &request->service->inventory);
-    return absent && (!token || token->slot != request->asked);
+    return absent &&
+           (!token || token->host != request->asked_host || token->slot != request->asked);
+}
+
+/* False if the answer is of a token that is still there. */
+static bool try_another(struct cs_request *request, int code)
+{
+    if (!has_left(request, code) || request->n_left++ >= LEFT_MAX)
+        return false;
+    try_anew(request);
+    return true;
+}
+
+static void note_asked(struct cs_request *request, const struct cs_token *token)
+{
+    request->asked_host = token->host;
+    request->asked = token->slot;
 }
 
 static void fail_by_token(struct cs_request *request, int code, const char *text)
@@ -241,10 +260,8 @@ static void fail_by_token(struct cs_request *request, int code, const char *text
         cs_absent_find(&request->service->absent, request->id);
     struct cs_fault fault = {0};
 
-    if (has_left(request, code)) {
-        try_anew(request);
+    if (try_another(request, code))
         return;
-    }
     if (code == CS_ERR_TOKEN_ABSENT && identity) {
         fail_or_wait(request, identity);
         return;
@@ -269,7 +286,7 @@ static void log_in(
     int r;
 
     request->logged_in = true;
-    request->asked = token->slot;
+    note_asked(request, token);
     request->login.caller = request->caller;
     request->login.how = CS_HOST_LOGIN_AUTO;
     cs_text_clean(key_label, request->login.key, sizeof(request->login.key));
@@ -335,10 +352,10 @@ static void on_answer(void *user, const struct cs_answer *answer)
     struct cs_fault fault = {0};
 
     request->job = NULL;
+    if (try_another(request, answer->code))
+        return;
     if (answer->code == 0) {
         hand_out(request, identity, answer->signature);
-    } else if (has_left(request, answer->code)) {
-        try_anew(request);
     } else if (answer->code == CS_ERR_LOCKED && !request->logged_in && identity) {
         log_in(request, identity->token, identity->source->label);
     } else if (answer->code == CS_ERR_LOCKED && identity) {
@@ -370,7 +387,7 @@ static int ask_host(struct cs_request *request, const struct cs_identity *identi
         question.person_time =
             1000u * CS_HOST_ASK_MAX * (uint64_t)request->service->config->prompt_timeout;
     }
-    request->asked = m.slot;
+    note_asked(request, identity->token);
     return cs_host_ask(identity->token->host, &question, on_answer, request, &request->job);
 }
 

@@ -102,6 +102,39 @@ def handle(request):
 host.serve(handle)
 """
 
+# Pulled each time that it is asked, for ever.
+FICKLE = """
+host.ready()
+host.token(spki=SPKI)
+host.scanned()
+
+def handle(request):
+    if request.kind != SIGN:
+        return host.done(request)
+    host.note('asked')
+    host.send(TOKEN_GONE, 0, u32(request.slot))
+    host.token(slot=request.slot + 1, spki=SPKI)
+    host.failed(request, LOCKED_CODE, 'the last words')
+
+host.serve(handle)
+"""
+
+# It shows the token of another module's host, too.
+TWIN = """
+host.ready()
+host.token(spki=SPKI)
+host.scanned()
+host.sign_all()
+"""
+
+# It ends when it is asked.
+DYING = """
+host.ready()
+host.token(spki=SPKI)
+host.scanned()
+host.serve(lambda request: os._exit(1))
+"""
+
 
 def sign(client, identity):
     return client.sign(identity.id, ECDSA_SHA256, b"message")
@@ -114,9 +147,9 @@ def decide(stage, verdict):
     scratch.rename(path)
 
 
-def begin(stage, play=LOCKED, settings=""):
+def begin(stage, play=LOCKED, settings="", **others):
     stage.path("slow.play.verdict").unlink(missing_ok=True)
-    stage.play(settings, slow=play)
+    stage.play(settings, slow=play, **others)
     client = stage.client()
     return client, client.identities()[0]
 
@@ -255,6 +288,23 @@ def main():
                                         "[agent]\nwait-for-token = 1m")
                     assert sign(client, key) == b"signature"
                     assert stage.record("slow") == ["start", "259 of 2"], stage.record("slow")
+
+        for code, name in ((13, "LOCKED"), (11, "NOT_FOUND"), (20, "TOKEN_ABSENT")):
+            with tap.case(f"a token goes, says {name}, and another module shows it by the same number"):
+                client, key = begin(stage, f"CODE, EARLY = {code}, False\n{PULLED}".replace("slot=2", "slot=7"),
+                                    twin=TWIN)
+                assert sign(client, key) == b"signature"
+                assert stage.record("slow") == ["start"], stage.record("slow")
+
+        with tap.case("a host ends, and another module shows its token"):
+            client, key = begin(stage, DYING, twin=TWIN)
+            assert sign(client, key) == b"signature"
+
+        with tap.case("a token that goes each time that it is asked is not asked for ever"):
+            client, key = begin(stage, FICKLE)
+            name, text = error_of(sign, client, key)
+            assert name == "LOCKED" and "token 'corp'" in text, text
+            assert stage.record("slow").count("asked") < 50
 
         with tap.case("clients that go away with requests under way leave nothing behind"):
             client, key = begin(stage, BACKWARDS)
