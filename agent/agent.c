@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The agent's life: the configuration is read, the socket made, hosts started; then the loop turns
- * until a signal. At the end clients go first, then hosts, and the loop ends when the last host is
- * reaped. Called by main.
+ * until a signal. Where somebody waits for the agent to serve, a mistake in the configuration is
+ * told to who asks, and hosts are started when it is mended. At the end clients go first, then
+ * hosts, and the loop ends when the last host is reaped. Called by main.
  */
 #include "agent.h"
 #include "bus/bus.h"
@@ -159,8 +160,8 @@ static void on_hangup(uv_signal_t *signal, int number)
     if (agent->stopping)
         return;
     cs_info("looks at the tokens again");
-    cs_rulebook_reload(&agent->service.rulebook);
     cs_supervisor_refresh(&agent->service.supervisor);
+    cs_rulebook_reload(&agent->service.rulebook);
 }
 
 static void on_turn(uv_check_t *turn)
@@ -185,8 +186,39 @@ static void raise_descriptors(void)
         cs_log_errno(CS_LOG_WARNING, "cannot raise the limit of descriptors");
 }
 
-static int init_service(struct agent *agent, const struct cs_agent_options *options,
-    const struct cs_config *config, struct cs_fault *fault)
+static int start_modules(struct agent *agent, struct cs_fault *fault)
+{
+    CS_AUTO(cs_modules_deinit) struct cs_modules modules = {0};
+    int r = cs_modules_find(agent->service.config, &modules, fault);
+
+    if (r < 0)
+        return r;
+    if (modules.n == 0)
+        cs_warn("there is no PKCS#11 module: install one, or add a [module] section");
+    return cs_supervisor_start(&agent->service.supervisor, &modules);
+}
+
+/* This may be within a request, so the end comes from the loop. */
+static void on_configuration(void *user)
+{
+    struct agent *agent = user;
+    struct cs_service *service = &agent->service;
+    struct cs_fault fault = {0};
+    int r = 0;
+
+    if (!service->rulebook.lacking) {
+        cs_audit_set(&service->audit, service->config->audit, service->config->audit_strict);
+        r = start_modules(agent, &fault);
+    }
+    cs_desktop_configure(&agent->desktop);
+    if (r == 0)
+        return;
+    cs_error("%s", cs_fault_text(&fault, r));
+    raise(SIGTERM);
+}
+
+static int init_service(
+    struct agent *agent, const struct cs_agent_options *options, const struct cs_config *config)
 {
     struct cs_service *service = &agent->service;
     const struct cs_host_setting setting = {
@@ -197,7 +229,6 @@ static int init_service(struct agent *agent, const struct cs_agent_options *opti
         .inventory = &service->inventory,
         .audit = &service->audit,
     };
-    CS_AUTO(cs_modules_deinit) struct cs_modules modules = {0};
     int r;
 
     service->loop = &agent->loop;
@@ -206,6 +237,8 @@ static int init_service(struct agent *agent, const struct cs_agent_options *opti
     cs_audit_init(&service->audit);
     cs_audit_set(&service->audit, config->audit, config->audit_strict);
     service->rulebook.audit = &service->audit;
+    service->rulebook.changed = on_configuration;
+    service->rulebook.user = agent;
     cs_rates_init(&service->rates);
     TAILQ_INIT(&service->requests);
     TAILQ_INIT(&service->logins);
@@ -218,14 +251,10 @@ static int init_service(struct agent *agent, const struct cs_agent_options *opti
     cs_consents_start(&service->consents, &service->watchers);
     cs_inventory_init(&service->inventory);
     r = cs_digest_init(&service->digest);
-    if (r == 0)
-        r = cs_modules_find(config, &modules, fault);
     if (r < 0)
         return r;
-    if (modules.n == 0)
-        cs_warn("there is no PKCS#11 module: install one, or add a [module] section");
     cs_absent_init(&service->absent, &agent->loop);
-    cs_supervisor_init(&service->supervisor, &setting, &modules);
+    cs_supervisor_init(&service->supervisor, &setting);
     service->supervisor.changed = on_hosts_changed;
     service->supervisor.user = agent;
     return 0;
@@ -256,8 +285,8 @@ static int serve(struct agent *agent, struct cs_fault *fault)
     int r = cs_listener_start(&agent->listener, &agent->service, fault);
 
     cs_dbus_start(&agent->session_bus, &agent->loop, DBUS_BUS_SESSION);
-    if (r == 0)
-        r = cs_supervisor_start(&agent->service.supervisor);
+    if (r == 0 && !agent->service.rulebook.lacking)
+        r = start_modules(agent, fault);
     if (r == 0) {
         r = cs_desktop_start(&agent->desktop, &agent->service, &agent->session_bus);
         agent->has_desktop = r == 0;
@@ -282,7 +311,7 @@ static int serve(struct agent *agent, struct cs_fault *fault)
 static int run(struct agent *agent, const struct cs_agent_options *options,
     const struct cs_config *config, struct cs_fault *fault)
 {
-    int r = init_service(agent, options, config, fault);
+    int r = init_service(agent, options, config);
 
     if (r == 0)
         r = serve(agent, fault);
@@ -302,9 +331,16 @@ static int leave(const struct agent *agent)
     return 0;
 }
 
+/* Somebody waits who would not see what is said here. */
+static bool is_awaited(const struct cs_agent_options *options)
+{
+    return options->unless_running || cs_listener_is_handed_over();
+}
+
 int cs_agent_run(const struct cs_agent_options *options, struct cs_fault *fault)
 {
     CS_AUTO(cs_config_freep) struct cs_config *config = NULL;
+    const char *mistake = NULL;
     struct cs_places places;
     struct agent agent = {0};
     char path[4096];
@@ -312,6 +348,10 @@ int cs_agent_run(const struct cs_agent_options *options, struct cs_fault *fault)
 
     cs_places_find(&places, options->system_config, options->config);
     r = cs_config_load(&places, &config, fault);
+    if (r == CS_ERR_CONFIG && !options->check && is_awaited(options)) {
+        mistake = cs_fault_text(fault, r);
+        r = cs_config_new_denying(&config);
+    }
     if (r < 0 || options->check)
         return r;
     if (!options->socket)
@@ -319,7 +359,7 @@ int cs_agent_run(const struct cs_agent_options *options, struct cs_fault *fault)
     if (r < 0)
         return cs_runtime_refuse_socket_path(r, fault);
     raise_descriptors();
-    cs_rulebook_init(&agent.service.rulebook, config, &places);
+    cs_rulebook_init(&agent.service.rulebook, config, &places, mistake);
     cs_notify_init(&agent.notify);
     if (uv_loop_init(&agent.loop) < 0)
         return CS_ERR_SYSTEM;

@@ -87,6 +87,6 @@ struct cs_request *cs_bus_call_request(struct cs_bus_call *call, cs_request_repl
 
     if (r == 0)
         return call->request;
-    cs_bus_call_fail(call, r, NULL);
+    cs_bus_call_fail(call, r, cs_request_refusal(call->place->service, r));
     return NULL;
 }

@@ -3,7 +3,8 @@
  * The configuration: INI files in /etc/countersign, then in the user's own directory; a later file
  * changes what an earlier one said. Nothing is guessed: a section or a setting that nobody knows is
  * an error that names file and line. Loaded before anything else runs; when the files change, the
- * rules alone are taken over from a configuration that was loaded anew.
+ * rules alone are taken over from a configuration that was loaded anew. Only where nothing could be
+ * loaded before all of it is.
  */
 #include "config/config.h"
 #include "base/duration.h"
@@ -330,25 +331,56 @@ static int load(struct cs_config *config, const struct cs_places *places, struct
     return r == 0 ? cs_policy_complete(&config->policy, fault) : r;
 }
 
-int cs_config_load(
-    const struct cs_places *places, struct cs_config **configp, struct cs_fault *fault)
+/* As if no file said anything, but without rules. */
+static struct cs_config *new_config(void)
 {
-    CS_AUTO(cs_config_freep) struct cs_config *config = calloc(1, sizeof(*config));
-    int r;
+    struct cs_config *config = calloc(1, sizeof(*config));
 
     if (!config)
-        return CS_ERR_MEMORY;
+        return NULL;
     config->prompt = true;
     config->choose = true;
     config->audit = true;
     config->prompt_timeout = PROMPT_TIMEOUT;
     config->module_timeout = MODULE_TIMEOUT;
     cs_session_setting_init(&config->session);
-    r = load(config, places, fault);
+    return config;
+}
+
+int cs_config_load(
+    const struct cs_places *places, struct cs_config **configp, struct cs_fault *fault)
+{
+    CS_AUTO(cs_config_freep) struct cs_config *config = new_config();
+    int r = config ? load(config, places, fault) : CS_ERR_MEMORY;
+
     if (r < 0)
         return r;
     *configp = cs_steal(&config);
     return 0;
+}
+
+int cs_config_new_denying(struct cs_config **configp)
+{
+    CS_AUTO(cs_config_freep) struct cs_config *config = new_config();
+    int r = config ? cs_policy_init(&config->policy) : CS_ERR_MEMORY;
+
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < config->policy.n_rules; i++)
+        config->policy.rules[i].sign = 0;
+    config->prompt = false;
+    /* There is nothing to be locked that sleep would wait for. */
+    config->session.lock_on_sleep = false;
+    *configp = cs_steal(&config);
+    return 0;
+}
+
+void cs_config_take(struct cs_config *config, struct cs_config *newer)
+{
+    struct cs_config older = *config;
+
+    *config = *newer;
+    *newer = older;
 }
 
 void cs_config_take_rules(struct cs_config *config, struct cs_config *newer)

@@ -48,6 +48,10 @@ struct cs_config {
 /* Reads the administrator's files, then the user's. CS_ERR_CONFIG with a sentence. */
 int cs_config_load(
     const struct cs_places *places, struct cs_config **configp, struct cs_fault *fault);
+/* What is in force while there is nothing to load: allows nothing, and knows no module. */
+int cs_config_new_denying(struct cs_config **configp);
+/* Takes all of a configuration that was loaded later, which gets the old one's. */
+void cs_config_take(struct cs_config *config, struct cs_config *newer);
 /* Takes rules and preferences of a configuration that was loaded later, which gets the old ones. */
 void cs_config_take_rules(struct cs_config *config, struct cs_config *newer);
 /* As cs_config_take_rules, of a configuration of the administrator's files alone: what the user's

@@ -3,20 +3,26 @@
  * The rules in force. The whole configuration is read again, so that no mistake in it is passed
  * over, but the rules alone are taken from it: the rest is what hosts and timers were started with.
  * A mistake in the user's files keeps nothing of the administrator's from being read; one in the
- * administrator's leaves all as it was.
+ * administrator's leaves all as it was. But as long as nothing could be loaded at all, there is
+ * nothing to stay: all is denied until every file is right, and then all is taken.
  */
 #include "config/rulebook.h"
 #include "audit/audit.h"
 #include "base/log.h"
 
+#include <countersign/error.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
-void cs_rulebook_init(
-    struct cs_rulebook *rulebook, struct cs_config *config, const struct cs_places *places)
+void cs_rulebook_init(struct cs_rulebook *rulebook, struct cs_config *config,
+    const struct cs_places *places, const char *error)
 {
-    *rulebook =
-        (struct cs_rulebook){.config = config, .places = *places, .loaded = (uint64_t)time(NULL)};
+    *rulebook = (struct cs_rulebook){.config = config, .places = *places, .lacking = error != NULL};
+    if (error)
+        snprintf(rulebook->error, sizeof(rulebook->error), "%s", error);
+    else
+        rulebook->loaded = (uint64_t)time(NULL);
 }
 
 static void note_change(struct cs_rulebook *rulebook, const char *what)
@@ -39,6 +45,21 @@ static int reload_system(struct cs_rulebook *rulebook)
     return r < 0 ? r : cs_config_take_system_rules(rulebook->config, newer);
 }
 
+static void complain(struct cs_rulebook *rulebook)
+{
+    cs_error("%s; until that is mended nothing is served", rulebook->error);
+    cs_audit_note(rulebook->audit, "rules-refused", NULL, rulebook->error);
+}
+
+static void lack(struct cs_rulebook *rulebook, const char *why)
+{
+    if (strcmp(rulebook->error, why) == 0)
+        return;
+    snprintf(rulebook->error, sizeof(rulebook->error), "%s", why);
+    complain(rulebook);
+    rulebook->changed(rulebook->user);
+}
+
 static void refuse(struct cs_rulebook *rulebook, const char *why)
 {
     snprintf(rulebook->error, sizeof(rulebook->error), "%s", why);
@@ -51,6 +72,20 @@ static void refuse(struct cs_rulebook *rulebook, const char *why)
     }
 }
 
+static void take(struct cs_rulebook *rulebook, struct cs_config *newer)
+{
+    cs_config_take_rules(rulebook->config, newer);
+    note_change(rulebook, "the rules were read again");
+}
+
+static void begin(struct cs_rulebook *rulebook, struct cs_config *newer)
+{
+    cs_config_take(rulebook->config, newer);
+    rulebook->lacking = false;
+    note_change(rulebook, "the configuration is mended, and was read");
+    rulebook->changed(rulebook->user);
+}
+
 void cs_rulebook_reload(struct cs_rulebook *rulebook)
 {
     CS_AUTO(cs_config_freep) struct cs_config *newer = NULL;
@@ -58,12 +93,18 @@ void cs_rulebook_reload(struct cs_rulebook *rulebook)
     int r = cs_config_load(&rulebook->places, &newer, &fault);
 
     if (r < 0) {
-        refuse(rulebook, cs_fault_text(&fault, r));
+        (rulebook->lacking ? lack : refuse)(rulebook, cs_fault_text(&fault, r));
         return;
     }
-    cs_config_take_rules(rulebook->config, newer);
     rulebook->error[0] = '\0';
-    note_change(rulebook, "the rules were read again");
+    (rulebook->lacking ? begin : take)(rulebook, newer);
+}
+
+int cs_rulebook_need(struct cs_rulebook *rulebook)
+{
+    if (rulebook->lacking && cs_watch_is_calm(&rulebook->watch))
+        cs_rulebook_reload(rulebook);
+    return rulebook->lacking ? CS_ERR_CONFIG : 0;
 }
 
 static void on_changed(void *user)
@@ -73,6 +114,8 @@ static void on_changed(void *user)
 
 void cs_rulebook_watch(struct cs_rulebook *rulebook, uv_loop_t *loop)
 {
+    if (rulebook->lacking)
+        complain(rulebook);
     cs_watch_start(&rulebook->watch, loop, &rulebook->places, on_changed, rulebook);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Changes of the configuration's directories. One that is not there is waited for at the nearest
- * directory above it that is. Editors write in several steps, so a change is told when nothing has
- * changed for a moment. Used by rulebook.c.
+ * Changes of the configuration's directories. One that is not there, or cannot be read, is waited
+ * for at the nearest directory above it that can. Editors write in several steps, so a change is
+ * told when nothing has changed for a moment. Used by rulebook.c.
  */
 #include "config/watch.h"
 #include "base/log.h"
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* milliseconds */
 #define CALM 100
@@ -33,13 +34,13 @@ static void note(struct cs_watch *watch)
         uv_timer_start(&watch->calm, on_calm, CALM, 0);
 }
 
-/* The directory to watch now: the target, or the nearest one above it. */
+/* The directory to watch now: the target, or the nearest one above it that can be watched. */
 static void find_nearest(const char *target, char *path, size_t size, struct stat *st)
 {
     char *slash;
 
     snprintf(path, size, "%s", target);
-    while (stat(path, st) < 0 || !S_ISDIR(st->st_mode)) {
+    while (stat(path, st) < 0 || !S_ISDIR(st->st_mode) || access(path, R_OK) < 0) {
         slash = strrchr(path, '/');
         if (!slash || path[1] == '\0')
             break;
@@ -94,7 +95,7 @@ static void watch_place(struct cs_watch *watch, size_t i, const char *path, bool
         return;
     snprintf(watched->target, sizeof(watched->target), "%s", path);
     slash = strrchr(watched->target, '/');
-    if (named && stat(path, &st) == 0 && !S_ISDIR(st.st_mode) && slash > watched->target) {
+    if (named && (stat(path, &st) < 0 || !S_ISDIR(st.st_mode)) && slash > watched->target) {
         *slash = '\0';
         watched->file = slash + 1;
     }
@@ -113,6 +114,11 @@ void cs_watch_start(struct cs_watch *watch, uv_loop_t *loop, const struct cs_pla
     watch->calm.data = watch;
     watch_place(watch, 0, places->system, false);
     watch_place(watch, 1, places->user, places->named);
+}
+
+bool cs_watch_is_calm(const struct cs_watch *watch)
+{
+    return watch->since == 0;
 }
 
 void cs_watch_stop(struct cs_watch *watch)

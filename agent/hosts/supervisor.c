@@ -11,17 +11,17 @@ static void on_changed(void *user)
     supervisor->changed(supervisor->user);
 }
 
-void cs_supervisor_init(struct cs_supervisor *supervisor, const struct cs_host_setting *setting,
-    struct cs_modules *modules)
+void cs_supervisor_init(struct cs_supervisor *supervisor, const struct cs_host_setting *setting)
 {
-    *supervisor = (struct cs_supervisor){.setting = *setting, .modules = *modules};
+    *supervisor = (struct cs_supervisor){.setting = *setting};
     supervisor->setting.changed = on_changed;
     supervisor->setting.user = supervisor;
-    *modules = (struct cs_modules){0};
 }
 
-int cs_supervisor_start(struct cs_supervisor *supervisor)
+int cs_supervisor_start(struct cs_supervisor *supervisor, struct cs_modules *modules)
 {
+    supervisor->modules = *modules;
+    *modules = (struct cs_modules){0};
     for (size_t i = 0; i < supervisor->modules.n; i++) {
         int r = cs_host_new(&supervisor->setting, &supervisor->modules.list[i], (unsigned)i,
             &supervisor->hosts[supervisor->n_hosts]);

@@ -15,10 +15,10 @@ struct cs_supervisor {
     void *user;
 };
 
-/* setting's changed and user are the supervisor's own. Takes the modules. */
-void cs_supervisor_init(struct cs_supervisor *supervisor, const struct cs_host_setting *setting,
-    struct cs_modules *modules);
-int cs_supervisor_start(struct cs_supervisor *supervisor);
+/* setting's changed and user are the supervisor's own. */
+void cs_supervisor_init(struct cs_supervisor *supervisor, const struct cs_host_setting *setting);
+/* Once. Takes the modules. */
+int cs_supervisor_start(struct cs_supervisor *supervisor, struct cs_modules *modules);
 void cs_supervisor_stop(struct cs_supervisor *supervisor);
 /* Has every host look at its slots, tokens and objects again: all at once with nobody waiting, or
  * each by this question. */

@@ -17,7 +17,10 @@ int cs_request_new(struct cs_service *service, struct cs_caller *caller, cs_requ
     void *user, struct cs_request **requestp)
 {
     struct cs_request *request;
+    int r = cs_rulebook_need(&service->rulebook);
 
+    if (r < 0)
+        return r;
     if (service->n_requests >= CS_LIMIT_REQUESTS)
         return CS_ERR_BUSY;
     request = calloc(1, sizeof(*request));
@@ -36,6 +39,11 @@ int cs_request_new(struct cs_service *service, struct cs_caller *caller, cs_requ
     service->n_requests++;
     *requestp = request;
     return 0;
+}
+
+const char *cs_request_refusal(const struct cs_service *service, int code)
+{
+    return code == CS_ERR_CONFIG ? service->rulebook.error : NULL;
 }
 
 void cs_request_free(struct cs_request *request)

@@ -26,10 +26,13 @@ struct cs_reply {
 
 typedef void cs_request_reply(void *user, const struct cs_reply *reply);
 
-/* CS_ERR_BUSY over the limit, CS_ERR_MEMORY. The caller must live as long as the request,
- * and stay for the rest of the loop's turn when the reply has gone. */
+/* CS_ERR_BUSY over the limit, CS_ERR_MEMORY; CS_ERR_CONFIG while there is no configuration that
+ * says what is allowed, and cs_request_refusal has the sentence. The caller must live as long as
+ * the request, and stay for the rest of the loop's turn when the reply has gone. */
 int cs_request_new(struct cs_service *service, struct cs_caller *caller, cs_request_reply *reply,
     void *user, struct cs_request **requestp);
+/* The sentence for an error of cs_request_new, or NULL: the catalogue's. */
+const char *cs_request_refusal(const struct cs_service *service, int code);
 /* Nobody waits any more: whatever is under way for it alone is given up. No reply comes. */
 void cs_request_cancel(struct cs_request *request);
 

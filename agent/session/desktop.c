@@ -38,6 +38,9 @@ static void notice(struct cs_desktop *desktop)
             inventory->tokens[i]->name);
         cs_notices_keep(&desktop->notices, "Token blocked", text);
     }
+    if (desktop->service->rulebook.lacking)
+        cs_notices_keep(&desktop->notices, "Keys are out of reach until this is mended",
+            desktop->service->rulebook.error);
     if (desktop->service->audit.trouble[0])
         cs_notices_keep(
             &desktop->notices, "Uses of keys are not recorded", desktop->service->audit.trouble);
@@ -86,6 +89,13 @@ int cs_desktop_start(struct cs_desktop *desktop, struct cs_service *service, str
     cs_logind_start(&desktop->logind, service);
     cs_dbus_listen(bus, &desktop->listener, &events, desktop);
     return 0;
+}
+
+void cs_desktop_configure(struct cs_desktop *desktop)
+{
+    desktop->notices.wanted = desktop->service->config->session.notify;
+    cs_logind_configure(&desktop->logind);
+    notice(desktop);
 }
 
 void cs_desktop_stop(struct cs_desktop *desktop)

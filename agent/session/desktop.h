@@ -25,6 +25,8 @@ struct cs_desktop {
 /* CS_ERR_SYSTEM; then there is nothing to stop. */
 int cs_desktop_start(struct cs_desktop *desktop, struct cs_service *service, struct cs_dbus *bus);
 void cs_desktop_stop(struct cs_desktop *desktop);
+/* After the service's configuration has changed. */
+void cs_desktop_configure(struct cs_desktop *desktop);
 /* Once a turn of the loop. */
 void cs_desktop_look(struct cs_desktop *desktop);
 

@@ -220,6 +220,11 @@ void cs_logind_start(struct cs_logind *logind, struct cs_service *service)
     cs_dbus_listen(&logind->bus, &logind->listener, &events, logind);
 }
 
+void cs_logind_configure(struct cs_logind *logind)
+{
+    take_inhibitor(logind);
+}
+
 void cs_logind_stop(struct cs_logind *logind)
 {
     cs_dbus_stop(&logind->bus);

@@ -16,6 +16,8 @@ struct cs_logind {
 };
 
 void cs_logind_start(struct cs_logind *logind, struct cs_service *service);
+/* After the setting has changed to one that wants more. */
+void cs_logind_configure(struct cs_logind *logind);
 void cs_logind_stop(struct cs_logind *logind);
 
 #endif

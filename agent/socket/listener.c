@@ -27,12 +27,18 @@ static bool is_listening_unix_socket(int fd)
            getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM;
 }
 
+bool cs_listener_is_handed_over(void)
+{
+    const char *pid = getenv("LISTEN_PID");
+
+    return pid && getenv("LISTEN_FDS") && strtol(pid, NULL, 10) == (long)getpid();
+}
+
 /* 1 when a socket was handed to us, 0 when none was. The variables are not for our children. */
 static int take_activation(struct cs_listener *listener, struct cs_fault *fault)
 {
-    const char *pid = getenv("LISTEN_PID");
     const char *n = getenv("LISTEN_FDS");
-    bool ours = pid && n && strtol(pid, NULL, 10) == (long)getpid();
+    bool ours = cs_listener_is_handed_over();
     bool one = n && strcmp(n, "1") == 0;
     struct sockaddr_un address = {0};
     socklen_t len = sizeof(address);

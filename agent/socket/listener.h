@@ -16,6 +16,8 @@ struct cs_listener {
     struct cs_peers peers;
 };
 
+/* Whether who started the agent hands a socket over, and so waits for it to serve. */
+bool cs_listener_is_handed_over(void);
 /* Prepares the socket: of socket activation if there is one, else at path. CS_ERR_BUSY when another
  * agent serves it, CS_ERR_CONFIG when the place is not safe; with sentences. */
 int cs_listener_init(struct cs_listener *listener, const char *path, struct cs_fault *fault);

@@ -57,7 +57,7 @@ static void on_frame(void *user, const struct cs_frame *frame)
     if (r < 0) {
         cs_log_r(
             CS_LOG_DEBUG, r, "client with pid %d, message %#x", (int)peer->caller.pid, frame->type);
-        cs_reply_error(peer, frame->id, r, NULL);
+        cs_reply_error(peer, frame->id, r, cs_request_refusal(peer->service, r));
     }
     if (r == CS_ERR_VERSION)
         cs_peer_close(peer);

@@ -163,7 +163,7 @@ struct cs_msg_status {
 
 /* The head of POLICY's reply; that many rules follow it. */
 struct cs_msg_policy {
-    uint64_t loaded;       /* seconds of Unix time */
+    uint64_t loaded;       /* seconds of Unix time; 0: nothing yet */
     struct cs_bytes error; /* what is wrong in a file since then, or empty */
     uint32_t n_rules;
 };

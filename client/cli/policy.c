@@ -34,7 +34,10 @@ static int print(const struct cs_cli *cli, const struct countersign_policy *poli
     const struct countersign_rule *rule;
 
     if (countersign_policy_error(policy)[0])
-        cs_field_line(cli, "There is a mistake, and what was said there before still holds: %s",
+        cs_field_line(cli,
+            countersign_policy_loaded(policy)
+                ? "There is a mistake, and what was said there before still holds: %s"
+                : "There is a mistake, and nothing is allowed until it is mended: %s",
             countersign_policy_error(policy));
     cs_field_line(cli, "The first rule that fits decides:");
     for (size_t i = 0; (rule = countersign_policy_rule(policy, i)); i++)

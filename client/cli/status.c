@@ -10,7 +10,7 @@
 
 struct view {
     struct countersign_status *agent;
-    struct countersign_list *tokens;
+    struct countersign_list *tokens; /* NULL: there is no configuration that it could serve by */
     struct countersign_list *uses;
     struct countersign_record record;
     struct countersign_policy *policy; /* NULL: the agent is older than rules */
@@ -30,7 +30,7 @@ static int view_get(struct view *view, struct cs_cli *cli)
 
     if (r == 0)
         r = countersign_list_tokens(cli->client, &view->tokens, &cli->fault);
-    if (r == 0)
+    if (r == 0 || r == CS_ERR_CONFIG)
         r = countersign_record_get(cli->client, &view->record, &cli->fault);
     if (r == 0)
         r = countersign_list_uses(cli->client, &view->uses, &cli->fault);
@@ -63,7 +63,10 @@ static void print_agent(const struct cs_cli *cli, const struct view *view)
     cs_field_print(cli, "Socket", "%s", countersign_status_socket(agent));
     cs_field_print(cli, "Served", "%llu signature%s; %u other program%s connected now",
         (unsigned long long)signatures, signatures == 1 ? "" : "s", others, others == 1 ? "" : "s");
-    if (policy_error(view)[0])
+    if (!view->tokens)
+        cs_field_print(
+            cli, "Keys", "out of reach until this mistake is mended: %s", policy_error(view));
+    else if (policy_error(view)[0])
         cs_field_print(cli, "Rules", "there as before this mistake: %s", policy_error(view));
 }
 
@@ -282,9 +285,11 @@ static int run(struct cs_cli *cli, int argc, char **argv)
     } else if (r == 0) {
         print_agent(cli, &view);
         print_record(cli, &view.record);
-        r = print_modules(cli, view.agent);
-        if (r == 0)
-            r = print_tokens(cli, view.tokens);
+        if (view.tokens) {
+            r = print_modules(cli, view.agent);
+            if (r == 0)
+                r = print_tokens(cli, view.tokens);
+        }
         if (r == 0)
             r = print_uses(cli, view.uses);
     }

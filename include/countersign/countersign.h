@@ -311,7 +311,8 @@ struct countersign_rule {
 int countersign_policy_get(struct countersign_client *client, struct countersign_policy **policyp,
     struct countersign_fault *fault);
 void countersign_policy_free(struct countersign_policy *policy);
-uint64_t countersign_policy_loaded(const struct countersign_policy *policy); /* Unix time */
+/* Unix time; 0: the agent could read no configuration yet, and allows nothing. */
+uint64_t countersign_policy_loaded(const struct countersign_policy *policy);
 const char *countersign_policy_error(const struct countersign_policy *policy);
 size_t countersign_policy_n_rules(const struct countersign_policy *policy);
 const struct countersign_rule *countersign_policy_rule(

@@ -34,9 +34,12 @@ def by_hand(place, tap):
         first = place.by_hand("--unless-running")
         wait(lambda: settled(place), "the agent")
         assert settled(place) == first.pid
-    with tap.case("that is no excuse for a wrong configuration"):
+    with tap.case("nor has it to understand a configuration, for it leaves"):
         said = place.f.run([*place.words, "--unless-running", "--config", "/nonexistent"])
-        assert said.returncode == 1, said
+        assert said.returncode == 0 and "listens there already" in said.stderr, said
+    with tap.case("but who is to serve is told of a wrong one"):
+        said = place.f.run([*place.words, "--config", "/nonexistent"])
+        assert said.returncode == 1 and "cannot read /nonexistent" in said.stderr, said
     with tap.case("a socket that a killed agent left behind is no agent"):
         first.kill()
         first.wait()

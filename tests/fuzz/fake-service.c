@@ -89,9 +89,9 @@ static void init(void)
     cs_inventory_init(&service.inventory);
     FUZZ_CHECK(cs_digest_init(&service.digest) == 0);
     cs_absent_init(&service.absent, &loop);
-    cs_supervisor_init(&service.supervisor, &setting, &modules);
+    cs_supervisor_init(&service.supervisor, &setting);
     service.supervisor.changed = on_hosts_changed;
-    FUZZ_CHECK(cs_supervisor_start(&service.supervisor) == 0);
+    FUZZ_CHECK(cs_supervisor_start(&service.supervisor, &modules) == 0);
     host = service.supervisor.hosts[0];
     fake_service_configure(0);
 }

@@ -34,6 +34,7 @@ struct fixture {
     bool with_certificate, with_tokens, with_error;
     int error;                /* instead of any answer */
     const char *policy_error; /* NULL: an agent that knows no rules */
+    bool lacking;             /* because of that error nothing is in force */
     uint8_t verdict;
     char pin[16];
     bool forced;
@@ -180,9 +181,9 @@ static void put_consents(struct cs_buf *body)
 
 static void put_policy(struct fixture *f, struct cs_buf *buf)
 {
-    cs_msg_policy_put(
-        buf, &(struct cs_msg_policy){
-                 .loaded = 1700000000, .error = cs_bytes_of(f->policy_error), .n_rules = 2});
+    cs_msg_policy_put(buf, &(struct cs_msg_policy){.loaded = f->lacking ? 0 : 1700000000,
+                               .error = cs_bytes_of(f->policy_error),
+                               .n_rules = 2});
     cs_msg_rule_put(buf, &(struct cs_msg_rule){.name = cs_bytes_of("corp\x1b[2J"),
                              .where = cs_bytes_of("/etc/countersign/r.conf:3"),
                              .identity = cs_bytes_of("alice"),
@@ -222,6 +223,8 @@ static bool answer(struct fake_agent *agent, int fd, const struct cs_frame *fram
 
     if (f->error)
         return fake_error(fd, frame->id, f->error, "the agent says no\x1b[2J");
+    if (f->lacking && (frame->type == CS_MSG_TOKENS || frame->type == CS_MSG_IDENTITIES))
+        return fake_error(fd, frame->id, CS_ERR_CONFIG, f->policy_error);
     if (frame->type == CS_MSG_TOKENS) {
         cs_msg_page_put(&body,
             &(struct cs_msg_page){.generation = 1, .total = f->with_tokens, .n = f->with_tokens});
@@ -505,6 +508,25 @@ static void test_rules_in_their_order(void **state)
     assert_has(f->out, "\"final\"");
 }
 
+static void test_a_configuration_that_is_lacking(void **state)
+{
+    struct fixture *f = *state;
+
+    f->lacking = true;
+    f->policy_error = "r.conf:9: mend this";
+    assert_int_equal(RUN(f, "list"), CS_EXIT_FAILURE);
+    assert_has(f->err, "r.conf:9: mend this");
+    assert_int_equal(RUN(f, "status"), CS_EXIT_OK);
+    assert_has(f->out, "until this mistake is mended: r.conf:9: mend this");
+    assert_null(strstr(f->out, "Tokens"));
+    assert_int_equal(RUN(f, "status", "--json"), CS_EXIT_OK);
+    assert_has(f->out, "r.conf:9: mend");
+    assert_int_equal(RUN(f, "policy"), CS_EXIT_OK);
+    assert_has(f->out, "nothing is allowed until it is mended: r.conf:9: mend this");
+    assert_int_equal(RUN(f, "policy", "--json"), CS_EXIT_OK);
+    assert_has(f->out, "\"loaded\": null");
+}
+
 static void test_decisions_are_exit_statuses(void **state)
 {
     struct fixture *f = *state;
@@ -711,6 +733,7 @@ int main(void)
         TEST(test_status_says_what_is_wrong),
         TEST(test_consents_are_listed_and_revoked),
         TEST(test_rules_in_their_order),
+        TEST(test_a_configuration_that_is_lacking),
         TEST(test_decisions_are_exit_statuses),
         TEST(test_without_an_agent_status_says_so),
         TEST(test_the_agents_errors_become_exit_statuses),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* agent/config and settings: what files say, and where they are wrong. */
-#include "config/config.h"
+/* agent/config and settings: what files say, where they are wrong, and what holds then. */
+#include "config/rulebook.h"
+#include "audit/audit.h"
 #include "token-host/host-message.h"
 #include "base/wire.h"
 
@@ -286,6 +287,77 @@ static void test_a_file_that_is_not_there(void **state)
     assert_non_null(strstr(fault.text, "/nonexistent/a.conf"));
 }
 
+static void assert_allows(bool allowed)
+{
+    static const enum cs_proof_kind kinds[] = {
+        CS_PROOF_TLS13_CLIENT, CS_PROOF_TLS12_CLIENT, CS_PROOF_CSR, CS_PROOF_DIGEST};
+    const struct cs_program curl = {.path = "/usr/bin/curl"};
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        const struct cs_policy_facts facts = {
+            .program = &curl, .proof = kinds[i], .host = "example.com"};
+
+        assert_int_equal(
+            cs_policy_decide(&config->policy, &facts).verdict != CS_VERDICT_DENY, allowed);
+    }
+}
+
+static unsigned n_changes;
+
+static void on_changed(void *user)
+{
+    assert_ptr_equal(user, config);
+    n_changes++;
+}
+
+static void test_without_a_configuration_all_is_denied(void **state)
+{
+    CS_AUTO(cs_audit_deinit) struct cs_audit audit = {0};
+    struct cs_rulebook rulebook;
+    struct cs_places places;
+
+    (void)state;
+    n_changes = 0;
+    cs_audit_init(&audit);
+    cs_places_find(&places, NULL, put("a.conf", "[agent]\nprompt = perhaps\n"));
+    assert_int_equal(cs_config_load(&places, &config, &fault), CS_ERR_CONFIG);
+    assert_int_equal(cs_config_new_denying(&config), 0);
+    cs_rulebook_init(&rulebook, config, &places, fault.text);
+    rulebook.audit = &audit;
+    rulebook.changed = on_changed;
+    rulebook.user = config;
+    assert_int_equal(cs_rulebook_need(&rulebook), CS_ERR_CONFIG);
+    assert_string_equal(rulebook.error, fault.text);
+    assert_int_equal(rulebook.loaded, 0);
+    assert_allows(false);
+
+    /* A right rule beside a mistake is none. */
+    put("a.conf", "[rule \"r\"]\nsign = tls, csr, digest\n[agent]\nprompt = perhaps\n");
+    assert_int_equal(cs_rulebook_need(&rulebook), CS_ERR_CONFIG);
+    assert_non_null(strstr(rulebook.error, "a.conf:4: "));
+    assert_int_equal(n_changes, 1);
+    assert_allows(false);
+
+    put("a.conf", "[module \"m\"]\npath = /m.so\n[rule \"r\"]\nsign = tls, csr, digest\n");
+    assert_int_equal(cs_rulebook_need(&rulebook), 0);
+    assert_int_equal(n_changes, 2);
+    assert_string_equal(rulebook.error, "");
+    assert_int_not_equal(rulebook.loaded, 0);
+    assert_allows(true);
+    assert_int_equal(config->n_modules, 1);
+    assert_true(config->session.lock_on_sleep);
+
+    /* From then on a mistake changes nothing, and the files are not read for each request. */
+    put("a.conf", "[rule \"r\"]\nsign = perhaps\n");
+    assert_int_equal(cs_rulebook_need(&rulebook), 0);
+    assert_string_equal(rulebook.error, "");
+    cs_rulebook_reload(&rulebook);
+    assert_non_null(strstr(rulebook.error, "a.conf:2: "));
+    assert_int_equal(cs_rulebook_need(&rulebook), 0);
+    assert_allows(true);
+    assert_int_equal(n_changes, 2);
+}
+
 static void test_what_a_token_host_is_told(void **state)
 {
     struct cs_buf buf = CS_BUF_INIT(CS_FRAME_MAX);
@@ -331,6 +403,7 @@ int main(void)
         TEST(test_a_file_that_cannot_be_read_to_its_end),
         TEST(test_a_zero_in_a_line),
         TEST(test_a_file_that_is_not_there),
+        TEST(test_without_a_configuration_all_is_denied),
         TEST(test_what_a_token_host_is_told),
     };
 

@@ -214,19 +214,27 @@ static void check_agent(struct cs_findings *findings, const struct countersign_s
     }
 }
 
-/* It may have been started with other files than those that are looked at here. */
-static void check_rules(struct cs_findings *findings, struct cs_cli *cli)
+/* It may have been started with other files than those that are looked at here. False if there is
+ * nothing else to look at before they are mended. */
+static bool check_rules(struct cs_findings *findings, struct cs_cli *cli)
 {
     struct countersign_policy *policy = NULL;
+    const char *error = "";
+    bool serves = true;
 
-    if (countersign_policy_get(cli->client, &policy, &cli->fault) == 0 &&
-        countersign_policy_error(policy)[0]) {
+    if (countersign_policy_get(cli->client, &policy, &cli->fault) == 0) {
+        error = countersign_policy_error(policy);
+        serves = countersign_policy_loaded(policy) != 0;
+    }
+    if (*error) {
         cs_find(findings, CS_SEVERITY_ERROR, "configuration",
-            "The agent keeps the rules from before this mistake: %s.",
-            countersign_policy_error(policy));
+            serves ? "The agent keeps the rules from before this mistake: %s."
+                   : "The agent serves no key because of this mistake: %s.",
+            error);
         cs_mend(findings, "mend that line, see countersign.conf(5): the agent notices it");
     }
     countersign_policy_free(policy);
+    return serves;
 }
 
 static void check_things(
@@ -248,6 +256,7 @@ void cs_doctor_agent(struct cs_findings *findings, struct cs_cli *cli)
 {
     struct countersign_status *status = NULL;
     struct cs_picture picture = {0};
+    bool serves = true;
     int r;
 
     if (!check_socket(findings))
@@ -257,12 +266,14 @@ void cs_doctor_agent(struct cs_findings *findings, struct cs_cli *cli)
         r = countersign_status_get(cli->client, &status, &cli->fault);
     if (r == 0) {
         check_agent(findings, status);
-        check_modules(findings, status);
-        check_rules(findings, cli);
-        r = cs_picture_get(&picture, cli);
+        serves = check_rules(findings, cli);
     }
-    if (r == 0)
-        check_things(findings, cli, &picture);
+    if (r == 0 && serves) {
+        check_modules(findings, status);
+        r = cs_picture_get(&picture, cli);
+        if (r == 0)
+            check_things(findings, cli, &picture);
+    }
     cs_picture_deinit(&picture);
     countersign_status_free(status);
     if (r == 0)
@@ -322,6 +333,6 @@ void cs_doctor_config(struct cs_findings *findings)
         return;
     }
     cs_find(findings, CS_SEVERITY_ERROR, "configuration",
-        "With these files the agent does not start: %s.", *text ? text : "it gave no reason");
+        "With these files the agent serves no key: %s.", *text ? text : "it gave no reason");
     cs_mend(findings, "mend that line, see countersign.conf(5); then: countersign-agent --check");
 }
