@@ -21,7 +21,7 @@ SOCKET, SERVICE = "countersign-agent.socket", "countersign-agent.service"
 NAME, ROOT = "org.countersign.Agent1", "/org/countersign/Agent1"
 DROP_IN = """[Service]
 ExecStart=
-ExecStart={agent} --config {conf} --token-host {host} --prompt {prompt}
+ExecStart={agent} --config {conf} --system-config {system} --token-host {host} --prompt {prompt}
 StandardError=append:{log}
 """
 
@@ -37,15 +37,15 @@ class Session:
         installed = Installation(f.path("image"))
         self.agent, self.cli = installed.agent, installed.agent.with_name("countersign")
         self.log = f.path("agent.log")
-        conf = f.path("agent.conf")
-        conf.write_text(f"[agent]\npinentry = {self.pinentry.program}\n"
+        self.conf, self.system = f.path("agent.conf"), f.path("etc")
+        self.conf.write_text(f"[agent]\npinentry = {self.pinentry.program}\n"
                         f"[module \"softhsm\"]\npath = {programs.SOFTHSM}\n{ANYTHING}\n")
         self.manager = user_manager.UserManager(
             f, unit_path=[installed.units],
             data_dirs=[installed.find(f"{NAME}.service").parents[2]])
         # The unit says where it is installed, and this is below a folder.
         self.manager.drop_in(SERVICE, DROP_IN.format(
-            agent=installed.agent, conf=conf, host=installed.find("countersign-token-host"),
+            agent=installed.agent, conf=self.conf, system=self.system, host=installed.find("countersign-token-host"),
             prompt=installed.find("countersign-prompt"), log=self.log))
         self.socket = f.runtime / "countersign/agent.sock"
 
@@ -139,7 +139,6 @@ def finds_the_display(tap, s):
         with display(s, "wayland-second"):
             assert asks_at("wayland-second")
     s.manager.systemctl("unset-environment", "WAYLAND_DISPLAY")
-    s.manager.systemctl("reset-failed", SERVICE)  # it was started more often in ten seconds than a broken one may be
 
 
 def ends(tap, s):
@@ -177,6 +176,62 @@ def renewed(tap, s):
         assert "alice" in s.run("list").stdout and s.pid() != before
 
 
+def mistaken(tap, s):
+    def stopped():
+        s.manager.systemctl("stop", SERVICE)
+        return s.manager.show(SERVICE, "NRestarts"), s.log.read_text().count("listens at")
+
+    def says(why):
+        said = s.manager.run([s.cli, "list"])
+        return said.returncode == 1 and why in said.stderr
+
+    def mends(why, mend):
+        """The same agent serves, as soon as that is done, and systemd saw nothing of it."""
+        restarts, starts = stopped()
+        for _ in range(8):  # more often than a program that fails may be started
+            assert says(why), s.log.read_text()[-2000:]
+        assert s.log.read_text().count(why) == before + 1, s.log.read_text()
+        mend()
+        s.manager.wait(lambda: "alice" in s.manager.run([s.cli, "list"]).stdout, "the keys")
+        assert s.log.read_text().count("listens at") == starts + 1
+        assert s.manager.show(SERVICE, "NRestarts") == restarts and s.state(SOCKET) == "active"
+
+    right = s.conf.read_text()
+    with tap.case("a mistake in its file: every program hears of it, and when it is mended the same agent serves"):
+        why, before = f"{s.conf}:1: 'colour' stands before any section", 0
+        s.conf.write_text("colour = blue\n" + right)
+        mends(why, lambda: s.conf.write_text(right))
+    with tap.case("a file that it may not read, until it may"):
+        why, before = f"cannot read {s.conf}: Permission denied", 0
+        s.conf.chmod(0)
+        mends(why, lambda: s.conf.chmod(0o600))
+    with tap.case("a folder of the administrator that it may not read is not taken for one that is not there"):
+        why, before = f"cannot read {s.system}: Permission denied", 0
+        s.system.mkdir(mode=0o700)
+        mends(why, lambda: s.system.chmod(0o755))
+
+
+def crashes(tap, s):
+    drop_in = s.manager.own_units / f"{SERVICE}.d/upon-test.conf"
+
+    def restarts():
+        return int(s.manager.show(SERVICE, "NRestarts"))
+
+    with tap.case("one that ends again and again does not take the socket with it"):
+        s.manager.systemctl("stop", SERVICE)
+        drop_in.write_text("[Service]\nExecStart=\nExecStart=/bin/false\n")
+        s.manager.systemctl("daemon-reload")
+        client = s.f.start([s.cli, "list"], s.f.path("list.log"), user=user_manager.USER)
+        s.manager.wait(lambda: restarts() > 6, "more starts than systemd allows otherwise")
+        assert s.state(SOCKET) == "active"
+        s.f.stop(client)
+    with tap.case("and when it can be started, it serves"):
+        drop_in.unlink()
+        s.manager.systemctl("daemon-reload")
+        s.manager.wait(lambda: s.state(SERVICE) == "active", "an agent that stays")
+        assert "alice" in s.run("list").stdout
+
+
 def by_bus(tap, s):
     with tap.case("the first call on the bus starts the same service"):
         s.manager.systemctl("stop", SERVICE)
@@ -206,7 +261,7 @@ def main():
     with Fixture() as f:
         session = Session(f)
         tap.diagnose = session.diagnose
-        for part in (by_socket, under_its_rules, finds_the_display, ends, renewed, by_bus):
+        for part in (by_socket, under_its_rules, finds_the_display, ends, renewed, mistaken, crashes, by_bus):
             part(tap, session)
     tap.done()
 

@@ -92,6 +92,11 @@ class Soundness(Installation):
         assert unit["Service"]["Type"] == "notify" and UNITS[0] in unit["Unit"]["Requires"]
         assert not unit.has_section("Install"), "it is the socket that is enabled"
 
+    def a_service_that_fails_is_not_given_up(self):
+        """For then systemd gives up the socket, too. With less of a pause its trigger limit would do so."""
+        unit = self.read(UNITS[1])
+        assert unit["Unit"]["StartLimitIntervalSec"] == "0" and unit["Service"]["RestartSec"] == "1s"
+
     def the_bus_starts_the_same_service(self):
         bus = self.read("org.countersign.Agent1.service")["D-BUS Service"]
         unit = self.read(UNITS[1])["Service"]
@@ -146,7 +151,8 @@ def main():
         for check in (installed.units_pass_systemd_analyze_verify, installed.verify_sees_mistakes,
                       installed.every_directive_is_in_force, installed.the_service_lives_in_no_namespace,
                       installed.the_socket_is_the_usual_one,
-                      installed.the_service_waits_for_readiness, installed.the_bus_starts_the_same_service,
+                      installed.the_service_waits_for_readiness, installed.a_service_that_fails_is_not_given_up,
+                      installed.the_bus_starts_the_same_service,
                       installed.the_autostart_entry_is_valid,
                       installed.the_autostart_entry_starts_an_agent_without_systemd_alone,
                       installed.samples_are_read):
