@@ -52,6 +52,7 @@ class Proxy:
         self.log_path = self.folder / "error.log"
         with socket.create_server(("127.0.0.1", 0)) as listener:
             listener.set_inheritable(True)
+            listener.setblocking(False)  # nginx leaves that as it is, and one of two workers would hang
             self.port = listener.getsockname()[1]
             conf = self.folder / "conf"
             conf.write_text(conf_of(self, listener.fileno()))
