@@ -66,10 +66,9 @@ struct cs_request {
     bool logged_in; /* a login was made for it; another would not help */
     struct cs_buf data;
     struct cs_absent_waiter absent;
-    /* of the token that was asked last */
-    const struct cs_host *asked_host;
-    uint32_t asked;    /* its slot */
-    unsigned n_left;   /* how often one left that was asked */
+    const struct cs_host *asked_host; /* of the token that was asked last */
+    uint32_t asked;                   /* its slot */
+    unsigned n_left;                  /* how often one that was asked was found gone then */
     uint64_t patience; /* waits for the token until then, on the loop's clock; 0: has not waited */
 };
 

@@ -20,8 +20,7 @@
 #include <string.h>
 
 #define ASK_AGAIN 1000 /* milliseconds, for a token that is there and says that it is not */
-#define LEFT_MAX                                                                                   \
-    16 /* tokens that left while they were asked: a bad contact, or a host that plays */
+#define LEFT_MAX 16    /* a bad contact, or a host that plays */
 
 static void advance(struct cs_request *request);
 
@@ -352,11 +351,13 @@ static void on_answer(void *user, const struct cs_answer *answer)
     struct cs_fault fault = {0};
 
     request->job = NULL;
-    if (try_another(request, answer->code))
-        return;
     if (answer->code == 0) {
         hand_out(request, identity, answer->signature);
-    } else if (answer->code == CS_ERR_LOCKED && !request->logged_in && identity) {
+        return;
+    }
+    if (try_another(request, answer->code))
+        return;
+    if (answer->code == CS_ERR_LOCKED && !request->logged_in && identity) {
         log_in(request, identity->token, identity->source->label);
     } else if (answer->code == CS_ERR_LOCKED && identity) {
         cs_token_say_locked(identity->token->name, identity->token->word, &fault);
