@@ -450,16 +450,21 @@ static bool is_logged_out(CK_RV rv)
     return rv == CKR_OK || rv == CKR_USER_NOT_LOGGED_IN || cs_ckr_code(rv) == CS_ERR_TOKEN_ABSENT;
 }
 
+static void cancel_logins(struct cs_token *token)
+{
+    pthread_mutex_lock(&token->lock);
+    for (struct cs_login *login = token->logins; login; login = login->next)
+        cs_cancel_fire(&login->cancel);
+    pthread_mutex_unlock(&token->lock);
+}
+
 static int log_out(
     struct cs_token *token, const struct cs_host_logout_request *m, struct cs_failure *failure)
 {
     CK_RV rv = CKR_OK;
     bool logged_in;
 
-    pthread_mutex_lock(&token->lock);
-    for (struct cs_login *login = token->logins; login; login = login->next)
-        cs_cancel_fire(&login->cancel);
-    pthread_mutex_unlock(&token->lock);
+    cancel_logins(token);
     pthread_mutex_lock(&token->entering);
     pthread_mutex_lock(&token->lock);
     logged_in = token->logged_in;
@@ -469,6 +474,8 @@ static int log_out(
         rv = leave(token);
     if (is_logged_out(rv))
         cs_token_set_locked(token, m->hold, m->why);
+    /* Those that began while others were waited for know nothing of the lock. */
+    cancel_logins(token);
     pthread_mutex_unlock(&token->entering);
     if (!is_logged_out(rv)) {
         pthread_mutex_lock(&token->lock);

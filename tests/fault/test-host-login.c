@@ -187,6 +187,48 @@ static void test_another_token_is_put_into_the_slot_meanwhile(void **state)
     rig_end(&host);
 }
 
+/* It is locked behind a login that is slow, and meanwhile somebody else has the PIN's command run.
+ */
+static void test_a_lock_ends_what_began_before_it(void **state)
+{
+    static const char command[] =
+        "sh\0-c\0echo >>$COUNTERSIGN_FAULT_DIR/log got; printf " SOFTHSM_PIN;
+    const struct cs_host_configure configure = {
+        .n_sources = 1, .sources = {{.command = {(const uint8_t *)command, sizeof(command)}}}};
+    struct cs_host_login_request m = {.how = CS_HOST_LOGIN_FD, .on_request = 1};
+    struct cs_host_logout_request out = {.hold = 1};
+    struct host_token *token;
+    struct host host;
+    uint32_t slow, waiting, locking, id;
+    int fds[2], n_left = 3;
+
+    (void)state;
+    token = rig_start(&host, CORP "\nhang C_Login once then=CKR_FUNCTION_FAILED", &configure);
+    m.slot = out.slot = token->slot;
+    slow = host_ask_login(&host, &m, host_pin_fd(SOFTHSM_PIN));
+    control_wait(1, "@hang");
+    assert_int_equal(pipe(fds), 0);
+    waiting = host_ask_login(&host, &m, fds[0]);
+    locking = host_ask_logout(&host, &out);
+    /* The lock has begun, and waits for the slow one. */
+    assert_int_equal(host_answer(&host, waiting).code, CS_ERR_CANCELLED);
+    m.how = CS_HOST_LOGIN_AUTO;
+    m.on_request = 0;
+    host_ask_login(&host, &m, -1);
+    control_wait(1, "got");
+    control_script(CORP);
+    while (n_left-- > 0) {
+        struct host_answer answer = host_next_answer(&host, &id);
+
+        assert_true(id != slow || answer.code == CS_ERR_TOKEN_FAILED);
+        assert_true(id != locking || answer.code == 0);
+    }
+    assert_true(token->flags & CS_TOKEN_HELD);
+    assert_false(token->flags & CS_TOKEN_UNLOCKED);
+    close(fds[1]);
+    rig_end(&host);
+}
+
 static void test_a_key_that_asks_always_is_one_unbroken_job(void **state)
 {
     struct host_token *token, *home;
@@ -293,6 +335,7 @@ int main(void)
         TEST(a_token_that_is_pulled_while_its_pin_is_typed),
         TEST(another_token_lies_in_the_slot),
         TEST(another_token_is_put_into_the_slot_meanwhile),
+        TEST(a_lock_ends_what_began_before_it),
         TEST(a_key_that_asks_always_is_one_unbroken_job),
         TEST(a_key_that_asks_always_on_the_reader),
         TEST(a_login_beside_a_slow_reading_lasts),
