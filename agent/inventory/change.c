@@ -2,7 +2,8 @@
 /*
  * Changes of the inventory. Hosts report pieces, and pictures are replaced whole, so what happened
  * is found by comparing the inventory with what was told of it before. The agent looks once a turn
- * of its loop. Things that go are told before things that come.
+ * of its loop. Things that go are told before things that come. What went and came back between two
+ * looks, as when the agent was stopped, is told too: consents end with it.
  */
 #include "inventory/change.h"
 
@@ -15,6 +16,8 @@
 
 struct cs_seen_token {
     char *uri;
+    const struct cs_host *host;
+    uint32_t slot;
     char name[CS_TEXT_MAX];
     char why[CS_TEXT_MAX];
     uint64_t since;
@@ -85,6 +88,8 @@ static int copy(const struct cs_inventory *inventory, struct cs_change *seen)
         struct cs_seen_token *to = &seen->tokens[seen->n_tokens];
 
         to->uri = strdup(from->uri);
+        to->host = from->host;
+        to->slot = from->slot;
         memcpy(to->name, from->name, sizeof(to->name));
         memcpy(to->why, from->why, sizeof(to->why));
         to->since = from->since;
@@ -121,12 +126,27 @@ static void __attribute__((format(printf, 5, 6))) tell(struct cs_watchers *watch
                                 .text = text});
 }
 
-static struct cs_seen_token *find_token(const struct cs_change *seen, const char *uri)
+/* The same token by the same number, so that it has been there since. */
+static const struct cs_seen_token *find_same(
+    const struct cs_change *seen, const struct cs_seen_token *token)
 {
     for (size_t i = 0; i < seen->n_tokens; i++)
-        if (strcmp(seen->tokens[i].uri, uri) == 0)
+        if (seen->tokens[i].host == token->host && seen->tokens[i].slot == token->slot &&
+            strcmp(seen->tokens[i].uri, token->uri) == 0)
             return &seen->tokens[i];
     return NULL;
+}
+
+/* What there was of a token that is there, by whatever module it has been seen all the time. */
+static const struct cs_seen_token *find_before(
+    const struct cs_change *old, const struct cs_change *new, const struct cs_seen_token *token)
+{
+    const struct cs_seen_token *before = find_same(old, token);
+
+    for (size_t i = 0; i < old->n_tokens && !before; i++)
+        if (strcmp(old->tokens[i].uri, token->uri) == 0 && find_same(new, &old->tokens[i]))
+            before = &old->tokens[i];
+    return before;
 }
 
 /* They are mostly in the order in which they are asked for: *nextp is where it goes on. */
@@ -154,7 +174,7 @@ static void tell_gone(
             tell(watchers, CS_EVENT_IDENTITY_REMOVED, old->identities[i].uri, old->identities[i].id,
                 "an identity is gone");
     for (size_t i = 0; i < old->n_tokens; i++)
-        if (!find_token(new, old->tokens[i].uri))
+        if (!find_before(new, old, &old->tokens[i]))
             tell(watchers, CS_EVENT_TOKEN_REMOVED, old->tokens[i].uri, NULL, "token '%s' is gone",
                 old->tokens[i].name);
 }
@@ -162,15 +182,20 @@ static void tell_gone(
 static void tell_token(
     const struct cs_seen_token *was, const struct cs_seen_token *is, struct cs_watchers *watchers)
 {
-    if (!was)
+    if (!was) {
         tell(watchers, CS_EVENT_TOKEN_ADDED, is->uri, NULL, "token '%s' is there", is->name);
-    else if (was->locked && !is->locked)
+    } else if (was->locked && !is->locked) {
         tell(watchers, CS_EVENT_TOKEN_UNLOCKED, is->uri, NULL, "token '%s' is unlocked", is->name);
-    else if (!was->locked && is->locked)
+    } else if (!was->locked && is->locked) {
         tell(watchers, CS_EVENT_TOKEN_LOCKED, is->uri, NULL, "token '%s' is locked%s%s", is->name,
             is->why[0] ? ": " : "", is->why);
-    else if (was->flags != is->flags || was->since != is->since || strcmp(was->why, is->why) != 0)
+    } else if (!was->locked && was->since != is->since) {
+        tell(watchers, CS_EVENT_TOKEN_LOCKED, is->uri, NULL, "token '%s' was locked", is->name);
+        tell(watchers, CS_EVENT_TOKEN_UNLOCKED, is->uri, NULL, "token '%s' is unlocked", is->name);
+    } else if (was->flags != is->flags || was->since != is->since ||
+               strcmp(was->why, is->why) != 0) {
         tell(watchers, CS_EVENT_PICTURE, is->uri, NULL, "token '%s' changed", is->name);
+    }
 }
 
 static void tell_new(
@@ -179,7 +204,7 @@ static void tell_new(
     size_t next = 0;
 
     for (size_t i = 0; i < new->n_tokens; i++)
-        tell_token(find_token(old, new->tokens[i].uri), &new->tokens[i], watchers);
+        tell_token(find_before(old, new, &new->tokens[i]), &new->tokens[i], watchers);
     for (size_t i = 0; i < new->n_identities; i++) {
         const struct cs_seen_identity *is = &new->identities[i];
         const struct cs_seen_identity *was = find_identity(old, is->id, &next);

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Answers come when they are ready, logins are shared, and nobody waits for who has gone."""
+import json
 import os
 import struct
+import subprocess
 
 import protocol_client as protocol
-from stage import ECDSA_SHA256, Later, Stage, Tap, error_of, wait_for
+from stage import ECDSA_SHA256, Later, Stage, Tap, error_of, programs, wait_for
 
 # A locked token; logins wait until there is a file, then end as it says.
 LOCKED = """
@@ -134,6 +136,37 @@ host.token(spki=SPKI)
 host.scanned()
 host.serve(lambda request: os._exit(1))
 """
+
+# Pulled and put back, or locked and unlocked, and told in one breath at a refresh.
+BREATH = """
+import types
+host.ready()
+host.token(spki=SPKI)
+host.scanned()
+
+def handle(request):
+    told, way = [], host.socket
+    host.socket = types.SimpleNamespace(sendall=told.append)
+    if PULLED:
+        host.send(TOKEN_GONE, 0, u32(1))
+        host.token(slot=2, spki=SPKI)
+    else:
+        host.state(1, LOGIN_REQUIRED | INITIALIZED)
+        host.state(1, LOGIN_REQUIRED | INITIALIZED | UNLOCKED)
+    host.done(request)
+    host.socket = way
+    host.raw(b''.join(told))
+
+host.serve(handle)
+"""
+
+
+def watch(stage):
+    """A running `countersign watch --json`, which has begun."""
+    process = stage.start([programs.CLI, "watch", "--json"], stage.path("watch.log"),
+                          stdout=subprocess.PIPE, text=True)
+    assert json.loads(process.stdout.readline())["event"] == "watching"
+    return process
 
 
 def sign(client, identity):
@@ -305,6 +338,16 @@ def main():
             name, text = error_of(sign, client, key)
             assert name == "LOCKED" and "token 'corp'" in text, text
             assert stage.record("slow").count("asked") < 50
+
+        for pulled, expected in ((True, ["token-removed", "token-added"]),
+                                 (False, ["token-locked", "token-unlocked"])):
+            with tap.case(f"what is over as soon as it is heard of is told: {', '.join(expected)}"):
+                begin(stage, f"PULLED = {pulled}\n{BREATH}")
+                watcher = watch(stage)
+                assert stage.cli("refresh").returncode == 0
+                seen = [json.loads(watcher.stdout.readline())["event"] for _ in expected]
+                assert seen == expected, seen
+                stage.stop(watcher)
 
         with tap.case("clients that go away with requests under way leave nothing behind"):
             client, key = begin(stage, BACKWARDS)
