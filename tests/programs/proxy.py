@@ -60,9 +60,9 @@ class Proxy:
             self.process = stage.start([*words, *argv_of(self, conf)], self.folder / "output",
                                        environment=environment, pass_fds=[listener.fileno()])
 
-    def page(self):
+    def page(self, timeout=30):
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=30) as reply:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=timeout) as reply:
                 return reply.read().decode()
         except urllib.error.HTTPError as error:
             return error.read().decode()

@@ -15,6 +15,7 @@ from tap import skip_all
 from wait import wait
 from watched import Watched
 
+SLOW = 90  # seconds, for a page of a program that is watched
 # By the source where there is debugging information, else by the library.
 _OURS = re.compile(r"\(.*/client/(base|lib|provider|preload|pkcs11)/")
 
@@ -71,10 +72,10 @@ def provider_in_nginx(stage, key):
     given = f"proxy_ssl_certificate {reference}; proxy_ssl_certificate_key {reference};"
     with watched(stage, f"the provider in nginx, {key.kind}", processes=5) as it:
         nginx = proxy.start_nginx(stage, key, given, True, words=it.words)
-        assert f"CN={key.label}," in nginx.page(), nginx.log()
+        assert f"CN={key.label}," in nginx.page(SLOW), nginx.log()
         nginx.process.send_signal(signal.SIGHUP)
         wait(lambda: it.ended() == 2, "the end of the first workers")
-        assert f"CN={key.label}," in nginx.page(), nginx.log()
+        assert f"CN={key.label}," in nginx.page(SLOW), nginx.log()
         nginx.process.send_signal(signal.SIGQUIT)
         assert nginx.process.wait(60) == 0, nginx.log()
 
