@@ -170,11 +170,20 @@ static void say_unknown(const struct cs_request *request, struct cs_fault *fault
             "no token here has the key %s: insert its token, or see 'countersign list'", id);
 }
 
+/* Of a key that is not there all hosts say first what they have. */
+static void go_on(struct cs_request *request)
+{
+    if (identity_of(request))
+        advance(request);
+    else
+        cs_request_when_settled(request, advance);
+}
+
 /* On a token that is back, or was put in its place: it has lost its login. */
 static void try_anew(struct cs_request *request)
 {
     request->logged_in = false;
-    advance(request);
+    go_on(request);
 }
 
 static void on_returned(struct cs_absent_waiter *waiter, bool there)
@@ -274,7 +283,7 @@ static void on_logged_in(struct cs_login_waiter *waiter, int code, const char *t
     struct cs_request *request = waiter->user;
 
     if (code == 0)
-        advance(request);
+        go_on(request);
     else
         fail_by_token(request, code, text);
 }
@@ -431,7 +440,7 @@ static void on_consent(struct cs_consent_waiter *waiter, int code, const char *t
 
     if (code == 0) {
         request->consented = text;
-        advance(request);
+        go_on(request);
         return;
     }
     code = cs_request_refuse(request, identity_of(request), text, &fault);
@@ -458,8 +467,6 @@ void cs_request_sign(struct cs_request *request, const struct cs_msg_sign *m)
     }
     if (r < 0)
         fail(request, r, &fault);
-    else if (identity)
-        advance(request);
     else
-        cs_request_when_settled(request, advance);
+        go_on(request);
 }

@@ -160,6 +160,32 @@ def handle(request):
 host.serve(handle)
 """
 
+# It ends while a person is asked whether it may sign; the next one takes its time to begin.
+REPLACED = """
+host.ready()
+while host.starts > 1 and not os.path.exists(host.play + '.go'):
+    time.sleep(0.01)
+host.token(spki=SPKI)
+host.scanned()
+host.sign_all()
+"""
+
+# Says that a yes was given, once there is the file.
+PROMPT = """#!/usr/bin/env python3
+import os, sys, time
+sys.stdin.buffer.read()
+open({folder!r} + '/asked', 'w').close()
+while not os.path.exists({folder!r} + '/yes'):
+    time.sleep(0.01)
+sys.stdout.buffer.write(bytes(1))
+"""
+
+
+def with_prompt(stage):
+    stage.prompt = stage.path("prompt")
+    stage.prompt.write_text(PROMPT.format(folder=str(stage.folder)))
+    stage.prompt.chmod(0o700)
+
 
 def watch(stage):
     """A running `countersign watch --json`, which has begun."""
@@ -348,6 +374,20 @@ def main():
                 seen = [json.loads(watcher.stdout.readline())["event"] for _ in expected]
                 assert seen == expected, seen
                 stage.stop(watcher)
+
+        with tap.case("a host that is replaced while a person is asked signs when it is back"):
+            with_prompt(stage)
+            stage.path("slow.play.go").unlink(missing_ok=True)
+            _, key = begin(stage, REPLACED, '[rule "ask"]\nidentity = key\nsign = data\nconsent = always')
+            asker = protocol.Client(stage.socket, environment=[("DISPLAY", ":99")])
+            signer = Later(sign, asker, key)
+            wait_for(stage.path("asked").exists, "a question")
+            os.kill(stage.module("slow").pid, 9)
+            wait_for(lambda: stage.record("slow").count("start") == 2, "the next host")
+            stage.path("yes").touch()
+            wait_for(lambda: "may sign" in stage.log(), "the answer")
+            stage.path("slow.play.go").touch()
+            assert signer.result() == b"signature"
 
         with tap.case("clients that go away with requests under way leave nothing behind"):
             client, key = begin(stage, BACKWARDS)

@@ -28,6 +28,7 @@ class Stage(Fixture):
         self.process = None
         self.socket = self.runtime / "countersign/agent.sock"
         self.log_path = self.path("agent.log")
+        self.prompt = "/nonexistent"
         self.spki = self.path("spki.der")
         key = self.path("key.pem")
         for argv in (["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256",
@@ -47,7 +48,7 @@ class Stage(Fixture):
 
     def argv(self, *more):
         return [programs.AGENT, "--config", self.path("agent.conf"), "--token-host", HOST, "--prompt",
-                "/nonexistent", *more]
+                self.prompt, *more]
 
     def play(self, settings="", **plays):
         """Starts the agent with these hosts; the one before is stopped."""
