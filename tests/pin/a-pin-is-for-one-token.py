@@ -48,6 +48,7 @@ class PinScene(Scene):
         """The command gets PINs by descriptors, while another token is put in its place."""
         pipes = [os.pipe() for _ in pins]
         options = zip(("--pin-fd", "--new-pin-fd"), pipes)
+        self.agent.cli("list", check=True)  # waits for the first picture
         looked = self.fault.count("C_GetTokenInfo")
         command = Command(self, *words, "corp", *(str(word) for name, (reader, _) in options
                                                   for word in (name, reader)),
