@@ -80,9 +80,47 @@ static void unlink_token(struct cs_slots *slots, struct cs_token *token)
     pthread_mutex_unlock(&slots->lock);
 }
 
+/* NULL if there is none. */
+static struct cs_slots_refused *find_refused(struct cs_slots *slots, const struct cs_token *token)
+{
+    for (unsigned i = 0; i < slots->n_refused && i < CS_SLOTS_REFUSED_MAX; i++)
+        if (cs_token_is(token, &slots->refused[i].info))
+            return &slots->refused[i];
+    return NULL;
+}
+
+/* The token has counted it, wherever it is now. */
+static void keep_refused(struct cs_slots *slots, struct cs_token *token)
+{
+    struct cs_slots_refused *place = find_refused(slots, token);
+
+    pthread_mutex_lock(&token->lock);
+    if (!place && token->refused.n > 0)
+        place = &slots->refused[slots->n_refused++ % CS_SLOTS_REFUSED_MAX];
+    if (place) {
+        place->info = token->info;
+        place->refused = token->refused;
+    }
+    pthread_mutex_unlock(&token->lock);
+}
+
+/* Of a new token, which is nobody else's yet. It may have gone, or be in another slot as well. */
+static void recall_refused(struct cs_slots *slots, struct cs_token *token)
+{
+    const struct cs_slots_refused *place;
+
+    for (struct cs_token *other = slots->tokens; other; other = other->next)
+        if (cs_token_is(other, &token->info))
+            keep_refused(slots, other);
+    place = find_refused(slots, token);
+    if (place)
+        token->refused = place->refused;
+}
+
 static void remove_token(struct cs_slots *slots, struct cs_token *token)
 {
     unlink_token(slots, token);
+    keep_refused(slots, token);
     __atomic_add_fetch(&slots->n_gone, 1, __ATOMIC_RELAXED);
     cs_info("token '%s' is gone", cs_token_name(token));
     cs_token_report_gone(token);
@@ -101,6 +139,7 @@ static void add_token(struct cs_slots *slots, CK_SLOT_ID slot, const CK_TOKEN_IN
     if (r == 0 && slots->first_why)
         snprintf(token->why, sizeof(token->why), "%s", slots->first_why);
     if (r == 0) {
+        recall_refused(slots, token);
         token->seen = true;
         insert_token(slots, token);
         r = cs_token_read(token, false, &failure);

@@ -6,6 +6,14 @@
 #include "token-host/cancel.h"
 #include "token-host/token.h"
 
+/* What a token that went had refused. */
+struct cs_slots_refused {
+    CK_TOKEN_INFO info; /* of the token */
+    struct cs_refused refused;
+};
+
+#define CS_SLOTS_REFUSED_MAX 16
+
 struct cs_slots {
     struct cs_module *module;
     struct cs_link *link;
@@ -14,7 +22,9 @@ struct cs_slots {
     pthread_mutex_t lock;     /* guards the list */
     struct cs_token *tokens;
     uint32_t last_number;
-    unsigned n_gone;       /* tokens that went, so far; atomic */
+    unsigned n_gone;                                       /* tokens that went, so far; atomic */
+    struct cs_slots_refused refused[CS_SLOTS_REFUSED_MAX]; /* a ring; guarded by scanning */
+    unsigned n_refused;                                    /* so far */
     const char *first_why; /* why tokens are locked that the first scan finds; NULL: as usual */
 };
 

@@ -31,6 +31,30 @@ static void test_a_wrong_pin_is_sent_once(void **state)
     rig_end(&host);
 }
 
+/* Nor again when the token was pulled and is back: it has counted. */
+static void test_a_wrong_pin_is_remembered_while_the_token_is_away(void **state)
+{
+    static const char *const scripts[] = {CORP "tries=5\n", "slot 0 token=home\n"};
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    token = rig_start(&host, scripts[0], &rig_by_wrong_command);
+    assert_int_equal(host_login_auto(&host, token, true).code, CS_ERR_PIN_INCORRECT);
+    for (int i = 0; i < 3; i++) {
+        control_script("%s", i == 1 ? scripts[1] : "slot 0 absent\n");
+        assert_int_equal(host_refresh(&host).type, CS_HOST_DONE);
+        assert_true(token->gone);
+        control_script("%s", scripts[0]);
+        assert_int_equal(host_refresh(&host).type, CS_HOST_DONE);
+        token = host_token(&host, "corp");
+        assert_int_equal(host_login_auto(&host, token, true).code, CS_ERR_PIN_INCORRECT);
+        assert_int_equal(control_count("C_Login slot=0", NULL), 1);
+    }
+    assert_int_equal(host_login(&host, token, SOFTHSM_PIN).type, CS_HOST_DONE);
+    rig_end(&host);
+}
+
 static struct host_answer insist(struct host *host, const struct host_token *token)
 {
     struct cs_host_login_request force = {
@@ -328,6 +352,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_wrong_pin_is_sent_once),
+        TEST(a_wrong_pin_is_remembered_while_the_token_is_away),
         TEST(the_last_try_is_for_who_insists),
         TEST(a_pin_whose_answer_was_lost_is_not_sent_again),
         TEST(the_reader_asks_for_the_pin),
