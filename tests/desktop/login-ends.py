@@ -4,69 +4,17 @@
 
 That it has ended is not the agent's word: the module saw C_Logout, and C_GetSessionInfo says so.
 """
-import contextlib
 import os
 
 import dbus
 
 from desktop import MANAGER, SESSION, Bus, missing, wait
-from fault import Fault
-from fixture import ANYTHING, Fixture
+from fixture import Fixture
+from locking import CORP, Desk
 from tap import Tap, skip_all
 import protocol_client as protocol
 
-CORP = "slot 0 token=corp"
-PUBLIC_SESSION = 0  # CKS_RO_PUBLIC_SESSION
 SHELL = "org.gnome.Shell"  # speaks the interface of org.gnome.ScreenSaver
-
-
-class Desk:
-    def __init__(self, f, settings=""):
-        self.f = f
-        self.token = f.token("corp")
-        self.key = self.token.generate("p256", "alice")
-        self.fault = Fault(f.path("control"))
-        self.fault.script(CORP)
-        self.system, self.session = Bus(f, "system"), Bus(f, "session")
-        self.agent = None
-        self.settings = settings
-
-    def start(self, settings=""):
-        if self.agent:
-            self.agent.stop()
-        self.fault.clear()
-        self.agent = self.f.agent(
-            modules={"fault": self.fault.module}, settings=settings,
-            environment={**self.fault.environment, **self.system.environment,
-                         **self.session.environment}, rules=ANYTHING)
-
-    def unlock(self):
-        self.fault.clear()
-        self.agent.unlock(self.token)
-        assert self.locked() is None
-
-    def locked(self):
-        """None while it is unlocked, else why it is locked."""
-        with contextlib.closing(protocol.Client(self.agent.socket)) as client:
-            [token] = client.tokens()
-        return None if token.has("unlocked") else token.why
-
-    def sign(self):
-        with contextlib.closing(protocol.Client(self.agent.socket)) as client:
-            one, _chain = client.resolve(self.key.uri, 1)
-            return client.sign(one.id, 0x0403, b"x")
-
-    def expect_logout(self, why):
-        """The token is locked for this reason, and has really logged out."""
-        self.fault.wait("C_Logout", slot=0, rv="CKR_OK")
-        said = wait(self.locked, f"locked: {why}")
-        assert why in said, said
-        assert why in self.agent.cli("status", check=True).stdout
-        before = self.fault.count("C_GetSessionInfo")
-        self.agent.cli("refresh", check=True)
-        asked = self.fault.lines("C_GetSessionInfo")[before:]
-        assert asked and all(line.words["state"] == str(PUBLIC_SESSION) for line in asked), asked
-        assert self.fault.count("C_Logout") == 1, self.fault.tail()
 
 
 def screen_cases(tap, desk, logind, screensavers):
