@@ -4,6 +4,7 @@
  * them there are time-outs still. Called by agent.c.
  */
 #include "session/desktop.h"
+#include "session/lock.h"
 #include "session/screensaver.h"
 
 #include <stdio.h>
@@ -68,6 +69,10 @@ static void on_lost(void *user)
     struct cs_desktop *desktop = user;
 
     cs_notices_lose(&desktop->notices);
+    /* A session that logind does not know of ends with its bus. */
+    if (desktop->service->config->session.lock_on_logout &&
+        !cs_presence_is_known(&desktop->presence))
+        cs_lock_all(desktop->service, CS_WHY_SESSION, NULL, NULL);
 }
 
 static const struct cs_dbus_events events = {
@@ -87,6 +92,7 @@ int cs_desktop_start(struct cs_desktop *desktop, struct cs_service *service, str
     cs_notices_init(&desktop->notices, bus, service->config->session.notify);
     cs_expiry_start(&desktop->expiry, service, &desktop->notices);
     cs_logind_start(&desktop->logind, service);
+    cs_presence_start(&desktop->presence, service, &desktop->logind.bus);
     cs_dbus_listen(bus, &desktop->listener, &events, desktop);
     return 0;
 }
@@ -102,6 +108,7 @@ void cs_desktop_stop(struct cs_desktop *desktop)
 {
     TAILQ_REMOVE(&desktop->service->watchers, &desktop->watcher, link);
     cs_timeouts_stop(&desktop->timeouts);
+    cs_presence_stop(&desktop->presence);
     cs_logind_stop(&desktop->logind);
     cs_dbus_ignore(desktop->bus, &desktop->listener);
     cs_expiry_stop(&desktop->expiry);

@@ -6,6 +6,7 @@
 #include "session/expiry.h"
 #include "session/logind.h"
 #include "session/notice.h"
+#include "session/presence.h"
 #include "session/timeout.h"
 
 struct cs_desktop {
@@ -14,6 +15,7 @@ struct cs_desktop {
     struct cs_watcher watcher;
     struct cs_timeouts timeouts;
     struct cs_logind logind;
+    struct cs_presence presence;
     struct cs_dbus *bus; /* the session's */
     struct cs_dbus_listener listener;
     struct cs_notices notices;

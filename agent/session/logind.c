@@ -11,11 +11,6 @@
 
 #include <string.h>
 
-#define LOGIND "org.freedesktop.login1"
-#define MANAGER LOGIND ".Manager"
-#define SESSION LOGIND ".Session"
-#define RULE "type='signal',sender='" LOGIND "',"
-
 #define WHY_SCREEN "the screen was locked"
 #define WHY_SLEEP "the machine went to sleep"
 
@@ -53,7 +48,7 @@ static void take_inhibitor(struct cs_logind *logind)
 
     if (!setting_of(logind)->lock_on_sleep || logind->inhibitor >= 0 || logind->asked)
         return;
-    message = dbus_message_new_method_call(LOGIND, "/org/freedesktop/login1", MANAGER, "Inhibit");
+    message = dbus_message_new_method_call(CS_LOGIND, CS_LOGIND_PATH, CS_LOGIND_MANAGER, "Inhibit");
     if (!message || !dbus_message_append_args(message, DBUS_TYPE_STRING, &what, DBUS_TYPE_STRING,
                         &who, DBUS_TYPE_STRING, &why, DBUS_TYPE_STRING, &mode, DBUS_TYPE_INVALID))
         return;
@@ -132,13 +127,13 @@ static void on_session_user(DBusPendingCall *call, void *user)
 /* A session is locked: whose? */
 static void take_lock(struct cs_logind *logind, DBusMessage *message)
 {
-    const char *interface = SESSION, *property = "User";
+    const char *interface = CS_LOGIND_SESSION, *property = "User";
     const char *path = dbus_message_get_path(message);
     DBusMessage *question;
 
     if (!setting_of(logind)->lock_on_screen_lock || !path)
         return;
-    question = dbus_message_new_method_call(LOGIND, path, DBUS_INTERFACE_PROPERTIES, "Get");
+    question = dbus_message_new_method_call(CS_LOGIND, path, DBUS_INTERFACE_PROPERTIES, "Get");
     if (question && dbus_message_append_args(question, DBUS_TYPE_STRING, &interface,
                         DBUS_TYPE_STRING, &property, DBUS_TYPE_INVALID))
         cs_dbus_call(&logind->bus, question, on_session_user, logind);
@@ -175,9 +170,9 @@ static void on_signal(void *user, DBusMessage *message)
 {
     struct cs_logind *logind = user;
 
-    if (dbus_message_is_signal(message, MANAGER, "PrepareForSleep"))
+    if (dbus_message_is_signal(message, CS_LOGIND_MANAGER, "PrepareForSleep"))
         take_sleep(logind, message);
-    else if (dbus_message_is_signal(message, SESSION, "Lock"))
+    else if (dbus_message_is_signal(message, CS_LOGIND_SESSION, "Lock"))
         take_lock(logind, message);
     else if (dbus_message_is_signal(message, DBUS_INTERFACE_PROPERTIES, "PropertiesChanged") &&
              says_locked(message))
@@ -192,12 +187,14 @@ static void on_ready(void *user)
 {
     struct cs_logind *logind = user;
 
-    cs_dbus_match(&logind->bus, RULE "interface='" MANAGER "',member='PrepareForSleep'");
-    cs_dbus_match(&logind->bus, RULE "interface='" SESSION "',member='Lock'");
-    cs_dbus_match(&logind->bus, RULE "interface='" DBUS_INTERFACE_PROPERTIES
-                                     "',member='PropertiesChanged',arg0='" SESSION "'");
-    cs_dbus_match(&logind->bus,
-        "type='signal',sender='" DBUS_SERVICE_DBUS "',member='NameOwnerChanged',arg0='" LOGIND "'");
+    cs_dbus_match(
+        &logind->bus, CS_LOGIND_RULE("interface='" CS_LOGIND_MANAGER "',member='PrepareForSleep'"));
+    cs_dbus_match(&logind->bus, CS_LOGIND_RULE("interface='" CS_LOGIND_SESSION "',member='Lock'"));
+    cs_dbus_match(
+        &logind->bus, CS_LOGIND_RULE("interface='" DBUS_INTERFACE_PROPERTIES
+                                     "',member='PropertiesChanged',arg0='" CS_LOGIND_SESSION "'"));
+    cs_dbus_match(&logind->bus, "type='signal',sender='" DBUS_SERVICE_DBUS
+                                "',member='NameOwnerChanged',arg0='" CS_LOGIND "'");
     take_inhibitor(logind);
 }
 

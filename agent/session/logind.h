@@ -6,6 +6,13 @@
 #include "bus/dbus.h"
 #include "service.h"
 
+#define CS_LOGIND "org.freedesktop.login1"
+#define CS_LOGIND_PATH "/org/freedesktop/login1"
+#define CS_LOGIND_MANAGER CS_LOGIND ".Manager"
+#define CS_LOGIND_SESSION CS_LOGIND ".Session"
+/* A match rule for its signals. */
+#define CS_LOGIND_RULE(more) "type='signal',sender='" CS_LOGIND "'," more
+
 struct cs_logind {
     struct cs_service *service;
     struct cs_dbus bus; /* the system's */

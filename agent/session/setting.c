@@ -8,27 +8,35 @@
 void cs_session_setting_init(struct cs_session_setting *setting)
 {
     *setting = (struct cs_session_setting){
-        .lock_on_screen_lock = true, .lock_on_sleep = true, .notify = true};
+        .lock_on_screen_lock = true, .lock_on_sleep = true, .lock_on_logout = true, .notify = true};
 }
 
-/* "screen-lock, sleep", one of them, or "never". */
+static bool is_word(const char *value, size_t len, const char *word)
+{
+    return len == strlen(word) && strncmp(value, word, len) == 0;
+}
+
+/* "screen-lock, sleep, logout", some of them, or "never". */
 static bool take_lock_on(struct cs_session_setting *setting, const char *value)
 {
-    bool screen_lock = false, sleep = false;
+    bool screen_lock = false, sleep = false, logout = false;
     size_t len;
 
     for (; *value; value += len) {
         value += strspn(value, ", ");
         len = strcspn(value, ", ");
-        if (len == strlen("screen-lock") && strncmp(value, "screen-lock", len) == 0)
+        if (is_word(value, len, "screen-lock"))
             screen_lock = true;
-        else if (len == strlen("sleep") && strncmp(value, "sleep", len) == 0)
+        else if (is_word(value, len, "sleep"))
             sleep = true;
-        else if (len > 0 && (len != strlen("never") || strncmp(value, "never", len) != 0))
+        else if (is_word(value, len, "logout"))
+            logout = true;
+        else if (len > 0 && !is_word(value, len, "never"))
             return false;
     }
     setting->lock_on_screen_lock = screen_lock;
     setting->lock_on_sleep = sleep;
+    setting->lock_on_logout = logout;
     return true;
 }
 
@@ -46,7 +54,7 @@ bool cs_session_setting_take(
         time = &setting->wait_for_token;
     } else if (strcmp(name, "lock-on") == 0) {
         if (!take_lock_on(setting, value))
-            *mendp = "write screen-lock, sleep, both with a comma between them, or never";
+            *mendp = "write screen-lock, sleep, logout, several with commas between them, or never";
     } else if (strcmp(name, "notify") == 0) {
         setting->notify = strcmp(value, "no") != 0;
         if (setting->notify && strcmp(value, "yes") != 0)

@@ -13,6 +13,7 @@ struct cs_session_setting {
     uint64_t wait_for_token;
     bool lock_on_screen_lock;
     bool lock_on_sleep;
+    bool lock_on_logout;
     bool notify;
 };
 

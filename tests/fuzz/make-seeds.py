@@ -248,7 +248,7 @@ pin-credential = corp.pin
     "sessions": """[agent]
 pin-timeout = 8h
 idle-timeout = none
-lock-on = screen-lock, sleep
+lock-on = screen-lock, sleep, logout
 """,
     "rules": """[rule "browsers"]
 identity = pkcs11:token=corp;object=alice

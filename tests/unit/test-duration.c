@@ -69,17 +69,24 @@ static void test_settings(void **state)
 
     (void)state;
     cs_session_setting_init(&setting);
-    assert_true(setting.lock_on_screen_lock && setting.lock_on_sleep && setting.notify);
+    assert_true(setting.lock_on_screen_lock && setting.lock_on_sleep && setting.lock_on_logout);
+    assert_true(setting.notify);
     assert_int_equal(setting.pin_timeout + setting.idle_timeout + setting.wait_for_token, 0);
     assert_true(cs_session_setting_take(&setting, "pin-timeout", "8h", &mend));
     assert_null(mend);
     assert_int_equal(setting.pin_timeout, 8 * 3600000);
     assert_true(cs_session_setting_take(&setting, "lock-on", "sleep", &mend));
     assert_true(!mend && !setting.lock_on_screen_lock && setting.lock_on_sleep);
+    assert_false(setting.lock_on_logout);
+    assert_true(cs_session_setting_take(&setting, "lock-on", "logout,sleep", &mend));
+    assert_true(!mend && !setting.lock_on_screen_lock && setting.lock_on_sleep);
+    assert_true(setting.lock_on_logout);
     assert_true(cs_session_setting_take(&setting, "lock-on", "screen-lock, sleep", &mend));
     assert_true(!mend && setting.lock_on_screen_lock && setting.lock_on_sleep);
+    assert_false(setting.lock_on_logout);
     assert_true(cs_session_setting_take(&setting, "lock-on", "never", &mend));
     assert_true(!mend && !setting.lock_on_screen_lock && !setting.lock_on_sleep);
+    assert_false(setting.lock_on_logout);
     assert_true(cs_session_setting_take(&setting, "notify", "no", &mend));
     assert_true(!mend && !setting.notify);
 }
