@@ -31,6 +31,7 @@ struct agent {
     struct cs_bus *bus; /* NULL before the start, and after the end */
     struct cs_desktop desktop;
     bool has_desktop;
+    bool of_session; /* the bus or the desktop of a session started us */
     struct cs_notify notify;
     struct cs_renewal renewal;
     bool renewed; /* and that was said */
@@ -164,14 +165,26 @@ static void on_hangup(uv_signal_t *signal, int number)
     cs_rulebook_reload(&agent->service.rulebook);
 }
 
+/* The next session has another bus, which we would not find: we would not hear that its screen is
+ * locked. The one that it starts does. */
+static void end_with_session(struct agent *agent)
+{
+    if (!agent->of_session || !cs_desktop_has_lost_bus(&agent->desktop))
+        return;
+    cs_info("stops: the bus of the session that started it is gone");
+    stop(agent);
+}
+
 static void on_turn(uv_check_t *turn)
 {
     struct agent *agent = turn->data;
 
     cs_change_look(&agent->service.change, &agent->service.inventory, &agent->service.watchers);
     cs_absent_look(&agent->service.absent, &agent->service.inventory);
-    if (agent->has_desktop && !agent->stopping)
-        cs_desktop_look(&agent->desktop);
+    if (!agent->has_desktop || agent->stopping)
+        return;
+    cs_desktop_look(&agent->desktop);
+    end_with_session(agent);
 }
 
 /* As many clients as the limit allows need a descriptor or two each. */
@@ -354,6 +367,7 @@ int cs_agent_run(const struct cs_agent_options *options, struct cs_fault *fault)
     }
     if (r < 0 || options->check)
         return r;
+    agent.of_session = options->unless_running;
     if (!options->socket)
         r = cs_runtime_socket_path(path, sizeof(path));
     if (r < 0)

@@ -69,6 +69,7 @@ static void on_lost(void *user)
     struct cs_desktop *desktop = user;
 
     cs_notices_lose(&desktop->notices);
+    desktop->lost_bus = true;
     /* A session that logind does not know of ends with its bus. */
     if (desktop->service->config->session.lock_on_logout &&
         !cs_presence_is_known(&desktop->presence))
@@ -131,4 +132,9 @@ void cs_desktop_look(struct cs_desktop *desktop)
         return;
     cs_timeouts_look(&desktop->timeouts);
     cs_expiry_look(&desktop->expiry);
+}
+
+bool cs_desktop_has_lost_bus(const struct cs_desktop *desktop)
+{
+    return desktop->lost_bus;
 }

@@ -22,6 +22,7 @@ struct cs_desktop {
     struct cs_expiry expiry;
     uint64_t waits;    /* who waits for tokens, when that was last looked at */
     uint64_t troubles; /* of the record, likewise */
+    bool lost_bus;     /* the session's; it may have come back */
 };
 
 /* CS_ERR_SYSTEM; then there is nothing to stop. */
@@ -31,5 +32,7 @@ void cs_desktop_stop(struct cs_desktop *desktop);
 void cs_desktop_configure(struct cs_desktop *desktop);
 /* Once a turn of the loop. */
 void cs_desktop_look(struct cs_desktop *desktop);
+/* Whether the session's bus was there and went. */
+bool cs_desktop_has_lost_bus(const struct cs_desktop *desktop);
 
 #endif

@@ -124,6 +124,30 @@ def all_at_once(place, tap):
     tap.comment("who served: " + ", ".join(f"{name} {winners.count(name)}" for name in sorted(set(winners))))
 
 
+def session_ends(place, tap, bus):
+    def is_on_bus():
+        return "true" in place.f.run([
+            "dbus-send", "--session", "--print-reply", "--dest=org.freedesktop.DBus", "/org/freedesktop/DBus",
+            "org.freedesktop.DBus.NameHasOwner", "string:org.countersign.Agent1"]).stdout
+
+    for who, start in {"the desktop": lambda: place.by_hand("--unless-running"), "the bus": place.by_bus}.items():
+        with tap.case(f"started by {who} of a session, it ends when the session's bus does, in order"):
+            start()
+            wait(is_on_bus, "its name on the bus")
+            bus.stop()
+            wait(lambda: not place.agents() and not place.hosts(), "the end of the agent")
+            assert not place.socket.exists()
+            bus.start()
+    with tap.case("by hand it stays, and is on the bus that comes"):
+        first = place.by_hand()
+        wait(is_on_bus, "its name on the bus")
+        bus.stop()
+        bus.start()
+        wait(is_on_bus, "its name on the new bus")
+        assert settled(place) == first.pid
+        place.end(first)
+
+
 def passed(place):
     return [word for name in place.f.environment for word in ("-E", name)]
 
@@ -140,8 +164,9 @@ def main():
         place.socket.parent.mkdir(mode=0o700, exist_ok=True)
         socket_first(place, tap)
         socket_later(place, tap)
-        place.bus()
+        bus = place.bus()
         all_at_once(place, tap)
+        session_ends(place, tap, bus)
     tap.done()
 
 

@@ -51,7 +51,7 @@ class Place:
         words = [*self.words, *given[0].split()[1:]]
         lines = [f"Exec={' '.join(words)}" if line in given else line for line in lines]
         (services / name).write_text("\n".join(lines) + "\n")
-        return bus.Bus(self.f, services=services).process
+        return bus.Bus(self.f, services=services)
 
     def call(self, *words):
         """A call on the bus, started and not waited for."""
