@@ -84,7 +84,7 @@ static bool is_concerned(const struct cs_token *token, const struct cs_token *na
     return (token->flags & CS_TOKEN_LOGIN_REQUIRED) && (!named || cs_token_equal(token, named));
 }
 
-static void lock(struct cs_request *request)
+static void lock_known(struct cs_request *request, void (*done)(struct cs_request *request))
 {
     const struct cs_inventory *inventory = &request->service->inventory;
     const struct cs_token *named = NULL;
@@ -97,14 +97,37 @@ static void lock(struct cs_request *request)
         r = cs_fail(
             &fault, CS_ERR_INVALID, "token '%s' has no PIN, so it cannot be locked", named->name);
     if (r == 0)
-        r = cs_request_split(request, inventory->n_tokens, cs_request_finish_labels);
+        r = cs_request_split(request, inventory->n_tokens, done);
     for (size_t i = 0; r == 0 && i < inventory->n_tokens; i++)
         if (is_concerned(inventory->tokens[i], named))
             r = lock_token(request, inventory->tokens[i]);
     cs_request_join(request, r, &fault);
 }
 
+static void lock(struct cs_request *request)
+{
+    cs_buf_reset(&request->labels);
+    request->n_labels = 0;
+    lock_known(request, cs_request_finish_labels);
+}
+
+static void lock_rest(struct cs_request *request)
+{
+    cs_request_when_settled(request, lock);
+}
+
+/* What is there does not stay open until a host that is slow has said what it has. */
 void cs_request_lock(struct cs_request *request, const struct cs_msg_lock *m)
 {
-    cs_request_name(request, m->token, lock);
+    const struct cs_token *named;
+
+    request->name = cs_bytes_dup(m->token);
+    if (!request->name)
+        cs_request_fail(request, CS_ERR_MEMORY, NULL);
+    else if (!cs_supervisor_is_settled(&request->service->supervisor) &&
+             (!request->name[0] || cs_name_find_token(&request->service->inventory, request->name,
+                                       &named, NULL) == 0))
+        lock_known(request, lock_rest);
+    else
+        lock_rest(request);
 }

@@ -326,6 +326,23 @@ def main():
             assert signer.result()[0] == "CANCELLED"
             assert client.tokens()[0].flags & 128
 
+        for name in ("", "corp"):
+            with tap.case(f"LOCK {name} does not wait for a host that has not reported".replace("  ", " ")):
+                stage.path("slow.play.go").unlink(missing_ok=True)
+                stage.play(quick=LOCKED, slow=SLOW)
+                client = stage.client()
+                wait_for(lambda: "start" in stage.record("quick") and stage.module("quick").state == "running",
+                         "the token")
+                client.post(protocol.LOCK, protocol.string(name))
+                client.status()  # so the agent has read it
+                client.close()
+                wait_for(lambda: "logout" in stage.record("quick"), "the lock")
+                assert stage.module("slow").state == "starting"
+                locker = Later(stage.client().lock, name)
+                wait_for(lambda: stage.record("quick").count("logout") == 2, "the lock again")
+                stage.path("slow.play.go").touch()
+                assert len(locker.result()) == 2, "the slow one's token is locked, too"
+
         with tap.case("a token that is unlocked already needs no login"):
             client, key = begin(stage)
             decide(stage, "right")
