@@ -338,10 +338,14 @@ void cs_presence_start(
 
 void cs_presence_stop(struct cs_presence *presence)
 {
+    struct cs_presence_session *session, *next;
+
     cs_dbus_ignore(presence->bus, &presence->listener);
     uv_close((uv_handle_t *)&presence->files, NULL);
-    while (!TAILQ_EMPTY(&presence->sessions))
-        forget(presence, TAILQ_FIRST(&presence->sessions));
+    for (session = TAILQ_FIRST(&presence->sessions); session; session = next) {
+        next = TAILQ_NEXT(session, link);
+        forget(presence, session);
+    }
 }
 
 bool cs_presence_is_known(const struct cs_presence *presence)
