@@ -201,6 +201,7 @@ static void test_another_token_is_put_into_the_slot_meanwhile(void **state)
     assert_int_equal(verify_sign(&host, old, &rig_key, ID).code, CS_ERR_TOKEN_ABSENT);
     host_wait_gone(&host, old);
     assert_non_null(host_token(&host, "home"));
+    assert_int_equal(host_logout(&host, old, true).type, CS_HOST_DONE); /* it is locked, surely */
     rig_end(&host);
 
     old = rig_start_unlocked(&host, CORP);
