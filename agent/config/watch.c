@@ -55,6 +55,7 @@ static bool arm(struct cs_watched *watched)
 {
     char path[sizeof(watched->target)];
     struct stat st = {0};
+    bool started;
 
     find_nearest(watched->target, path, sizeof(path), &st);
     if (st.st_ino == watched->inode)
@@ -62,11 +63,10 @@ static bool arm(struct cs_watched *watched)
     uv_fs_event_stop(&watched->event);
     watched->inode = st.st_ino;
     watched->itself = strcmp(path, watched->target) == 0;
-    if (uv_fs_event_start(&watched->event, on_event, path, 0) < 0) {
-        cs_warn("cannot watch %s: after a change of the rules send a SIGHUP", path);
-        return false;
-    }
-    return true;
+    started = uv_fs_event_start(&watched->event, on_event, path, 0) == 0;
+    if (!started || (!watched->itself && access(watched->target, F_OK) == 0))
+        cs_warn("cannot watch %s: after a change of the rules send a SIGHUP", watched->target);
+    return started;
 }
 
 static void on_event(uv_fs_event_t *event, const char *name, int events, int status)

@@ -191,8 +191,10 @@ def mistaken(tap, s):
         for _ in range(8):  # more often than a program that fails may be started
             assert says(why), s.log.read_text()[-2000:]
         assert s.log.read_text().count(why) == before + 1, s.log.read_text()
+        loaded = s.log.read_text().count("is loaded:")
         mend()
-        s.manager.wait(lambda: "alice" in s.manager.run([s.cli, "list"]).stdout, "the keys")
+        s.manager.wait(lambda: s.log.read_text().count("is loaded:") > loaded, "its module, without being asked")
+        assert "alice" in s.run("list").stdout
         assert s.log.read_text().count("listens at") == starts + 1
         assert s.manager.show(SERVICE, "NRestarts") == restarts and s.state(SOCKET) == "active"
 

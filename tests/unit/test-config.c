@@ -339,6 +339,9 @@ static void test_without_a_configuration_all_is_denied(void **state)
     assert_allows(false);
 
     put("a.conf", "[module \"m\"]\npath = /m.so\n[rule \"r\"]\nsign = tls, csr, digest\n");
+    rulebook.watch.since = 1; /* it may be half of what is being written */
+    assert_int_equal(cs_rulebook_need(&rulebook), CS_ERR_CONFIG);
+    rulebook.watch.since = 0;
     assert_int_equal(cs_rulebook_need(&rulebook), 0);
     assert_int_equal(n_changes, 2);
     assert_string_equal(rulebook.error, "");
