@@ -198,8 +198,10 @@ def however_started(tap, s):
         agent = s.by_hand("--unless-running")
         wait(s.connects, "the agent")
         assert s.refuses(s.why)
-        s.mend()
+        s.conf.write_text(s.right.replace("[agent]\n", "[agent]\naudit = off\n"))
         wait(s.serves, "the keys")
+    with tap.case("with all that the mended file says, not its rules alone"):
+        assert not s.status()["record"]["on"]
         s.end(agent)
     s.bus()
     s.spoil()
@@ -235,13 +237,18 @@ def on_the_desktop(tap, s):
         [shown] = wait(lambda: daemon.calls("Notify"), "the notice")
         assert "until this is mended" in shown[3] and s.why in shown[4], shown
         assert not daemon.calls("CloseNotification")
+    with tap.case("another mistake, another notice"):
+        s.spoil("prompt = perhaps\n")
+        s.why = f"{s.conf}:2: prompt = perhaps"
+        wait(lambda: s.why in daemon.calls("Notify")[-1][4], "the notice")
+        wait(lambda: len(daemon.calls("CloseNotification")) == 1, "the other's end")
     with tap.case("nothing keeps the machine awake before there is anything to lock; then it does"):
         wait(lambda: daemon.connection.name_has_owner(NAME), "the agent on the bus")
         assert s.refuses(s.why) and not logind.calls("Inhibit")
         s.mend()
         wait(lambda: logind.calls("Inhibit"), "the inhibitor")
     with tap.case("then it is taken away"):
-        wait(lambda: daemon.calls("CloseNotification"), "that")
+        wait(lambda: len(daemon.calls("CloseNotification")) == 2, "that")
     s.end(agent)
 
 
