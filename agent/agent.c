@@ -308,9 +308,9 @@ static int serve(struct agent *agent, struct cs_fault *fault)
         r = cs_bus_new(
             &agent->service, &agent->session_bus, agent->listener.place.path, &agent->bus);
     if (r == 0) {
-        cs_rulebook_watch(&agent->service.rulebook, &agent->loop);
         cs_info("listens at %s", agent->listener.place.path);
         cs_audit_note(&agent->service.audit, "start", NULL, "release " CS_VERSION);
+        cs_rulebook_watch(&agent->service.rulebook, &agent->loop);
         cs_notify_say(&agent->notify, "READY=1");
         cs_place_watch(&agent->listener.place, &agent->loop, on_place_lost, agent);
         watch_renewal(agent);
