@@ -45,7 +45,8 @@ struct cs_config {
     struct cs_preferences preferences; /* [host "name"] */
 };
 
-/* Reads the administrator's files, then the user's. CS_ERR_CONFIG with a sentence. */
+/* Reads the administrator's files, then the user's. CS_ERR_CONFIG with a sentence; CS_ERR_BUSY only
+ * if what has settled is asked for. */
 int cs_config_load(
     const struct cs_places *places, struct cs_config **configp, struct cs_fault *fault);
 /* What is in force while there is nothing to load: allows nothing, and knows no module. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where the configuration lies: the administrator's directory, then the user's; or, instead of the
- * user's, a file or directory that the command line names.
+ * user's, a file or directory that the command line names. Who may not take half of what is being
+ * written asks for what has settled.
  */
 #include "config/places.h"
 
@@ -12,12 +13,31 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 struct sink {
     cs_settings_handler *handler;
     void *user;
+    bool settled;
 };
+
+/* After it was read. Half of the time, for a timer may be early; a time to come says nothing. */
+static int check_settled(const char *path, const struct sink *sink)
+{
+    struct timespec now;
+    struct stat st;
+    long long age;
+
+    if (!sink->settled)
+        return 0;
+    if (stat(path, &st) < 0)
+        return CS_ERR_BUSY;
+    clock_gettime(CLOCK_REALTIME, &now);
+    age = (long long)(now.tv_sec - st.st_ctim.tv_sec) * 1000 +
+          (now.tv_nsec - st.st_ctim.tv_nsec) / 1000000;
+    return age >= 0 && age < CS_PLACES_CALM / 2 ? CS_ERR_BUSY : 0;
+}
 
 /* A configuration names code that is loaded and programs that are run. */
 static int check_owner(const char *path, const struct stat *st, struct cs_fault *fault)
@@ -42,7 +62,9 @@ static int read_file(const char *path, const struct sink *sink, struct cs_fault 
     if (!S_ISREG(st.st_mode))
         return cs_fail(fault, CS_ERR_CONFIG, "%s is no file: move it away", path);
     r = check_owner(path, &st, fault);
-    return r < 0 ? r : cs_settings_read(path, sink->handler, sink->user, fault);
+    if (r == 0)
+        r = cs_settings_read(path, sink->handler, sink->user, fault);
+    return r < 0 ? r : check_settled(path, sink);
 }
 
 static int is_conf(const struct dirent *entry)
@@ -72,7 +94,7 @@ static int read_directory(const char *directory, const struct sink *sink, struct
         free(entries[i]);
     }
     free(entries);
-    return r;
+    return r < 0 ? r : check_settled(directory, sink);
 }
 
 static void find_user_directory(char *path, size_t size)
@@ -101,7 +123,7 @@ void cs_places_find(struct cs_places *places, const char *system, const char *pa
 int cs_places_read_system(const struct cs_places *places, cs_settings_handler *handler, void *user,
     struct cs_fault *fault)
 {
-    const struct sink sink = {handler, user};
+    const struct sink sink = {handler, user, places->settled};
 
     return places->system[0] ? read_directory(places->system, &sink, fault) : 0;
 }
@@ -109,7 +131,7 @@ int cs_places_read_system(const struct cs_places *places, cs_settings_handler *h
 int cs_places_read_user(const struct cs_places *places, cs_settings_handler *handler, void *user,
     struct cs_fault *fault)
 {
-    const struct sink sink = {handler, user};
+    const struct sink sink = {handler, user, places->settled};
     struct stat st;
 
     if (!places->user[0])

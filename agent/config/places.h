@@ -9,7 +9,11 @@ struct cs_places {
     char system[4096]; /* the administrator's directory, "" for none */
     char user[4096];   /* the user's directory, or the file or directory in place of it; or "" */
     bool named;        /* that one was named, and may be a file */
+    bool settled;      /* nothing is read of what has just changed: CS_ERR_BUSY */
 };
+
+/* Milliseconds: whoever writes several times does so within them. */
+#define CS_PLACES_CALM 100
 
 /* path: in place of both usual ones, or NULL. system: in place of the administrator's, or NULL. */
 void cs_places_find(struct cs_places *places, const char *system, const char *path);

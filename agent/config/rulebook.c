@@ -4,7 +4,8 @@
  * over, but the rules alone are taken from it: the rest is what hosts and timers were started with.
  * A mistake in the user's files keeps nothing of the administrator's from being read; one in the
  * administrator's leaves all as it was. But as long as nothing could be loaded at all, there is
- * nothing to stay: all is denied until every file is right, and then all is taken.
+ * nothing to stay: all is denied until every file is right, and then all is taken. What is taken
+ * then, its modules, say, stays, so it must not be half of what is being written.
  */
 #include "config/rulebook.h"
 #include "audit/audit.h"
@@ -90,8 +91,15 @@ void cs_rulebook_reload(struct cs_rulebook *rulebook)
 {
     CS_AUTO(cs_config_freep) struct cs_config *newer = NULL;
     struct cs_fault fault = {0};
-    int r = cs_config_load(&rulebook->places, &newer, &fault);
+    struct cs_places places = rulebook->places;
+    int r;
 
+    places.settled = rulebook->lacking;
+    r = cs_config_load(&places, &newer, &fault);
+    if (r == CS_ERR_BUSY) {
+        cs_watch_look_again(&rulebook->watch);
+        return;
+    }
     if (r < 0) {
         (rulebook->lacking ? lack : refuse)(rulebook, cs_fault_text(&fault, r));
         return;
@@ -102,7 +110,7 @@ void cs_rulebook_reload(struct cs_rulebook *rulebook)
 
 int cs_rulebook_need(struct cs_rulebook *rulebook)
 {
-    if (rulebook->lacking && cs_watch_is_calm(&rulebook->watch))
+    if (rulebook->lacking)
         cs_rulebook_reload(rulebook);
     return rulebook->lacking ? CS_ERR_CONFIG : 0;
 }

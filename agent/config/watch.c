@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 /* milliseconds */
-#define CALM 100
+#define CALM CS_PLACES_CALM
 #define CALM_MAX 1000
 
 static void on_calm(uv_timer_t *timer)
@@ -116,9 +116,9 @@ void cs_watch_start(struct cs_watch *watch, uv_loop_t *loop, const struct cs_pla
     watch_place(watch, 1, places->user, places->named);
 }
 
-bool cs_watch_is_calm(const struct cs_watch *watch)
+void cs_watch_look_again(struct cs_watch *watch)
 {
-    return watch->since == 0;
+    note(watch);
 }
 
 void cs_watch_stop(struct cs_watch *watch)

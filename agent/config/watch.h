@@ -32,8 +32,8 @@ struct cs_watch {
 /* changed is called a moment after something has changed there. */
 void cs_watch_start(struct cs_watch *watch, uv_loop_t *loop, const struct cs_places *places,
     void (*changed)(void *user), void *user);
-/* Nothing has changed for a moment, as far as is known. */
-bool cs_watch_is_calm(const struct cs_watch *watch);
+/* As if something had changed. */
+void cs_watch_look_again(struct cs_watch *watch);
 void cs_watch_stop(struct cs_watch *watch);
 
 #endif

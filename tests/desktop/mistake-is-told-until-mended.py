@@ -171,7 +171,7 @@ def whatever_is_wrong(tap, s):
         starter = s.by_socket()
         assert s.refuses(f"{s.conf}:1: ")
         (behind / "a.conf").write_text(s.right)
-        assert s.serves()
+        wait(s.serves, "the keys")
         s.end(starter)
         s.conf.unlink()
     with tap.case("after SIGHUP as well"):
