@@ -12,6 +12,7 @@ agent's log. Figures come every minute, or every tenth of a short run.
 """
 import argparse
 import collections
+import contextlib
 import os
 import pathlib
 import random
@@ -197,7 +198,8 @@ def descriptors(pid):
 
 def private_kib(pid):
     text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
-    return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Private_"))
+    # What is clean is of files, and private as soon as another test's agent, which mapped them, has ended.
+    return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Private_Dirty"))
 
 
 def sessions(fault, pid):
@@ -218,10 +220,15 @@ class Figures:
         self.stage, self.tap, self.start, self.rows = stage, tap, time.monotonic(), []
 
     def take(self):
+        """With one client, which stays meanwhile: of one that left the agent might not have heard."""
+        with contextlib.closing(self.stage.client()) as client:
+            return self.take_beside(client)
+
+    def take_beside(self, client):
         stage = self.stage
         agent = stage.agent.process.pid
-        hosts = {label: stage.pid(label) for label in LABELS}
-        pids = [agent, *hosts.values()]
+        hosts = {module.name: module.pid for module in client.status().modules}
+        pids = [agent, *(hosts[label] for label in LABELS)]
         row = {"pids": pids,
                "descriptors": [descriptors(pid) for pid in pids],
                "private kB": [private_kib(pid) for pid in pids],
