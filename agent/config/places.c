@@ -22,7 +22,7 @@ struct sink {
     bool settled;
 };
 
-/* After it was read. Half of the time, for a timer may be early; a time to come says nothing. */
+/* After it was read. A time to come says nothing. */
 static int check_settled(const char *path, const struct sink *sink)
 {
     struct timespec now;
@@ -36,7 +36,21 @@ static int check_settled(const char *path, const struct sink *sink)
     clock_gettime(CLOCK_REALTIME, &now);
     age = (long long)(now.tv_sec - st.st_ctim.tv_sec) * 1000 +
           (now.tv_nsec - st.st_ctim.tv_nsec) / 1000000;
-    return age >= 0 && age < CS_PLACES_CALM / 2 ? CS_ERR_BUSY : 0;
+    return age >= 0 && age < CS_PLACES_SETTLED ? CS_ERR_BUSY : 0;
+}
+
+/* Who replaces a directory by another takes it away first. */
+static int check_away(const char *directory, const struct sink *sink)
+{
+    char above[4096];
+    char *slash;
+
+    snprintf(above, sizeof(above), "%s", directory);
+    slash = strrchr(above, '/');
+    if (!slash || slash == above)
+        return 0;
+    *slash = '\0';
+    return access(above, F_OK) < 0 ? 0 : check_settled(above, sink);
 }
 
 /* A configuration names code that is loaded and programs that are run. */
@@ -82,7 +96,7 @@ static int read_directory(const char *directory, const struct sink *sink, struct
     int r = 0;
 
     if (n < 0 && (errno == ENOENT || errno == ENOTDIR))
-        return 0;
+        return check_away(directory, sink);
     if (n < 0)
         return cs_fail(fault, CS_ERR_CONFIG, "cannot read %s: %s", directory, strerror(errno));
     for (int i = 0; i < n; i++) {
