@@ -65,16 +65,26 @@ void cs_request_unlock(struct cs_request *request, const struct cs_msg_unlock *m
     cs_request_name(request, m->token, unlock);
 }
 
-static int lock_token(struct cs_request *request, const struct cs_token *token)
+static void on_locked(void *user, const struct cs_answer *answer)
+{
+    (void)user;
+    (void)answer;
+}
+
+/* part: of what the request waits for. */
+static int lock_token(struct cs_request *request, const struct cs_token *token, bool part)
 {
     const struct cs_host_logout_request m = {
         .slot = token->slot, .hold = 1, .why = cs_bytes_of("locked with 'countersign lock'")};
     const struct cs_host_question question = {.type = CS_HOST_LOGOUT, .logout = &m, .fd = -1};
+    struct cs_job *job;
 
     cs_login_cancel(request->service, token);
-    cs_request_add_label(request, token);
     cs_info("%s (pid %d) locks '%s'", cs_caller_name(request->caller), (int)request->caller->pid,
         token->name);
+    if (!part)
+        return cs_host_ask(token->host, &question, on_locked, NULL, &job);
+    cs_request_add_label(request, token);
     return cs_request_ask_part(request, token->host, &question);
 }
 
@@ -84,7 +94,7 @@ static bool is_concerned(const struct cs_token *token, const struct cs_token *na
     return (token->flags & CS_TOKEN_LOGIN_REQUIRED) && (!named || cs_token_equal(token, named));
 }
 
-static void lock_known(struct cs_request *request, void (*done)(struct cs_request *request))
+static void lock(struct cs_request *request)
 {
     const struct cs_inventory *inventory = &request->service->inventory;
     const struct cs_token *named = NULL;
@@ -97,37 +107,35 @@ static void lock_known(struct cs_request *request, void (*done)(struct cs_reques
         r = cs_fail(
             &fault, CS_ERR_INVALID, "token '%s' has no PIN, so it cannot be locked", named->name);
     if (r == 0)
-        r = cs_request_split(request, inventory->n_tokens, done);
+        r = cs_request_split(request, inventory->n_tokens, cs_request_finish_labels);
     for (size_t i = 0; r == 0 && i < inventory->n_tokens; i++)
         if (is_concerned(inventory->tokens[i], named))
-            r = lock_token(request, inventory->tokens[i]);
+            r = lock_token(request, inventory->tokens[i], true);
     cs_request_join(request, r, &fault);
 }
 
-static void lock(struct cs_request *request)
+/* What is there does not stay open until a host that is slow has said what it has. Whether that was
+ * done is found out then, when it is asked for again. */
+static void lock_known(struct cs_request *request)
 {
-    cs_buf_reset(&request->labels);
-    request->n_labels = 0;
-    lock_known(request, cs_request_finish_labels);
+    const struct cs_inventory *inventory = &request->service->inventory;
+    const struct cs_token *named = NULL;
+
+    if (request->name[0] && cs_name_find_token(inventory, request->name, &named, NULL) < 0)
+        return;
+    for (size_t i = 0; i < inventory->n_tokens; i++)
+        if (is_concerned(inventory->tokens[i], named))
+            lock_token(request, inventory->tokens[i], false);
 }
 
-static void lock_rest(struct cs_request *request)
-{
-    cs_request_when_settled(request, lock);
-}
-
-/* What is there does not stay open until a host that is slow has said what it has. */
 void cs_request_lock(struct cs_request *request, const struct cs_msg_lock *m)
 {
-    const struct cs_token *named;
-
     request->name = cs_bytes_dup(m->token);
-    if (!request->name)
+    if (!request->name) {
         cs_request_fail(request, CS_ERR_MEMORY, NULL);
-    else if (!cs_supervisor_is_settled(&request->service->supervisor) &&
-             (!request->name[0] || cs_name_find_token(&request->service->inventory, request->name,
-                                       &named, NULL) == 0))
-        lock_known(request, lock_rest);
-    else
-        lock_rest(request);
+        return;
+    }
+    if (!cs_supervisor_is_settled(&request->service->supervisor))
+        lock_known(request);
+    cs_request_when_settled(request, lock);
 }

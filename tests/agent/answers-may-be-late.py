@@ -58,6 +58,13 @@ def handle(request):
 host.serve(handle)
 """
 
+STUCK = """
+host.ready()
+host.token(spki=SPKI)
+host.scanned()
+host.serve(lambda request: (host.note('logout'), host.failed(request, 22, 'it does not log out')))
+"""
+
 BACKWARDS = """
 host.ready()
 host.token(spki=SPKI)
@@ -342,6 +349,17 @@ def main():
                 wait_for(lambda: stage.record("quick").count("logout") == 2, "the lock again")
                 stage.path("slow.play.go").touch()
                 assert len(locker.result()) == 2, "the slow one's token is locked, too"
+
+        with tap.case("a token that cannot be locked keeps none of a slow host from being locked"):
+            stage.path("slow.play.go").unlink()
+            noting = "host.serve(lambda request: (host.note('logout'), host.done(request)))"
+            stage.play(stuck=STUCK, slow=SLOW.replace("host.sign_all()", noting))
+            wait_for(lambda: "start" in stage.record("stuck") and stage.module("stuck").state == "running", "the token")
+            locker = Later(error_of, stage.client().lock, "")
+            wait_for(lambda: "logout" in stage.record("stuck"), "the lock")
+            stage.path("slow.play.go").touch()
+            assert locker.result()[0] == "MODULE_FAILED"
+            wait_for(lambda: "logout" in stage.record("slow"), "the slow one's lock")
 
         with tap.case("a token that is unlocked already needs no login"):
             client, key = begin(stage)
