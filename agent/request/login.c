@@ -28,6 +28,7 @@ struct cs_login {
     bool at_reader;         /* the token's PIN is entered there */
     bool on_request;
     bool superseded; /* another one opened the token */
+    bool given_up;   /* the token was locked */
     bool displaced;  /* its PIN came so late that others take its place */
     TAILQ_HEAD(cs_login_waiters, cs_login_waiter) waiters;
 };
@@ -79,9 +80,12 @@ static void login_free(struct cs_login *login)
     free(login);
 }
 
-/* Whether what was tried is all that this waiter wanted. */
+/* Whether what was tried is all that this waiter wanted. A lock is for whoever waits, whatever he
+ * wants; who asks after it asks anew. */
 static bool was_covered(const struct cs_login *login, const struct cs_login_waiter *waiter)
 {
+    if (login->given_up)
+        return waiter->given_up;
     if (waiter->on_request && !login->on_request)
         return false;
     return waiter->how == login->how || login->how == CS_HOST_LOGIN_FORCE;
@@ -210,7 +214,7 @@ static int ask(struct cs_login *login, struct cs_login_waiter *waiter)
     cs_caller_get_environment(waiter->caller, &m.environment);
     login->how = waiter->how;
     login->on_request = waiter->on_request;
-    login->superseded = false;
+    login->superseded = login->given_up = false;
     return cs_host_ask(login->host, &question, on_done, login, &login->job);
 }
 
@@ -233,6 +237,7 @@ static void try_next(struct cs_login *login)
 static int join(struct cs_login *login, struct cs_login_waiter *waiter)
 {
     waiter->login = login;
+    waiter->given_up = false;
     TAILQ_INSERT_TAIL(&login->waiters, waiter, link);
     return 0;
 }
@@ -305,9 +310,16 @@ bool cs_login_is_under_way(const struct cs_service *service, const struct cs_tok
 
 void cs_login_cancel(struct cs_service *service, const struct cs_token *token)
 {
+    struct cs_login_waiter *waiter;
     struct cs_login *login;
 
     TAILQ_FOREACH(login, &service->logins, link)
-    if (login->job && is_of(login, token->host, token->slot))
+    {
+        if (!login->job || !is_of(login, token->host, token->slot))
+            continue;
+        login->given_up = true;
+        TAILQ_FOREACH(waiter, &login->waiters, link)
+        waiter->given_up = true;
         cs_job_cancel(login->job);
+    }
 }

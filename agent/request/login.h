@@ -13,6 +13,7 @@ struct cs_login_waiter {
     char key[96]; /* the label of the key that it is for, for the prompt; or empty */
     enum cs_host_login how;
     bool on_request; /* a person asked for it */
+    bool given_up;   /* the token was locked while it waited */
     int fd;          /* where the PIN comes from, with CS_HOST_LOGIN_FD; else -1 */
     /* code 0 when the token is unlocked. */
     void (*done)(struct cs_login_waiter *waiter, int code, const char *text);

@@ -83,6 +83,8 @@ void cs_lock_all(struct cs_service *service, const char *why, void (*done)(void 
 
     if (!locking) {
         cs_error("out of memory: no token is locked, although %s", why);
+        if (done)
+            done(user);
         return;
     }
     *locking = (struct locking){.n = 1, .done = done, .user = user};

@@ -63,11 +63,13 @@ static void release_inhibitor(struct cs_logind *logind)
 
 /* Sleep */
 
-/* Which may be after it woke: logind waits for some seconds alone. */
+/* Which may be after it woke, and before it sleeps again: logind waits for some seconds alone. */
 static void on_locked_for_sleep(void *user)
 {
     struct cs_logind *logind = user;
 
+    if (--logind->locking > 0)
+        return;
     cs_debug("all tokens are locked: the machine may sleep");
     release_inhibitor(logind);
     if (!logind->asleep)
@@ -82,8 +84,11 @@ static void take_sleep(struct cs_logind *logind, DBusMessage *message)
         return;
     logind->asleep = begins;
     if (begins && setting_of(logind)->lock_on_sleep) {
+        logind->locking++;
         cs_lock_all(logind->service, WHY_SLEEP, on_locked_for_sleep, logind);
-    } else if (!begins) {
+    } else if (begins) {
+        release_inhibitor(logind); /* of a configuration that is no more */
+    } else {
         take_inhibitor(logind);
         /* Tokens may have been pulled while nobody looked. */
         cs_supervisor_refresh(&logind->service->supervisor);

@@ -17,9 +17,10 @@ struct cs_logind {
     struct cs_service *service;
     struct cs_dbus bus; /* the system's */
     struct cs_dbus_listener listener;
-    int inhibitor; /* while it is open the machine does not sleep yet; -1 if there is none */
-    bool asked;    /* for an inhibitor */
-    bool asleep;   /* or about to be */
+    int inhibitor;    /* while it is open the machine does not sleep yet; -1 if there is none */
+    bool asked;       /* for an inhibitor */
+    bool asleep;      /* or about to be */
+    unsigned locking; /* how often all tokens are being locked for sleep */
 };
 
 void cs_logind_start(struct cs_logind *logind, struct cs_service *service);

@@ -12,6 +12,7 @@ from desktop import MANAGER, SESSION, Bus, missing, wait
 from fixture import Fixture
 from locking import CORP, Desk
 from tap import Tap, skip_all
+from twins import Twins
 import protocol_client as protocol
 
 SHELL = "org.gnome.Shell"  # speaks the interface of org.gnome.ScreenSaver
@@ -52,9 +53,13 @@ def screen_cases(tap, desk, logind, screensavers):
         assert desk.sign()
 
 
+def inhibitors_at(logind):
+    return [one for one in logind.call(MANAGER, "ListInhibitors") if one[1] == "Countersign"]
+
+
 def sleep_cases(tap, desk, logind):
     def inhibitors():
-        return [one for one in logind.call(MANAGER, "ListInhibitors") if one[1] == "Countersign"]
+        return inhibitors_at(logind)
 
     with tap.case("sleep waits until the token is locked"):
         desk.fault.script(CORP, "delay C_Logout 300")
@@ -94,6 +99,33 @@ def sleep_cases(tap, desk, logind):
         wait(lambda: not inhibitors(), "the inhibitor is let go")
         logind.signal(MANAGER, "PrepareForSleep", "b", [False])
         wait(inhibitors, "the inhibitor anew")
+
+
+def restless_cases(tap):
+    with tap.case("asleep again before the first lock was through: the second is waited for"), Fixture() as f:
+        bus = Bus(f, "system")
+        logind = bus.mock("logind")
+        twins = Twins(f, environment=bus.environment)
+        wait(lambda: inhibitors_at(logind), "the inhibitor")
+        for label in ("corp", "home"):
+            twins.unlock(label)
+        twins.corp.script("slot 0 token=corp", "hang C_Logout")
+        logind.signal(MANAGER, "PrepareForSleep", "b", [True])
+        twins.corp.wait("@hang")
+        twins.home.wait("C_Logout", rv="CKR_OK")
+        logind.signal(MANAGER, "PrepareForSleep", "b", [False])
+        twins.unlock("home")
+        twins.home.script("slot 0 token=home", "hang C_Logout")
+        logind.signal(MANAGER, "PrepareForSleep", "b", [True])
+        twins.home.wait("@hang")
+        twins.corp.script("slot 0 token=corp")
+        wait(lambda: all(token.label != b"corp" or not token.has("unlocked")
+                         for token in twins.client.tokens()), "the first lock")
+        twins.agent.cli("list", check=True)
+        assert inhibitors_at(logind), "home is not locked yet"
+        twins.home.script("slot 0 token=home")
+        wait(lambda: not inhibitors_at(logind), "the inhibitor is let go")
+        twins.agent.stop()
 
 
 def bus_cases(tap, desk, screensavers):
@@ -213,6 +245,7 @@ def main():
         }
         screen_cases(tap, desk, logind, screensavers)
         sleep_cases(tap, desk, logind)
+        restless_cases(tap)
         bus_cases(tap, desk, screensavers)
         timeout_cases(tap, desk)
         other_cases(tap, desk)
