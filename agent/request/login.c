@@ -166,19 +166,31 @@ const struct cs_answer *cs_login_explain_displaced(const struct cs_answer *answe
     return busy;
 }
 
+/* The host says no more of what we cancelled than that. */
+static const struct cs_answer *explain(const struct cs_login *login, const struct cs_answer *answer,
+    struct cs_answer *own, struct cs_fault *fault)
+{
+    if (login->displaced)
+        return cs_login_explain_displaced(answer, cs_bytes_of(login->name), own, fault);
+    if (!login->given_up || answer->code != CS_ERR_CANCELLED)
+        return answer;
+    cs_fail(fault, answer->code, "token '%s' was locked meanwhile", login->name);
+    *own = (struct cs_answer){.code = answer->code, .text = fault->text};
+    return own;
+}
+
 static void on_done(void *user, const struct cs_answer *answer)
 {
     struct cs_login *login = user;
     struct cs_fault fault = {0};
-    struct cs_answer busy;
+    struct cs_answer own;
 
     login->job = NULL;
     if (login->superseded && answer->code < 0) {
         tell(login, 0, "");
         return;
     }
-    if (login->displaced)
-        answer = cs_login_explain_displaced(answer, cs_bytes_of(login->name), &busy, &fault);
+    answer = explain(login, answer, &own, &fault);
     if (answer->code == 0)
         end_others(login);
     cs_log(

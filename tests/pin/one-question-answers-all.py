@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """However many programs wait for a token, a person is asked once, and told what was wrong."""
+import contextlib
+
 import programs
+import protocol_client as protocol
 from fault import Fault
 from fixture import Fixture
 from scene import DISPLAY, Scene, results
@@ -31,6 +34,24 @@ def many(tap, f, fault):
         first.client.close()
         assert results(others) == {"signed"}
         assert s.pinentry.questions() == 1
+
+
+def locked(tap, f, fault):
+    with tap.case("a lock gives up what all wait for, also a person who unlocks; who asks after it is asked anew"), \
+            Scene(f, fault, "slot 0 token=corp", "hang", "pin:1234") as s:
+        signer, = s.signers(1)
+        s.pinentry.wait()
+        person = protocol.Client(s.agent.socket, environment=list(DISPLAY.items()))
+        with contextlib.closing(person):
+            unlock = person.post(protocol.UNLOCK, protocol.string("corp") + protocol.u8(0))
+            lock = person.post(protocol.LOCK, protocol.string("corp"))
+            got = {number: (kind, body) for kind, number, body in (person.receive(), person.receive())}
+            assert got[lock][0] == protocol.LOCK + protocol.REPLY, got
+            assert got[unlock][0] == protocol.ERROR and b"token 'corp' was locked meanwhile" in got[unlock][1], got
+            assert s.pinentry.questions() == 1, s.pinentry.asked()
+            assert person.unlock("corp") == ["corp"]
+        assert signer.result() == "CANCELLED", signer.error
+        assert s.pinentry.questions() == 2, s.pinentry.asked()
 
 
 def wrong(tap, f, fault):
@@ -121,6 +142,7 @@ def main():
         tap.diagnose = lambda: f.diagnose() + fault.tail()
         f.token("corp").identity(f.authority("Office"), "p256", "alice")
         many(tap, f, fault)
+        locked(tap, f, fault)
         wrong(tap, f, fault)
         counted(tap, f, fault)
         every_time(tap, f, fault)
