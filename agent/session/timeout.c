@@ -183,10 +183,12 @@ void cs_timeouts_look(struct cs_timeouts *timeouts)
 void cs_timeouts_note_use(struct cs_timeouts *timeouts, const struct cs_token *token)
 {
     struct cs_timeout_login *login = find(timeouts, token);
+    uint64_t idle = setting_of(timeouts)->idle_timeout, time = now();
 
-    /* The clock is not set back for it: it goes off once too early and is set then. */
-    if (login)
-        login->used = now();
+    /* One that is heard of when time was up, as after the machine slept, comes too late. For others
+     * the clock is not set back: it goes off once too early and is set then. */
+    if (login && (!idle || time < login->used + idle))
+        login->used = time;
 }
 
 int cs_timeouts_start(struct cs_timeouts *timeouts, struct cs_service *service)

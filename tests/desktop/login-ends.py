@@ -5,6 +5,9 @@
 That it has ended is not the agent's word: the module saw C_Logout, and C_GetSessionInfo says so.
 """
 import os
+import signal
+import threading
+import time
 
 import dbus
 
@@ -148,15 +151,19 @@ def bus_cases(tap, desk, screensavers):
         assert desk.sign()
 
 
+def signs(desk):
+    try:
+        return desk.sign()
+    except protocol.AgentError:
+        return None
+
+
 def timeout_cases(tap, desk):
     with tap.case("time is up since the PIN was entered, used or not"):
         desk.start("pin-timeout = 1s")
         desk.unlock()
-        while desk.locked() is None:
-            try:
-                desk.sign()
-            except protocol.AgentError:
-                break
+        while desk.locked() is None and signs(desk):
+            pass
         desk.expect_logout("the PIN was entered 1 second ago")
     with tap.case("time is up since the last signature"):
         desk.start("idle-timeout = 800ms\npin-timeout = 1h")
@@ -172,6 +179,21 @@ def timeout_cases(tap, desk):
         while desk.fault.lines("C_Sign")[-1].time - begun < 2:
             desk.sign()
         assert desk.fault.count("C_Logout") == 0
+        desk.expect_logout("not used for 800 milliseconds")
+    with tap.case("what was used before the machine slept is not used when it wakes"):
+        desk.fault.script(CORP, "hang C_Sign once")
+        desk.unlock()
+        signer = threading.Thread(target=desk.sign, daemon=True)
+        signer.start()
+        desk.fault.wait("@hang")
+        os.kill(desk.agent.process.pid, signal.SIGSTOP)
+        desk.fault.script(CORP)
+        desk.fault.wait("C_Sign", rv="CKR_OK")
+        asleep = time.monotonic() + 1
+        wait(lambda: time.monotonic() > asleep, "the time is up")
+        os.kill(desk.agent.process.pid, signal.SIGCONT)
+        signer.join(20)
+        wait(lambda: not signs(desk), "the end of the login")
         desk.expect_logout("not used for 800 milliseconds")
 
 
