@@ -69,13 +69,25 @@ static bool arm(struct cs_watched *watched)
     return started;
 }
 
+/* Whether this is about the directory that is watched, rather than about something in it. */
+static bool is_of_directory(const struct cs_watched *watched, const char *name)
+{
+    char path[sizeof(watched->target)];
+    size_t size = sizeof(path);
+
+    return !name || (uv_fs_event_getpath((uv_fs_event_t *)&watched->event, path, &size) == 0 &&
+                        strcmp(strrchr(path, '/') + 1, name) == 0);
+}
+
 static void on_event(uv_fs_event_t *event, const char *name, int events, int status)
 {
     struct cs_watched *watched = event->data;
     bool was_itself = watched->itself, moved = false;
 
-    (void)events;
     (void)status;
+    /* Its watch has gone with it, and one that was made since may have its number. */
+    if ((events & UV_RENAME) && is_of_directory(watched, name))
+        watched->inode = 0;
     /* More may have come to be between a look and the watch that it led to. */
     while (arm(watched))
         moved = true;

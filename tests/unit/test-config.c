@@ -437,6 +437,58 @@ static void test_what_has_just_changed_has_not_settled(void **state)
     assert_unsettled(path_of("inner"), remove_folder);
 }
 
+static void on_patience(uv_timer_t *timer)
+{
+    (void)timer;
+    fail_msg("the change was not noticed");
+}
+
+static void expect_rule(uv_loop_t *loop, const char *name)
+{
+    uv_timer_t patience;
+
+    uv_timer_init(loop, &patience);
+    uv_timer_start(&patience, on_patience, 20000, 0);
+    while (strcmp(config->policy.rules[0].name, name) != 0)
+        uv_run(loop, UV_RUN_ONCE);
+    uv_close((uv_handle_t *)&patience, NULL);
+    uv_run(loop, UV_RUN_NOWAIT);
+}
+
+/* File systems give the number of what was removed to what is made next. */
+static void test_a_directory_that_was_made_anew_is_watched(void **state)
+{
+    CS_AUTO(cs_audit_deinit) struct cs_audit audit = {0};
+    struct cs_rulebook rulebook;
+    struct cs_places places = {0};
+    uv_loop_t loop;
+
+    (void)state;
+    cs_audit_init(&audit);
+    snprintf(places.user, sizeof(places.user), "%s/inner", folder);
+    assert_int_equal(mkdir(places.user, 0700), 0);
+    put("inner/a.conf", "[rule \"one\"]\nsign = tls\n");
+    assert_int_equal(cs_config_load(&places, &config, &fault), 0);
+    cs_rulebook_init(&rulebook, config, &places, NULL);
+    rulebook.audit = &audit;
+    assert_int_equal(uv_loop_init(&loop), 0);
+    cs_rulebook_watch(&rulebook, &loop);
+
+    unlink(path_of("inner/a.conf"));
+    rmdir(places.user);
+    assert_int_equal(mkdir(places.user, 0700), 0);
+    put("inner/a.conf", "[rule \"two\"]\nsign = tls\n");
+    expect_rule(&loop, "two");
+    put("inner/a.conf", "[rule \"three\"]\nsign = tls\n");
+    expect_rule(&loop, "three");
+
+    unlink(path_of("inner/a.conf"));
+    rmdir(places.user);
+    cs_rulebook_stop(&rulebook);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 static void test_what_a_token_host_is_told(void **state)
 {
     struct cs_buf buf = CS_BUF_INIT(CS_FRAME_MAX);
@@ -484,6 +536,7 @@ int main(void)
         TEST(test_a_file_that_is_not_there),
         TEST(test_without_a_configuration_all_is_denied),
         TEST(test_what_has_just_changed_has_not_settled),
+        TEST(test_a_directory_that_was_made_anew_is_watched),
         TEST(test_what_a_token_host_is_told),
     };
 
