@@ -34,10 +34,16 @@ class Scene(Place):
         self.mend()
 
     def spoil(self, wrong=WRONG):
-        self.conf.write_text(self.right.replace("[agent]\n", "[agent]\n" + wrong))
+        self._put(self.right.replace("[agent]\n", "[agent]\n" + wrong))
 
     def mend(self):
-        self.conf.write_text(self.right)
+        self._put(self.right)
+
+    def _put(self, text):
+        """At once: on a busy machine an empty file might stay so for long enough to be right."""
+        new = self.f.path("new.conf")
+        new.write_text(text)
+        new.rename(self.conf)
 
     def cli(self, *words, **options):
         return self.f.run([programs.CLI, *words], **options)
