@@ -22,7 +22,7 @@
 #include <pthread.h>
 #include <string.h>
 
-static void find_functions(struct cs_provider *provider)
+void cs_fetch_init(struct cs_provider *provider)
 {
     static const char *const names[] = {
         "EVP_KEYMGMT_fetch", "EVP_KEYMGMT_free", "ERR_peek_last_error"};
@@ -53,22 +53,43 @@ static void fetch_each(struct cs_provider *provider)
     cs_queue_pop(&provider->queue); /* that there are no others is no error */
 }
 
+/* Notes that this thread fetches. Where there is no room for it, NULL. */
+static atomic_uintptr_t *take_place(struct cs_provider *provider, uintptr_t self)
+{
+    for (size_t i = 0; i < CS_FETCHERS; i++) {
+        uintptr_t nobody = 0;
+
+        if (atomic_compare_exchange_strong(&provider->fetching[i], &nobody, self))
+            return &provider->fetching[i];
+    }
+    return NULL;
+}
+
+static bool is_fetching(const struct cs_provider *provider, uintptr_t self)
+{
+    for (size_t i = 0; i < CS_FETCHERS; i++)
+        if (atomic_load(&provider->fetching[i]) == self)
+            return true;
+    return false;
+}
+
+/* Each thread that asks before the others are in takes them in itself: an answer at once would put
+ * ours first, and waiting for another thread could be waiting for itself. */
 bool cs_fetch_others_first(struct cs_provider *provider)
 {
-    uintptr_t self = (uintptr_t)pthread_self(), nobody = 0;
+    uintptr_t self = (uintptr_t)pthread_self();
+    atomic_uintptr_t *place;
 
     if (!provider->get_libctx || atomic_load(&provider->fetched))
         return true;
-    /* A second thread that asks at the same moment is answered at once: waiting here could be
-     * waiting for itself. */
-    if (!atomic_compare_exchange_strong(&provider->fetching, &nobody, self))
-        return nobody != self;
-    if (!atomic_load(&provider->fetched)) {
-        find_functions(provider);
-        fetch_each(provider);
-        atomic_store(&provider->fetched, true);
-    }
-    atomic_store(&provider->fetching, 0);
+    if (is_fetching(provider, self))
+        return false;
+    place = take_place(provider, self);
+    if (!place)
+        return true;
+    fetch_each(provider);
+    atomic_store(&provider->fetched, true);
+    atomic_store(place, 0);
     return true;
 }
 

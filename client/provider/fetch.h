@@ -7,6 +7,9 @@
 
 #include <stdbool.h>
 
+/* Finds what the rest needs of OpenSSL; once, before anything else. */
+void cs_fetch_init(struct cs_provider *provider);
+
 /*
  * Called when OpenSSL asks for our key managers, before it is answered. False: it asks because of
  * what goes on in here, and wants no answer yet.

@@ -166,6 +166,7 @@ __attribute__((visibility("default"))) int OSSL_provider_init(const OSSL_CORE_HA
         free(provider);
         return 0;
     }
+    cs_fetch_init(provider);
     *out = provider_functions;
     *context = provider;
     return 1;

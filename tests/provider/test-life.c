@@ -170,6 +170,77 @@ static void test_a_key_outlives_the_unloading(void **state)
     EVP_PKEY_free(key);
 }
 
+/* Two threads that need key managers at the same moment, in a context where ours were loaded first:
+ * the second comes while the first, on our behalf, has a provider in between look for its own. */
+struct rush {
+    OSSL_LIB_CTX *libctx;
+    atomic_int n_asked; /* the provider in between */
+    atomic_int n_made;  /* keys */
+};
+
+static struct rush rush;
+
+static void *make_a_key(void *data)
+{
+    EVP_PKEY *key = EVP_PKEY_Q_keygen(rush.libctx, NULL, "EC", "P-256");
+
+    (void)data;
+    if (key)
+        atomic_fetch_add(&rush.n_made, 1);
+    EVP_PKEY_free(key);
+    return NULL;
+}
+
+static const OSSL_ALGORITHM *query_dawdler(void *context, int operation, int *no_cache)
+{
+    pthread_t second;
+
+    (void)context;
+    *no_cache = 0;
+    if (operation == OSSL_OP_KEYMGMT && atomic_fetch_add(&rush.n_asked, 1) == 0) {
+        assert_int_equal(pthread_create(&second, NULL, make_a_key, NULL), 0);
+        pthread_join(second, NULL);
+    }
+    return NULL;
+}
+
+static int init_dawdler(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
+    const OSSL_DISPATCH **out, void **context)
+{
+    static const OSSL_DISPATCH functions[] = {
+        {OSSL_FUNC_PROVIDER_QUERY_OPERATION, (void (*)(void))query_dawdler},
+        {0, NULL},
+    };
+
+    (void)in;
+    *context = (void *)handle;
+    *out = functions;
+    return 1;
+}
+
+static void test_threads_in_a_rush_get_openssls_own_keys(void **state)
+{
+    /* OpenSSL asks them in the order of loading, or of their names. */
+    const char *const names[] = {"countersign", "dawdler", "default"};
+    OSSL_PROVIDER *providers[3];
+
+    (void)state;
+    rush = (struct rush){.libctx = OSSL_LIB_CTX_new()};
+    assert_int_equal(OSSL_PROVIDER_set_default_search_path(rush.libctx, PROVIDER_DIRECTORY), 1);
+    assert_int_equal(OSSL_PROVIDER_add_builtin(rush.libctx, names[1], init_dawdler), 1);
+    for (size_t i = 0; i < 3; i++) {
+        providers[i] = OSSL_PROVIDER_load(rush.libctx, names[i]);
+        assert_non_null(providers[i]);
+    }
+    make_a_key(NULL);
+    assert_true(rush.n_asked > 1);
+    make_a_key(NULL);
+    assert_int_equal(rush.n_made, 3);
+    for (size_t i = 0; i < 3; i++)
+        OSSL_PROVIDER_unload(providers[i]);
+    OSSL_LIB_CTX_free(rush.libctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +251,7 @@ int main(void)
         GUEST_TEST(test_an_agent_that_restarts_goes_unnoticed),
         GUEST_TEST(test_without_an_agent_it_fails_at_once),
         GUEST_TEST(test_a_key_outlives_the_unloading),
+        GUEST_TEST(test_threads_in_a_rush_get_openssls_own_keys),
     };
 
     return cmocka_run_group_tests(tests, guest_start_keyring, guest_stop_keyring);
