@@ -102,7 +102,7 @@ void cs_module_update(struct cs_module *module)
 }
 
 /* It may last, and the program close what we wait at, and have the numbers for others, meanwhile.
- */
+ * Where there is no descriptor to spare nobody could wake us, so we look for ourselves. */
 CK_RV cs_module_wait(struct cs_module *module, int milliseconds)
 {
     unsigned long epoch = module->epoch;
@@ -116,8 +116,11 @@ CK_RV cs_module_wait(struct cs_module *module, int milliseconds)
     wake = cs_own_fd_of(fcntl(module->wake.fd, F_DUPFD_CLOEXEC, 3));
     fds[0].fd = news.fd;
     fds[1].fd = wake.fd;
+    if ((news.fd < 0 || wake.fd < 0) && (milliseconds < 0 || milliseconds > CS_REDIAL))
+        milliseconds = CS_REDIAL;
     pthread_mutex_unlock(&module->mutex);
-    poll(fds, 2, milliseconds);
+    /* It may have been forbidden to poll any. */
+    poll(fds, news.fd < 0 && wake.fd < 0 ? 0 : 2, milliseconds);
     pthread_mutex_lock(&module->mutex);
     cs_own_fd_close(&news);
     cs_own_fd_close(&wake);

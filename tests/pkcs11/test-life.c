@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -398,19 +399,87 @@ static void *wait_for_event(void *data)
     return NULL;
 }
 
-static bool sleeps(pid_t tid)
+static int open_state(pid_t tid)
 {
-    char path[64], text[256] = "";
-    const char *state;
-    int fd;
+    char path[64];
 
     snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)tid);
-    fd = open(path, O_RDONLY);
-    if (fd >= 0 && read(fd, text, sizeof(text) - 1) < 0)
-        text[0] = '\0';
-    close(fd);
+    return open(path, O_RDONLY);
+}
+
+static bool is_asleep(int fd)
+{
+    char text[256] = "";
+    const char *state;
+
+    if (pread(fd, text, sizeof(text) - 1, 0) < 0)
+        return false;
     state = strrchr(text, ')');
     return state && state[2] == 'S';
+}
+
+static bool sleeps(pid_t tid)
+{
+    int fd = open_state(tid);
+    bool asleep = is_asleep(fd);
+
+    close(fd);
+    return asleep;
+}
+
+static atomic_bool let;
+
+static void *wait_when_let(void *data)
+{
+    struct waiter *waiter = data;
+
+    atomic_store(&waiter->tid, gettid());
+    while (!atomic_load(&let))
+        sched_yield();
+    return wait_for_event(waiter);
+}
+
+/* Starts one that waits while the process may open nothing more. */
+static pthread_t start_poor_waiter(struct waiter *waiter)
+{
+    struct rlimit few;
+    pthread_t thread;
+    int state;
+
+    *waiter = (struct waiter){0};
+    let = false;
+    assert_int_equal(pthread_create(&thread, NULL, wait_when_let, waiter), 0);
+    while (!atomic_load(&waiter->tid))
+        sched_yield();
+    state = open_state(waiter->tid);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &few), 0);
+    few.rlim_cur = 3;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    let = true;
+    while (!is_asleep(state))
+        sched_yield();
+    close(state);
+    return thread;
+}
+
+static void test_waiting_needs_no_descriptor(void **state)
+{
+    struct waiter waiter;
+    struct rlimit usual;
+    pthread_t thread;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    thread = start_poor_waiter(&waiter);
+    cabinet_put(&cabinet, 1, "more");
+    pthread_join(thread, NULL);
+    assert_ok(waiter.rv);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    thread = start_poor_waiter(&waiter);
+    assert_ok(call->C_Finalize(NULL));
+    pthread_join(thread, NULL);
+    assert_int_equal(waiter.rv, CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
 }
 
 /* A connection to the agent, or what wakes those who wait. */
@@ -475,6 +544,7 @@ int main(void)
         TEST(test_finalize_under_use, caller_initialize),
         TEST(test_finalize_ends_waiting, caller_initialize),
         TEST(test_unloading_leaves_no_descriptor, caller_load),
+        TEST(test_waiting_needs_no_descriptor, caller_initialize),
         TEST(test_what_took_the_number_of_a_descriptor_is_let_alone, caller_load),
         TEST(test_what_took_a_number_while_somebody_waited_is_let_alone, caller_initialize),
     };
