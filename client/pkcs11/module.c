@@ -84,19 +84,23 @@ static void show(struct cs_module *module, struct cs_view *view)
         wake_all(module);
 }
 
+/* An agent that can be reached but has nothing to tell, for its configuration is wrong, has gone,
+ * too. */
 void cs_module_update(struct cs_module *module)
 {
     struct cs_view *view = NULL;
     int saved = errno;
+    bool gone;
 
     cs_link_poll(&module->link, &view);
-    if (module->link.own.fd >= 0)
+    gone = module->link.own.fd < 0;
+    if (!gone && module->link.proved)
         module->lost = 0;
-    else if (module->lost == 0)
+    else if (gone && module->lost == 0)
         module->lost = cs_link_now();
     if (view)
         show(module, view);
-    else if (module->view && module->lost && cs_link_now() - module->lost > GRACE)
+    else if (gone && module->view && cs_link_now() - module->lost > GRACE)
         show(module, NULL);
     errno = saved;
 }

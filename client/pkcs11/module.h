@@ -24,7 +24,7 @@ struct cs_module {
     struct cs_own_fd wake; /* tells C_WaitForSlotEvent of changes, if anybody waits */
     struct cs_link link;
     struct cs_view *view;
-    uint64_t lost; /* when the agent went, 0: it is there */
+    uint64_t lost; /* when the agent went that had told a picture, 0: it is there */
     struct cs_slots slots;
     struct cs_sessions sessions;
     struct cs_signer *signer;

@@ -6,6 +6,7 @@
 #include "base/scheme.h"
 
 #include <assert.h>
+#include <countersign/error.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,6 +145,8 @@ static bool answer(struct fake_agent *agent, int fd, const struct cs_frame *fram
 
     if (cabinet->deaf)
         return true;
+    if (cabinet->refusing && frame->type != CS_MSG_WATCH)
+        return fake_error(fd, frame->id, CS_ERR_CONFIG, "the configuration has a mistake");
     if (frame->type == CS_MSG_SIGN)
         return cabinet->sign(agent, fd, frame);
     pthread_mutex_lock(&agent->mutex);

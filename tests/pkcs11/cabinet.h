@@ -30,7 +30,8 @@ struct cabinet {
     size_t page;          /* entries in a page, 0: all */
     const uint8_t *plain; /* a certificate that belongs to no key */
     size_t plain_len;
-    atomic_bool deaf; /* answers nothing, as if it were stopped */
+    atomic_bool deaf;     /* answers nothing, as if it were stopped */
+    atomic_bool refusing; /* there is a mistake in its configuration */
 };
 
 /* With one token, "corp". */

@@ -110,6 +110,27 @@ static void test_an_agent_may_come_later(void **state)
     caller_session();
 }
 
+/* It can be reached, but can tell nothing: so its tokens go, and come when it is mended. */
+static void test_an_agent_may_come_to_life_late(void **state)
+{
+    CK_SLOT_ID slot;
+    CK_SLOT_INFO info;
+
+    (void)state;
+    fake_agent_stop(&cabinet.keyring.agent);
+    cabinet.n_watchers = 0;
+    cabinet.refusing = true;
+    fake_agent_restart(&cabinet.keyring.agent);
+    assert_ok(call->C_WaitForSlotEvent(0, &slot, NULL));
+    assert_int_equal(slot, 0);
+    assert_ok(call->C_GetSlotInfo(slot, &info));
+    assert_false(info.flags & CKF_TOKEN_PRESENT);
+    cabinet.refusing = false;
+    assert_ok(call->C_WaitForSlotEvent(0, &slot, NULL));
+    assert_ok(call->C_GetSlotInfo(slot, &info));
+    assert_true(info.flags & CKF_TOKEN_PRESENT);
+}
+
 static void test_a_restarted_agent_ends_no_session(void **state)
 {
     CK_SESSION_HANDLE session = caller_session();
@@ -536,6 +557,7 @@ int main(void)
         TEST(test_nothing_works_before_and_after, caller_load),
         TEST(test_arguments_of_known_programs_are_taken, caller_load),
         TEST(test_an_agent_may_come_later, caller_load),
+        TEST(test_an_agent_may_come_to_life_late, caller_initialize),
         TEST(test_a_restarted_agent_ends_no_session, caller_initialize),
         TEST(test_an_agent_that_does_not_answer_is_not_waited_for, caller_load),
         TEST(test_a_child_begins_anew, caller_initialize),
