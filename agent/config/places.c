@@ -71,7 +71,7 @@ static int read_file(const char *path, const struct sink *sink, struct cs_fault 
     int r;
 
     if (stat(path, &st) < 0)
-        return cs_fail(fault, CS_ERR_CONFIG, "cannot read %s: %s", path, strerror(errno));
+        return cs_settings_refuse_unreadable(path, fault);
     /* A directory would be read as an empty file, and for a pipe everybody would wait. */
     if (!S_ISREG(st.st_mode))
         return cs_fail(fault, CS_ERR_CONFIG, "%s is no file: move it away", path);
@@ -98,7 +98,7 @@ static int read_directory(const char *directory, const struct sink *sink, struct
     if (n < 0 && (errno == ENOENT || errno == ENOTDIR))
         return check_away(directory, sink);
     if (n < 0)
-        return cs_fail(fault, CS_ERR_CONFIG, "cannot read %s: %s", directory, strerror(errno));
+        return cs_settings_refuse_unreadable(directory, fault);
     for (int i = 0; i < n; i++) {
         char path[4096];
 

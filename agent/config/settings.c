@@ -155,7 +155,7 @@ int cs_settings_read(
     if (!reading.file && errno == ENOENT)
         return CS_ERR_NOT_FOUND;
     if (!reading.file)
-        return cs_fail(fault, CS_ERR_CONFIG, "cannot read %s: %s", path, strerror(errno));
+        return cs_settings_refuse_unreadable(path, fault);
     line = ini_parse_stream(read_line, &reading, take_setting, &reading);
     fclose(reading.file);
     free(reading.raw);
@@ -173,6 +173,13 @@ int cs_setting_refuse(const struct cs_setting *at, struct cs_fault *fault, const
 {
     return cs_fail(
         fault, CS_ERR_CONFIG, "%s:%d: %s = %s: %s", at->file, at->line, at->name, at->value, mend);
+}
+
+int cs_settings_refuse_unreadable(const char *path, struct cs_fault *fault)
+{
+    const char *mend = errno == EACCES ? ": its owner must let you read it" : "";
+
+    return cs_fail(fault, CS_ERR_CONFIG, "cannot read %s: %s%s", path, strerror(errno), mend);
 }
 
 int cs_settings_boolean(const char *value, bool *valuep)

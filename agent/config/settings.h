@@ -28,6 +28,9 @@ int cs_settings_read(
 /* CS_ERR_CONFIG: names file, line, setting and value, and says how to mend it. */
 int cs_setting_refuse(const struct cs_setting *at, struct cs_fault *fault, const char *mend);
 
+/* CS_ERR_CONFIG: says why a file or directory cannot be read; errno has it. */
+int cs_settings_refuse_unreadable(const char *path, struct cs_fault *fault);
+
 /* "yes", "true", "on", "no" ...; CS_ERR_INVALID. */
 int cs_settings_boolean(const char *value, bool *valuep);
 

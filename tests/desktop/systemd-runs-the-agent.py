@@ -204,11 +204,11 @@ def mistaken(tap, s):
         s.conf.write_text("colour = blue\n" + right)
         mends(why, lambda: s.conf.write_text(right))
     with tap.case("a file that it may not read, until it may"):
-        why, before = f"cannot read {s.conf}: Permission denied", 0
+        why, before = f"cannot read {s.conf}: Permission denied: its owner must let you read it", 0
         s.conf.chmod(0)
         mends(why, lambda: s.conf.chmod(0o600))
     with tap.case("a folder of the administrator that it may not read is not taken for one that is not there"):
-        why, before = f"cannot read {s.system}: Permission denied", 0
+        why, before = f"cannot read {s.system}: Permission denied: its owner must let you read it", 0
         s.system.mkdir(mode=0o700)
         mends(why, lambda: s.system.chmod(0o755))
 
