@@ -50,6 +50,15 @@ static void find_nearest(const char *target, char *path, size_t size, struct sta
 
 static void on_event(uv_fs_event_t *event, const char *name, int events, int status);
 
+/* The target's name if it lies right in the directory; or NULL. */
+static const char *file_in(const char *directory, const char *target)
+{
+    const char *slash = strrchr(target, '/');
+    size_t len = strlen(directory);
+
+    return target + len == slash && memcmp(directory, target, len) == 0 ? slash + 1 : NULL;
+}
+
 /* Watches what there is to watch now. Whether that is another directory than before. */
 static bool arm(struct cs_watched *watched)
 {
@@ -62,7 +71,8 @@ static bool arm(struct cs_watched *watched)
         return false;
     uv_fs_event_stop(&watched->event);
     watched->inode = st.st_ino;
-    watched->itself = strcmp(path, watched->target) == 0;
+    watched->file = watched->named ? file_in(path, watched->target) : NULL;
+    watched->itself = watched->file || strcmp(path, watched->target) == 0;
     started = uv_fs_event_start(&watched->event, on_event, path, 0) == 0;
     if (!started || (!watched->itself && access(watched->target, F_OK) == 0))
         cs_warn("cannot watch %s: after a change of the rules send a SIGHUP", watched->target);
@@ -99,18 +109,12 @@ static void on_event(uv_fs_event_t *event, const char *name, int events, int sta
 static void watch_place(struct cs_watch *watch, size_t i, const char *path, bool named)
 {
     struct cs_watched *watched = &watch->watched[i];
-    struct stat st;
-    char *slash;
 
     watched->used = path[0] == '/';
     if (!watched->used)
         return;
     snprintf(watched->target, sizeof(watched->target), "%s", path);
-    slash = strrchr(watched->target, '/');
-    if (named && (stat(path, &st) < 0 || !S_ISDIR(st.st_mode)) && slash > watched->target) {
-        *slash = '\0';
-        watched->file = slash + 1;
-    }
+    watched->named = named;
     watched->watch = watch;
     uv_fs_event_init(watch->calm.loop, &watched->event);
     watched->event.data = watched;

@@ -10,11 +10,12 @@
 
 struct cs_watch;
 
-/* A directory, or the nearest one above it that is there. */
+/* A directory, or the nearest one above it that is there. What was named may be a file as well. */
 struct cs_watched {
     struct cs_watch *watch;
     uv_fs_event_t event;
     bool used;
+    bool named;
     char target[4096];
     const char *file; /* only this one in it; NULL: any */
     ino_t inode;      /* of what is watched now */

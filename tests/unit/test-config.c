@@ -489,6 +489,41 @@ static void test_a_directory_that_was_made_anew_is_watched(void **state)
     assert_int_equal(uv_loop_close(&loop), 0);
 }
 
+static void test_what_is_named_may_become_a_directory(void **state)
+{
+    CS_AUTO(cs_audit_deinit) struct cs_audit audit = {0};
+    struct cs_rulebook rulebook;
+    struct cs_places places;
+    uv_loop_t loop;
+
+    (void)state;
+    cs_audit_init(&audit);
+    cs_places_find(&places, NULL, path_of("inner"));
+    assert_int_equal(cs_config_load(&places, &config, &fault), CS_ERR_CONFIG);
+    assert_int_equal(cs_config_new_denying(&config), 0);
+    cs_rulebook_init(&rulebook, config, &places, fault.text);
+    rulebook.audit = &audit;
+    rulebook.changed = on_changed;
+    rulebook.user = config;
+    assert_int_equal(uv_loop_init(&loop), 0);
+    cs_rulebook_watch(&rulebook, &loop);
+
+    assert_int_equal(mkdir(places.user, 0700), 0);
+    put("inner/a.conf", "[rule \"one\"]\nsign = tls\n");
+    expect_rule(&loop, "one");
+    put("inner/a.conf", "[rule \"two\"]\nsign = tls\n");
+    expect_rule(&loop, "two");
+    unlink(path_of("inner/a.conf"));
+    rmdir(places.user);
+    put("inner", "[rule \"three\"]\nsign = tls\n");
+    expect_rule(&loop, "three");
+
+    unlink(places.user);
+    cs_rulebook_stop(&rulebook);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 static void test_what_a_token_host_is_told(void **state)
 {
     struct cs_buf buf = CS_BUF_INIT(CS_FRAME_MAX);
@@ -537,6 +572,7 @@ int main(void)
         TEST(test_without_a_configuration_all_is_denied),
         TEST(test_what_has_just_changed_has_not_settled),
         TEST(test_a_directory_that_was_made_anew_is_watched),
+        TEST(test_what_is_named_may_become_a_directory),
         TEST(test_what_a_token_host_is_told),
     };
 
