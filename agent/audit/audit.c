@@ -167,16 +167,19 @@ static int append(struct cs_audit *audit, struct cs_fault *fault)
     return cs_audit_file_append(&audit->file, cs_buf_bytes(&audit->line), fault);
 }
 
-/* It can be written to again. */
+/* It can be written to again. Where there is no room for this, too, it is said later. */
 static void say_what_is_missing(struct cs_audit *audit)
 {
+    uint64_t lost = audit->lost;
     char text[96];
 
     snprintf(text, sizeof(text), "%llu line%s before this one could not be written",
-        (unsigned long long)audit->lost, audit->lost == 1 ? "" : "s");
+        (unsigned long long)lost, lost == 1 ? "" : "s");
     cs_notice("uses are recorded again: %s", text);
     audit->lost = 0;
     cs_audit_note(audit, "gap", NULL, text);
+    if (audit->lost > 0)
+        audit->lost = lost;
 }
 
 static int write_line(struct cs_audit *audit, struct cs_fault *fault)

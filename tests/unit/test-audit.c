@@ -286,6 +286,30 @@ static void test_without_room_uses_go_on_and_are_counted(void **state)
     assert_non_null(strstr(text, "\"event\":\"gap\",\"why\":\"2 lines before this one"));
 }
 
+static void test_without_room_for_the_count_it_is_kept(void **state)
+{
+    CS_AUTO(cs_freep) char *text = NULL;
+    struct stat st;
+
+    (void)state;
+    assert_int_equal(write_use("first"), 0);
+    assert_int_equal(stat(path, &st), 0);
+    set_room((rlim_t)st.st_size);
+    assert_int_equal(write_use("second"), 0);
+    assert_int_equal(write_use("third"), 0);
+    set_room((rlim_t)st.st_size * 2 + 10);
+    assert_int_equal(write_use("fourth"), 0);
+    assert_int_equal(audit.lost, 2);
+    assert_non_null(strstr(audit.trouble, path));
+    set_room(RLIM_INFINITY);
+    assert_int_equal(write_use("fifth"), 0);
+    assert_int_equal(audit.lost, 0);
+    text = content();
+    assert_whole_line(text, "\"fourth\"}\n");
+    assert_whole_line(text, "\"fifth\"}\n");
+    assert_non_null(strstr(text, "\"event\":\"gap\",\"why\":\"2 lines before this one could not"));
+}
+
 static void test_a_line_that_was_torn_before_spoils_no_other(void **state)
 {
     CS_AUTO(cs_freep) char *text = NULL;
@@ -360,6 +384,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_link_is_not_followed, setup, teardown),
         cmocka_unit_test_setup_teardown(
             test_without_room_uses_go_on_and_are_counted, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_without_room_for_the_count_it_is_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(
             test_a_line_that_was_torn_before_spoils_no_other, setup, teardown),
         cmocka_unit_test_setup_teardown(
