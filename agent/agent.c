@@ -260,7 +260,8 @@ static int init_service(
     service->consents = (struct cs_consents){.loop = &agent->loop,
         .prompt_program = options->prompt,
         .config = config,
-        .audit = &service->audit};
+        .audit = &service->audit,
+        .supervisor = &service->supervisor};
     cs_consents_start(&service->consents, &service->watchers);
     cs_inventory_init(&service->inventory);
     r = cs_digest_init(&service->digest);

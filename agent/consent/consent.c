@@ -8,12 +8,16 @@
  * where the program says that its person sits: a program could answer itself there. Without one
  * there is no better place than the program's terminal.
  *
+ * A question ends when its token is pulled, for it is about nothing then. What a host that is being
+ * replaced had on its tokens is expected back.
+ *
  * An answer for the session ends with the login of its token: when that is locked, by whatever, or
  * pulled; when it is revoked; and with the agent.
  */
 #include "consent/consent.h"
 #include "consent/question.h"
 #include "base/consent-message.h"
+#include "hosts/supervisor.h"
 #include "limit.h"
 #include "base/log.h"
 
@@ -29,6 +33,7 @@ struct cs_consent_case {
     struct cs_consents *consents;
     struct cs_subject *subject;
     bool each_time;
+    bool gone;                    /* what it is about */
     struct cs_question *question; /* NULL while it is not its turn */
     TAILQ_HEAD(cs_consent_waiters, cs_consent_waiter) waiters;
 };
@@ -222,7 +227,7 @@ static void ask_next(struct cs_consents *consents)
     struct cs_fault fault = {0};
     int r;
 
-    if (!asked || asked->question)
+    if (!asked || asked->question || asked->gone)
         return;
     r = ask(asked, &fault);
     if (r < 0)
@@ -402,18 +407,50 @@ void cs_consents_put(const struct cs_consents *consents, struct cs_buf *buf)
     cs_buf_set_u32(buf, at, n);
 }
 
-static void on_event(void *user, const struct cs_event *event)
+static void forget_of_token(struct cs_consents *consents, const struct cs_event *event)
 {
-    struct cs_consents *consents = user;
     struct cs_grant *grant, *next;
 
-    if (event->kind != CS_EVENT_TOKEN_LOCKED && event->kind != CS_EVENT_TOKEN_REMOVED)
-        return;
     for (grant = TAILQ_FIRST(&consents->grants.list); grant; grant = next) {
         next = TAILQ_NEXT(grant, link);
         if (cs_bytes_equal(event->subject, cs_bytes_of(grant->subject->token_uri)))
             forget(consents, grant, event->text, NULL);
     }
+}
+
+static struct cs_consent_case *find_gone(const struct cs_consents *consents)
+{
+    struct cs_consent_case *asked;
+
+    TAILQ_FOREACH(asked, &consents->cases, link)
+    if (asked->gone)
+        break;
+    return asked;
+}
+
+/* Waiters may ask again from within, of a token that is back. */
+static void withdraw_of_token(struct cs_consents *consents, const struct cs_event *event)
+{
+    struct cs_consent_case *asked;
+
+    TAILQ_FOREACH(asked, &consents->cases, link)
+    asked->gone = cs_bytes_equal(event->subject, cs_bytes_of(asked->subject->token_uri));
+    while ((asked = find_gone(consents))) {
+        if (asked->question)
+            cs_question_withdraw(cs_steal(&asked->question));
+        finish(asked, CS_ERR_TOKEN_ABSENT, false, event->text);
+    }
+}
+
+static void on_event(void *user, const struct cs_event *event)
+{
+    struct cs_consents *consents = user;
+
+    if (event->kind != CS_EVENT_TOKEN_LOCKED && event->kind != CS_EVENT_TOKEN_REMOVED)
+        return;
+    forget_of_token(consents, event);
+    if (event->kind == CS_EVENT_TOKEN_REMOVED && cs_supervisor_is_settled(consents->supervisor))
+        withdraw_of_token(consents, event);
 }
 
 void cs_consents_start(struct cs_consents *consents, struct cs_watchers *watchers)

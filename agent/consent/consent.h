@@ -17,6 +17,7 @@ struct cs_consents {
     const char *prompt_program;
     const struct cs_config *config;
     struct cs_audit *audit;
+    const struct cs_supervisor *supervisor;
     struct cs_grants grants;
     TAILQ_HEAD(cs_consent_cases, cs_consent_case) cases; /* the first is being asked */
     size_t n_cases;
@@ -34,7 +35,8 @@ struct cs_consent_waiter {
     struct cs_consent_case *asked; /* NULL while it waits for none */
     const struct cs_caller *caller;
     /* code 0: it may sign, and text is CS_CONSENTED_*; CS_ERR_DENIED, CS_ERR_TIMEOUT: it may not;
-     * CS_ERR_LOCKED: nobody can be asked. text says why. */
+     * CS_ERR_LOCKED: nobody can be asked; CS_ERR_TOKEN_ABSENT: the token was pulled before there
+     * was an answer. text says why. */
     void (*done)(struct cs_consent_waiter *waiter, int code, const char *text);
     void *user;
 };

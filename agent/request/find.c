@@ -176,7 +176,7 @@ static void on_answer(struct cs_consent_waiter *waiter, int code, const char *te
     request->chosen = code == 0;
     if (code == CS_ERR_DENIED && request->n_refused < CS_LIMIT_CANDIDATES)
         memcpy(request->refused[request->n_refused++], request->id, CS_ID_SIZE);
-    else if (code < 0)
+    else if (code < 0 && code != CS_ERR_TOKEN_ABSENT)
         request->may_ask = false; /* nobody answers: the best is taken */
     cs_request_when_settled(request, find);
 }

@@ -443,6 +443,10 @@ static void on_consent(struct cs_consent_waiter *waiter, int code, const char *t
         go_on(request);
         return;
     }
+    if (code == CS_ERR_TOKEN_ABSENT) {
+        try_anew(request);
+        return;
+    }
     code = cs_request_refuse(request, identity_of(request), text, &fault);
     fail(request, code, &fault);
 }

@@ -44,7 +44,7 @@ def results(signers):
 class Scene:
     """script: a line or several. answers: the pinentry's; without any nobody is asked."""
 
-    def __init__(self, f, fault, script, *answers, settings="", environment=None):
+    def __init__(self, f, fault, script, *answers, settings="", environment=None, rules=ANYTHING):
         fault.forgive()
         fault.clear()
         fault.script(*([script] if isinstance(script, str) else script))
@@ -52,7 +52,7 @@ class Scene:
         self.environment = DISPLAY if environment is None else environment
         self.pinentry = f.pinentry(*answers) if answers else None
         self.agent = f.agent(modules={"fault": fault.module}, environment=fault.environment,
-                             pinentry=self.pinentry, settings=settings, rules=ANYTHING)
+                             pinentry=self.pinentry, settings=settings, rules=rules)
 
     def __enter__(self):
         return self

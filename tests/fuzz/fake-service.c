@@ -83,8 +83,10 @@ static void init(void)
     TAILQ_INIT(&service.requests);
     TAILQ_INIT(&service.logins);
     TAILQ_INIT(&service.watchers);
-    service.consents =
-        (struct cs_consents){.loop = &loop, .prompt_program = "/", .audit = &service.audit};
+    service.consents = (struct cs_consents){.loop = &loop,
+        .prompt_program = "/",
+        .audit = &service.audit,
+        .supervisor = &service.supervisor};
     cs_consents_start(&service.consents, &service.watchers);
     cs_inventory_init(&service.inventory);
     FUZZ_CHECK(cs_digest_init(&service.digest) == 0);

@@ -7,7 +7,7 @@ import threading
 import programs
 from fault import Fault
 from fixture import Fixture
-from scene import DISPLAY, Scene
+from scene import DISPLAY, Scene, results
 from tap import Tap, skip_all
 from wait import wait
 
@@ -36,8 +36,9 @@ class Command(threading.Thread):
 class PinScene(Scene):
     """A person who pulls tokens; the slots are looked at all the time, unless settings say otherwise."""
 
-    def __init__(self, f, fault, *answers, script=CORP, settings="hot-plug = 100ms\nwait-for-token = 1h"):
-        super().__init__(f, fault, script, *answers, settings=settings)
+    def __init__(self, f, fault, *answers, script=CORP, settings="hot-plug = 100ms\nwait-for-token = 1h",
+                 **options):
+        super().__init__(f, fault, script, *answers, settings=settings, **options)
 
     def ended(self):
         """Waits until the dialog has gone."""
@@ -100,6 +101,26 @@ def questions_end(tap, f, fault):
         assert s.pinentry.questions() == 4 and s.logins(user="CONTEXT_SPECIFIC") == 1
 
 
+def consents_end(tap, f, fault):
+    asks = {"rules": '[rule "ask"]\nsign = tls, data\nconsent = session\n'}
+    with tap.case("so does the question whether a program may sign"), PinScene(f, fault, "hang", **asks) as s:
+        signers = s.signers(2)
+        s.pinentry.wait(1, "CONFIRM")
+        s.pinentry.answer("ok", "pin:1234")
+        fault.script(GONE)
+        s.ended()
+        fault.script(CORP)
+        assert results(signers) == {"signed"}
+        assert s.pinentry.questions("CONFIRM") == 2 and s.pinentry.questions() == 1, s.pinentry.asked()
+    with tap.case("who would not wait for the token is told at once to insert it"), \
+            PinScene(f, fault, "hang", settings="hot-plug = 100ms", **asks) as s:
+        signer, = s.signers()
+        s.pinentry.wait(1, "CONFIRM")
+        fault.script(GONE)
+        assert signer.result() == "TOKEN_ABSENT" and "insert token 'corp'" in signer.error.text, signer.error
+        s.ended()
+
+
 def pins_are_kept(tap, f, fault):
     for words, pins in ((["unlock"], ["1234"]), (["pin", "change"], ["1234", "567890"])):
         with tap.case(f"another token is put in its place: it gets nothing of '{' '.join(words)}'"), \
@@ -120,6 +141,7 @@ def main():
         f.token("corp").identity(f.authority("Office"), "p256", "alice")
         f.token("other")
         questions_end(tap, f, fault)
+        consents_end(tap, f, fault)
         pins_are_kept(tap, f, fault)
     tap.done()
 
