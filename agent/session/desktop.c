@@ -53,6 +53,7 @@ static void on_ready(void *user)
     struct cs_desktop *desktop = user;
 
     cs_screensaver_listen(desktop->bus);
+    cs_notices_listen(&desktop->notices);
     notice(desktop);
     cs_expiry_look(&desktop->expiry);
 }
@@ -62,6 +63,10 @@ static void on_signal(void *user, DBusMessage *message)
     struct cs_desktop *desktop = user;
 
     cs_screensaver_take(desktop->service, message);
+    if (cs_notices_take(&desktop->notices, message)) {
+        notice(desktop);
+        cs_expiry_look(&desktop->expiry);
+    }
 }
 
 static void on_lost(void *user)

@@ -20,6 +20,7 @@
 struct cs_expiring {
     struct cs_reminder shown; /* to the person, when last */
     time_t told;              /* to watchers */
+    bool unsure;              /* whether there was anything to show it */
 };
 
 static struct cs_expiring *add(struct cs_expiry *expiry, const struct cs_reminder *shown)
@@ -108,7 +109,27 @@ static bool warn(struct cs_expiry *expiry, const struct cs_identity *identity,
         !cs_notices_tell(expiry->notices, "Certificate expires soon", text))
         return false;
     expiring->shown.told = now;
+    expiring->unsure = true;
     return true;
+}
+
+/* What nothing has shown is told when there is something that shows it. */
+static void on_told(void *user, bool heard)
+{
+    struct cs_expiry *expiry = user;
+    bool changed = false;
+
+    for (size_t i = 0; i < expiry->n; i++) {
+        struct cs_expiring *expiring = &expiry->list[i];
+
+        if (expiring->unsure && !heard) {
+            expiring->shown.told = 0;
+            changed = true;
+        }
+        expiring->unsure = false;
+    }
+    if (changed)
+        remember(expiry, time(NULL));
 }
 
 void cs_expiry_look(struct cs_expiry *expiry)
@@ -141,6 +162,8 @@ void cs_expiry_start(
     struct cs_expiry *expiry, struct cs_service *service, struct cs_notices *notices)
 {
     *expiry = (struct cs_expiry){.service = service, .notices = notices};
+    notices->told = on_told;
+    notices->user = expiry;
     recall(expiry);
     uv_timer_init(service->loop, &expiry->timer);
     expiry->timer.data = expiry;

@@ -2,7 +2,8 @@
 /*
  * Notices. One that stands has the number that the notification daemon gave it, as soon as its
  * answer is there; the answer is known by the serial of our call, for the notice may be gone by
- * then. Without a bus or a daemon nothing is shown, and nothing waits for it.
+ * then. Without a bus or a daemon nothing is shown, and nothing waits for it; a daemon that comes
+ * is told what stands, and one that went has taken it along: its numbers are another's then.
  */
 #include "session/notice.h"
 #include "text.h"
@@ -20,6 +21,7 @@ struct cs_notice {
     char *summary, *body;
     dbus_uint32_t serial; /* of the call that showed it; 0: it is not shown */
     dbus_uint32_t id;     /* 0: not known yet */
+    bool unheard;         /* there was no daemon */
     bool kept;
 };
 
@@ -51,7 +53,10 @@ void cs_notices_lose(struct cs_notices *notices)
     struct cs_notice *notice;
 
     TAILQ_FOREACH(notice, &notices->list, link)
-    notice->serial = notice->id = 0;
+    {
+        notice->serial = notice->id = 0;
+        notice->unheard = false;
+    }
 }
 
 static DBusMessage *new_notify(const char *summary, const char *body)
@@ -97,6 +102,21 @@ static void take_away(struct cs_notices *notices, dbus_uint32_t id)
         dbus_message_unref(message);
 }
 
+static struct cs_notice *find_shown(const struct cs_notices *notices, dbus_uint32_t serial)
+{
+    struct cs_notice *notice;
+
+    TAILQ_FOREACH(notice, &notices->list, link)
+    if (notice->serial == serial)
+        break;
+    return notice;
+}
+
+static bool is_unheard(DBusMessage *reply)
+{
+    return dbus_message_is_error(reply, DBUS_ERROR_SERVICE_UNKNOWN);
+}
+
 static void on_shown(DBusPendingCall *call, void *user)
 {
     struct cs_notices *notices = user;
@@ -104,29 +124,66 @@ static void on_shown(DBusPendingCall *call, void *user)
     struct cs_notice *notice;
     dbus_uint32_t id;
 
-    if (reply && dbus_message_get_args(reply, NULL, DBUS_TYPE_UINT32, &id, DBUS_TYPE_INVALID)) {
-        TAILQ_FOREACH(notice, &notices->list, link)
-        if (notice->serial == dbus_message_get_reply_serial(reply))
-            break;
-        if (notice)
-            notice->id = id;
-        else
-            take_away(notices, id);
+    if (!reply)
+        return;
+    notice = find_shown(notices, dbus_message_get_reply_serial(reply));
+    if (!dbus_message_get_args(reply, NULL, DBUS_TYPE_UINT32, &id, DBUS_TYPE_INVALID))
+        id = 0;
+    if (notice)
+        notice->id = id;
+    else if (id)
+        take_away(notices, id);
+    if (notice && is_unheard(reply))
+        notice->unheard = true;
+    dbus_message_unref(reply);
+}
+
+void cs_notices_listen(struct cs_notices *notices)
+{
+    notices->unheard = false;
+    cs_dbus_match(notices->bus,
+        "type='signal',sender='" DBUS_SERVICE_DBUS "',member='NameOwnerChanged',arg0='" NAME "'");
+}
+
+bool cs_notices_take(struct cs_notices *notices, DBusMessage *message)
+{
+    const char *name, *before, *after;
+    struct cs_notice *notice;
+
+    if (!dbus_message_is_signal(message, DBUS_INTERFACE_DBUS, "NameOwnerChanged") ||
+        !dbus_message_has_sender(message, DBUS_SERVICE_DBUS) ||
+        !dbus_message_get_args(message, NULL, DBUS_TYPE_STRING, &name, DBUS_TYPE_STRING, &before,
+            DBUS_TYPE_STRING, &after, DBUS_TYPE_INVALID) ||
+        strcmp(name, NAME) != 0)
+        return false;
+    if (before[0])
+        cs_notices_lose(notices);
+    notices->unheard = false;
+    TAILQ_FOREACH(notice, &notices->list, link)
+    if (notice->unheard) {
+        notice->serial = 0;
+        notice->unheard = false;
     }
-    if (reply)
-        dbus_message_unref(reply);
+    return after[0];
+}
+
+static void on_told(DBusPendingCall *call, void *user)
+{
+    struct cs_notices *notices = user;
+    DBusMessage *reply = dbus_pending_call_steal_reply(call);
+
+    if (!reply)
+        return;
+    notices->unheard = is_unheard(reply);
+    notices->told(notices->user, !notices->unheard);
+    dbus_message_unref(reply);
 }
 
 bool cs_notices_tell(struct cs_notices *notices, const char *summary, const char *body)
 {
-    DBusMessage *message;
-
-    if (!notices->wanted || !notices->bus->ready)
+    if (!notices->wanted || !notices->bus->ready || notices->unheard)
         return false;
-    message = new_notify(summary, body);
-    if (message)
-        dbus_message_set_no_reply(message, TRUE);
-    return cs_dbus_call(notices->bus, message, NULL, NULL) != 0;
+    return cs_dbus_call(notices->bus, new_notify(summary, body), on_told, notices) != 0;
 }
 
 void cs_notices_begin(struct cs_notices *notices)

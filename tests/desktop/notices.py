@@ -35,7 +35,8 @@ class Desk:
         if self.agent:
             self.agent.stop()
         self.fault.script(CORP)
-        self.daemon.mock("ClearCalls")
+        if self.daemon.process.poll() is None:
+            self.daemon.mock("ClearCalls")
         self.agent = self.f.agent(modules={"fault": self.fault.module},
                                   settings="hot-plug = 100ms\n" + settings,
                                   tokens={"corp": f"pin-command = /usr/bin/printf {self.token.pin}"},
@@ -141,6 +142,34 @@ def token_cases(tap, desk):
         wait(lambda: desk.daemon.calls("CloseNotification"), "the notice is taken away")
 
 
+def late_cases(tap, desk):
+    def restart_daemon(between):
+        desk.f.stop(desk.daemon.process)
+        wait(lambda: not desk.daemon.connection.name_has_owner(desk.daemon.name), "the end of the daemon")
+        between()
+        desk.daemon = desk.session.mock("notification_daemon")
+
+    def start():
+        [state] = desk.f.home.rglob("reminders")
+        state.rmdir()
+        desk.start()
+        wait(lambda: desk.daemon.connection.name_has_owner("org.countersign.Agent1"), "the agent")
+        desk.fault.script(CORP + " flags=+CKF_USER_PIN_LOCKED")
+        desk.agent.cli("refresh", check=True)
+
+    with tap.case("a daemon that is started after the agent is told what there is to tell"):
+        restart_daemon(start)
+        wait(lambda: desk.shown("Token blocked"), "the notice")
+        wait(lambda: desk.shown("Certificate expires soon"), "the notice")
+    with tap.case("one that is started anew is told what stands, and nothing twice that it said"):
+        restart_daemon(lambda: None)
+        wait(lambda: desk.shown("Token blocked"), "the notice")
+        desk.fault.script(CORP)
+        desk.agent.cli("refresh", check=True)
+        wait(lambda: desk.daemon.calls("CloseNotification"), "the notice is taken away")
+        assert not desk.shown("Certificate expires soon")
+
+
 def quiet_cases(tap, desk):
     with tap.case("notify = no"):
         desk.start("notify = no\nwait-for-token = 300ms")
@@ -172,6 +201,7 @@ def main():
         tap.diagnose = lambda: f.diagnose() + desk.fault.tail(10)
         expiry_cases(tap, desk)
         token_cases(tap, desk)
+        late_cases(tap, desk)
         quiet_cases(tap, desk)
         desk.fault.check()
     tap.done()
