@@ -321,65 +321,84 @@ static void on_changed(void *user)
     n_changes++;
 }
 
+/* A rulebook on a loop of its own. */
+struct watching {
+    struct cs_audit audit;
+    struct cs_rulebook rulebook;
+    uv_loop_t loop;
+};
+
+static void watch(struct watching *watching, const struct cs_places *places, const char *error)
+{
+    struct cs_rulebook *rulebook = &watching->rulebook;
+
+    cs_audit_init(&watching->audit);
+    cs_rulebook_init(rulebook, config, places, error);
+    rulebook->audit = &watching->audit;
+    rulebook->changed = on_changed;
+    rulebook->user = config;
+    assert_int_equal(uv_loop_init(&watching->loop), 0);
+    cs_rulebook_watch(rulebook, &watching->loop);
+}
+
+static void unwatch(struct watching *watching)
+{
+    cs_rulebook_stop(&watching->rulebook);
+    uv_run(&watching->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&watching->loop), 0);
+    cs_audit_deinit(&watching->audit);
+}
+
 static void test_without_a_configuration_all_is_denied(void **state)
 {
-    CS_AUTO(cs_audit_deinit) struct cs_audit audit = {0};
-    struct cs_rulebook rulebook;
+    struct watching watching;
+    struct cs_rulebook *rulebook = &watching.rulebook;
     struct cs_places places;
-    uv_loop_t loop;
     uint64_t before;
     int r;
 
     (void)state;
     n_changes = 0;
-    cs_audit_init(&audit);
     cs_places_find(&places, NULL, put("a.conf", "[agent]\nprompt = perhaps\n"));
     assert_int_equal(cs_config_load(&places, &config, &fault), CS_ERR_CONFIG);
     assert_int_equal(cs_config_new_denying(&config), 0);
-    cs_rulebook_init(&rulebook, config, &places, fault.text);
-    rulebook.audit = &audit;
-    rulebook.changed = on_changed;
-    rulebook.user = config;
-    assert_int_equal(uv_loop_init(&loop), 0);
-    cs_rulebook_watch(&rulebook, &loop);
-    assert_int_equal(cs_rulebook_need(&rulebook), CS_ERR_CONFIG);
-    assert_string_equal(rulebook.error, fault.text);
-    assert_int_equal(rulebook.loaded, 0);
+    watch(&watching, &places, fault.text);
+    assert_int_equal(cs_rulebook_need(rulebook), CS_ERR_CONFIG);
+    assert_string_equal(rulebook->error, fault.text);
+    assert_int_equal(rulebook->loaded, 0);
     assert_allows(false);
 
     /* A right rule beside a mistake is none. */
     put("a.conf", "[rule \"r\"]\nsign = tls, csr, digest\n[agent]\nprompt = perhaps\n");
-    assert_int_equal(cs_rulebook_need(&rulebook), CS_ERR_CONFIG);
-    assert_non_null(strstr(rulebook.error, "a.conf:4: "));
+    assert_int_equal(cs_rulebook_need(rulebook), CS_ERR_CONFIG);
+    assert_non_null(strstr(rulebook->error, "a.conf:4: "));
     assert_int_equal(n_changes, 1);
     assert_allows(false);
 
     before = milliseconds();
     put("a.conf", "[module \"m\"]\npath = /m.so\n[rule \"r\"]\nsign = tls, csr, digest\n");
-    r = cs_rulebook_need(&rulebook); /* it may be half of what is being written */
+    r = cs_rulebook_need(rulebook); /* it may be half of what is being written */
     assert_true(r == CS_ERR_CONFIG || milliseconds() - before >= CS_PLACES_SETTLED);
-    while (rulebook.lacking)
-        uv_run(&loop, UV_RUN_ONCE);
-    assert_int_equal(cs_rulebook_need(&rulebook), 0);
+    while (rulebook->lacking)
+        uv_run(&watching.loop, UV_RUN_ONCE);
+    assert_int_equal(cs_rulebook_need(rulebook), 0);
     assert_int_equal(n_changes, 2);
-    assert_string_equal(rulebook.error, "");
-    assert_int_not_equal(rulebook.loaded, 0);
+    assert_string_equal(rulebook->error, "");
+    assert_int_not_equal(rulebook->loaded, 0);
     assert_allows(true);
     assert_int_equal(config->n_modules, 1);
     assert_true(config->session.lock_on_sleep);
 
     /* From then on a mistake changes nothing, and the files are not read for each request. */
     put("a.conf", "[rule \"r\"]\nsign = perhaps\n");
-    assert_int_equal(cs_rulebook_need(&rulebook), 0);
-    assert_string_equal(rulebook.error, "");
-    cs_rulebook_reload(&rulebook);
-    assert_non_null(strstr(rulebook.error, "a.conf:2: "));
-    assert_int_equal(cs_rulebook_need(&rulebook), 0);
+    assert_int_equal(cs_rulebook_need(rulebook), 0);
+    assert_string_equal(rulebook->error, "");
+    cs_rulebook_reload(rulebook);
+    assert_non_null(strstr(rulebook->error, "a.conf:2: "));
+    assert_int_equal(cs_rulebook_need(rulebook), 0);
     assert_allows(true);
     assert_int_equal(n_changes, 2);
-    cs_rulebook_stop(&rulebook);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&loop), 0);
+    unwatch(&watching);
 }
 
 static int count(void *user, const struct cs_setting *at, struct cs_fault *unused)
@@ -458,70 +477,52 @@ static void expect_rule(uv_loop_t *loop, const char *name)
 /* File systems give the number of what was removed to what is made next. */
 static void test_a_directory_that_was_made_anew_is_watched(void **state)
 {
-    CS_AUTO(cs_audit_deinit) struct cs_audit audit = {0};
-    struct cs_rulebook rulebook;
+    struct watching watching;
     struct cs_places places = {0};
-    uv_loop_t loop;
 
     (void)state;
-    cs_audit_init(&audit);
     snprintf(places.user, sizeof(places.user), "%s/inner", folder);
     assert_int_equal(mkdir(places.user, 0700), 0);
     put("inner/a.conf", "[rule \"one\"]\nsign = tls\n");
     assert_int_equal(cs_config_load(&places, &config, &fault), 0);
-    cs_rulebook_init(&rulebook, config, &places, NULL);
-    rulebook.audit = &audit;
-    assert_int_equal(uv_loop_init(&loop), 0);
-    cs_rulebook_watch(&rulebook, &loop);
+    watch(&watching, &places, NULL);
 
     unlink(path_of("inner/a.conf"));
     rmdir(places.user);
     assert_int_equal(mkdir(places.user, 0700), 0);
     put("inner/a.conf", "[rule \"two\"]\nsign = tls\n");
-    expect_rule(&loop, "two");
+    expect_rule(&watching.loop, "two");
     put("inner/a.conf", "[rule \"three\"]\nsign = tls\n");
-    expect_rule(&loop, "three");
+    expect_rule(&watching.loop, "three");
 
     unlink(path_of("inner/a.conf"));
     rmdir(places.user);
-    cs_rulebook_stop(&rulebook);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&loop), 0);
+    unwatch(&watching);
 }
 
 static void test_what_is_named_may_become_a_directory(void **state)
 {
-    CS_AUTO(cs_audit_deinit) struct cs_audit audit = {0};
-    struct cs_rulebook rulebook;
+    struct watching watching;
     struct cs_places places;
-    uv_loop_t loop;
 
     (void)state;
-    cs_audit_init(&audit);
     cs_places_find(&places, NULL, path_of("inner"));
     assert_int_equal(cs_config_load(&places, &config, &fault), CS_ERR_CONFIG);
     assert_int_equal(cs_config_new_denying(&config), 0);
-    cs_rulebook_init(&rulebook, config, &places, fault.text);
-    rulebook.audit = &audit;
-    rulebook.changed = on_changed;
-    rulebook.user = config;
-    assert_int_equal(uv_loop_init(&loop), 0);
-    cs_rulebook_watch(&rulebook, &loop);
+    watch(&watching, &places, fault.text);
 
     assert_int_equal(mkdir(places.user, 0700), 0);
     put("inner/a.conf", "[rule \"one\"]\nsign = tls\n");
-    expect_rule(&loop, "one");
+    expect_rule(&watching.loop, "one");
     put("inner/a.conf", "[rule \"two\"]\nsign = tls\n");
-    expect_rule(&loop, "two");
+    expect_rule(&watching.loop, "two");
     unlink(path_of("inner/a.conf"));
     rmdir(places.user);
     put("inner", "[rule \"three\"]\nsign = tls\n");
-    expect_rule(&loop, "three");
+    expect_rule(&watching.loop, "three");
 
     unlink(places.user);
-    cs_rulebook_stop(&rulebook);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&loop), 0);
+    unwatch(&watching);
 }
 
 static void test_what_a_token_host_is_told(void **state)
