@@ -7,12 +7,15 @@ import struct
 import time
 
 import bus
+import protocol_client as protocol
 from fixture import Fixture
 from tap import Skip, Tap, skip_all
 
 AGENT, TOKEN, IDENTITY = (f"org.countersign.{n}1" for n in ("Agent", "Token", "Identity"))
 FLOOD = 3000
 PATIENCE = 20
+USES = 8000  # more than are kept
+LOGIN = b" " * 64 + b"TLS 1.3, client CertificateVerify\0" + bytes(32)
 
 
 def served(agent):
@@ -20,6 +23,20 @@ def served(agent):
     began = time.monotonic()
     assert agent.cli("list", check=True).returncode == 0
     return time.monotonic() - began
+
+
+def sign(agent, n):
+    """Many signatures, some at a time."""
+    client = protocol.Client(agent.socket)
+    alice, _chain = client.resolve("alice", 1)
+    request = protocol.blob(alice.id) + protocol.u16(0x0403) + protocol.u8(0) + protocol.blob(LOGIN)
+    for _ in range(0, n, 16):
+        for _ in range(16):
+            client.post(protocol.SIGN, request)
+        for _ in range(16):
+            kind, _number, body = client.receive()
+            assert kind == protocol.SIGN + protocol.REPLY, body
+    client.close()
 
 
 def wait_for_log(agent, words, times=1):
@@ -175,6 +192,23 @@ def main():
                 assert served(agent) < 5
             finally:
                 session.process.send_signal(18)
+        with tap.case("nor is all kept for it that it was not told; what changed is"):
+            agent.unlock(token)
+            monitor = bus_client.Monitor(f)
+            session.process.send_signal(19)
+            try:
+                sign(agent, USES)
+                agent.cli("lock", check=True)
+            finally:
+                session.process.send_signal(18)
+            told = 0
+            for line in monitor.process.stdout:
+                told += f"{IDENTITY}.Used" in line
+                if "'Locked': <true>" in line:
+                    break
+            f.stop(monitor.process)
+            tap.comment(f"of {USES} uses {told} were told")
+            assert 0 < told < USES
         with tap.case("a bus that takes no connection any more holds nothing up, nor does it keep the agent from its end"):
             agent.stop()
             with socket.socket(socket.AF_UNIX) as full:
