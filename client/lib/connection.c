@@ -145,13 +145,13 @@ static bool goes_on(long long deadline)
     return errno == EINTR && cs_clock_ms() < deadline;
 }
 
-/* To connect and to send ends after so many milliseconds; a socket without that limit works, too.
- */
-static void limit_waits(int fd, int ms)
+/* To connect and to send, or to receive, ends after so many milliseconds; a socket without that
+ * limit works, too. */
+static void limit_waits(int fd, int option, int ms)
 {
     const struct timeval patience = {ms / 1000, ms % 1000 * 1000};
 
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    setsockopt(fd, SOL_SOCKET, option, &patience, sizeof(patience));
 }
 
 int cs_connection_open(int *fdp, const char *path, int ms, struct cs_fault *fault)
@@ -163,14 +163,14 @@ int cs_connection_open(int *fdp, const char *path, int ms, struct cs_fault *faul
 
     if (fd < 0)
         return cs_fail(fault, CS_ERR_SYSTEM, "cannot create a socket: %s", strerrordesc_np(errno));
-    limit_waits(fd, ms);
+    limit_waits(fd, SO_SNDTIMEO, ms);
     strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
     do
         r = connect(fd, (struct sockaddr *)&address, sizeof(address));
     while (r < 0 && goes_on(deadline));
     if (r < 0 && errno != EISCONN)
         return connect_failed(path, errno, fault);
-    limit_waits(fd, PATIENCE);
+    limit_waits(fd, SO_SNDTIMEO, PATIENCE);
     r = check_owner(fd, path, fault);
     if (r < 0)
         return cs_trace(r);
@@ -314,6 +314,23 @@ static int bear_silence(struct cs_connection *connection, struct cs_fault *fault
     return send_all(&connection->own, &iov, 1, NULL, 0, fault);
 }
 
+/* A program that forbade itself all descriptors (RLIMIT_NOFILE 0) may keep those it has, and use
+ * them, but poll none. */
+static ssize_t receive_asleep(int fd, void *at, size_t size, long long deadline)
+{
+    ssize_t n;
+
+    do {
+        long long left = deadline - cs_clock_ms();
+
+        limit_waits(fd, SO_RCVTIMEO, left > 0 ? (int)left : 1);
+        n = recv(fd, at, size, 0);
+    } while (n < 0 && goes_on(deadline));
+    if (n < 0 && errno == EINTR)
+        errno = EAGAIN;
+    return n;
+}
+
 /*
  * Reads what is there, and waits for it if nothing is: EAGAIN after PATIENCE. Who sleeps in recv is
  * also woken when the agent takes the request, a change of process for nothing; who polls is not.
@@ -323,16 +340,20 @@ static ssize_t receive(const struct cs_connection *connection, void *at, size_t 
 {
     struct pollfd wait = {.fd = connection->own.fd, .events = POLLIN};
     long long deadline = cs_clock_ms() + (connection->doubted ? PATIENCE_IN_DOUBT : PATIENCE), left;
+    bool forbidden;
     int n;
 
     do {
         left = deadline - cs_clock_ms();
         n = poll(&wait, 1, left > 0 ? (int)left : 0);
     } while (n < 0 && goes_on(deadline));
-    if (n < 0 && errno != EINTR)
+    forbidden = n < 0 && errno == EINVAL;
+    if (n < 0 && errno != EINTR && !forbidden)
         return n;
     if (!cs_own_fd_is(&connection->own))
         return 0;
+    if (forbidden)
+        return receive_asleep(wait.fd, at, size, deadline);
     return recv(wait.fd, at, size, MSG_DONTWAIT);
 }
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -585,6 +586,22 @@ static bool are_open(const int *mine, size_t n)
     return true;
 }
 
+/* As a program locks itself in once it has all that it needs. */
+static void test_a_connection_outlives_a_limit_on_descriptors(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit usual, none;
+
+    assert_int_equal(sign_text(f, "free"), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    none = (struct rlimit){0, usual.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_int_equal(sign_text(f, "locked in"), 0);
+    assert_int_equal(sign_text(f, "for good"), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    assert_int_equal(f->agent.n_connections, 1);
+}
+
 static void test_what_took_the_number_of_a_connection_is_let_alone(void **state)
 {
     struct fixture *f = *state;
@@ -670,6 +687,7 @@ int main(void)
         TEST(test_a_request_over_the_limit_never_leaves),
         TEST(test_hello_carries_the_terminal_and_nothing_broken),
         TEST(test_closed_standard_descriptors_stay_closed),
+        TEST(test_a_connection_outlives_a_limit_on_descriptors),
         TEST(test_what_took_the_number_of_a_connection_is_let_alone),
         TEST(test_an_agent_that_hangs_up_raises_no_signal),
         TEST(test_what_the_program_starts_inherits_no_socket),
