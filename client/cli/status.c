@@ -10,7 +10,8 @@
 
 struct view {
     struct countersign_status *agent;
-    struct countersign_list *tokens; /* NULL: there is no configuration that it could serve by */
+    struct countersign_list *tokens;  /* NULL: there is no configuration that it could serve by, */
+    struct countersign_fault lacking; /* for this reason */
     struct countersign_list *uses;
     struct countersign_record record;
     struct countersign_policy *policy; /* NULL: the agent is older than rules */
@@ -30,6 +31,7 @@ static int view_get(struct view *view, struct cs_cli *cli)
 
     if (r == 0)
         r = countersign_list_tokens(cli->client, &view->tokens, &cli->fault);
+    view->lacking = cli->fault;
     if (r == 0 || r == CS_ERR_CONFIG)
         r = countersign_record_get(cli->client, &view->record, &cli->fault);
     if (r == 0)
@@ -65,7 +67,7 @@ static void print_agent(const struct cs_cli *cli, const struct view *view)
         (unsigned long long)signatures, signatures == 1 ? "" : "s", others, others == 1 ? "" : "s");
     if (!view->tokens)
         cs_field_print(
-            cli, "Keys", "out of reach until this mistake is mended: %s", policy_error(view));
+            cli, "Keys", "out of reach until this mistake is mended: %s", view->lacking.text);
     else if (policy_error(view)[0])
         cs_field_print(cli, "Rules", "there as before this mistake: %s", policy_error(view));
 }
