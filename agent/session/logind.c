@@ -86,9 +86,7 @@ static void take_sleep(struct cs_logind *logind, DBusMessage *message)
     if (begins && setting_of(logind)->lock_on_sleep) {
         logind->locking++;
         cs_lock_all(logind->service, WHY_SLEEP, on_locked_for_sleep, logind);
-    } else if (begins) {
-        release_inhibitor(logind); /* of a configuration that is no more */
-    } else {
+    } else if (!begins) {
         take_inhibitor(logind);
         /* Tokens may have been pulled while nobody looked. */
         cs_supervisor_refresh(&logind->service->supervisor);
