@@ -450,21 +450,14 @@ static bool is_logged_out(CK_RV rv)
     return rv == CKR_OK || rv == CKR_USER_NOT_LOGGED_IN || cs_ckr_code(rv) == CS_ERR_TOKEN_ABSENT;
 }
 
-static void cancel_logins(struct cs_token *token)
-{
-    pthread_mutex_lock(&token->lock);
-    for (struct cs_login *login = token->logins; login; login = login->next)
-        cs_cancel_fire(&login->cancel);
-    pthread_mutex_unlock(&token->lock);
-}
-
-static int log_out(
-    struct cs_token *token, const struct cs_host_logout_request *m, struct cs_failure *failure)
+/* With the login all questions end that are about the token. */
+static int log_out(struct cs_host *host, struct cs_token *token,
+    const struct cs_host_logout_request *m, struct cs_failure *failure)
 {
     CK_RV rv = CKR_OK;
     bool logged_in;
 
-    cancel_logins(token);
+    cs_cancel_token(&host->cancels, token);
     pthread_mutex_lock(&token->entering);
     pthread_mutex_lock(&token->lock);
     logged_in = token->logged_in;
@@ -475,7 +468,7 @@ static int log_out(
     if (is_logged_out(rv))
         cs_token_set_locked(token, m->hold, m->why);
     /* Those that began while others were waited for know nothing of the lock. */
-    cancel_logins(token);
+    cs_cancel_token(&host->cancels, token);
     pthread_mutex_unlock(&token->entering);
     if (!is_logged_out(rv)) {
         pthread_mutex_lock(&token->lock);
@@ -497,7 +490,7 @@ void cs_login_end(struct cs_host *host, uint32_t id, struct cs_bytes body)
     if (r == 0)
         token = cs_slots_get(&host->slots, m.slot);
     if (token)
-        r = log_out(token, &m, &failure);
+        r = log_out(host, token, &m, &failure);
     if (r < 0)
         cs_link_failed(&host->link, id, r, &failure);
     else

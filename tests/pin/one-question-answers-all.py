@@ -52,6 +52,12 @@ def locked(tap, f, fault):
             assert person.unlock("corp") == ["corp"]
         assert signer.result() == "CANCELLED", signer.error
         assert s.pinentry.questions() == 2, s.pinentry.asked()
+    with tap.case("it ends the question of a key that asks each time, too"), \
+            Scene(f, fault, "slot 0 token=corp always-authenticate", "pin:1234", "hang") as s:
+        signer, = s.signers(1)
+        s.pinentry.wait(2)
+        s.agent.cli("lock", check=True)
+        assert signer.result() == "CANCELLED", signer.error
 
 
 def wrong(tap, f, fault):
