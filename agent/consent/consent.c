@@ -33,7 +33,6 @@ struct cs_consent_case {
     struct cs_consents *consents;
     struct cs_subject *subject;
     bool each_time;
-    bool gone;                    /* what it is about */
     struct cs_question *question; /* NULL while it is not its turn */
     TAILQ_HEAD(cs_consent_waiters, cs_consent_waiter) waiters;
 };
@@ -140,15 +139,13 @@ static const char *describe(int code, bool for_session, const char *text)
     }
 }
 
-/* Waiters may ask for the next thing from within, so the case is gone and the next one asked before
- * they are told. */
-static void finish(struct cs_consent_case *asked, int code, bool for_session, const char *text)
+/* Its waiters are put behind those that are to be told. */
+static void close_case(struct cs_consent_case *asked, int code, bool for_session, const char *text,
+    struct cs_consent_waiters *told)
 {
     struct cs_consents *consents = asked->consents;
-    struct cs_consent_waiters waiters = TAILQ_HEAD_INITIALIZER(waiters);
     struct cs_consent_waiter *waiter;
 
-    text = describe(code, for_session, text);
     record(asked, code, for_session, text);
     if (for_session && !asked->each_time)
         cs_grant_add(&consents->grants, asked->subject, 0);
@@ -159,15 +156,34 @@ static void finish(struct cs_consent_case *asked, int code, bool for_session, co
     else if (code == CS_ERR_DENIED || code == CS_ERR_TIMEOUT)
         cs_grant_add(
             &consents->grants, asked->subject, uv_now(consents->loop) + CS_LIMIT_REFUSAL_TIME);
-    TAILQ_CONCAT(&waiters, &asked->waiters, link);
-    TAILQ_FOREACH(waiter, &waiters, link)
+    TAILQ_FOREACH(waiter, &asked->waiters, link)
     waiter->asked = NULL;
+    TAILQ_CONCAT(told, &asked->waiters, link);
     case_free(asked);
+}
+
+/* Waiters may ask for the next thing from within, so cases are closed and the next one asked before
+ * they are told. */
+static void go_on(
+    struct cs_consents *consents, struct cs_consent_waiters *told, int code, const char *text)
+{
+    struct cs_consent_waiter *waiter;
+
     ask_next(consents);
-    while ((waiter = TAILQ_FIRST(&waiters))) {
-        TAILQ_REMOVE(&waiters, waiter, link);
+    while ((waiter = TAILQ_FIRST(told))) {
+        TAILQ_REMOVE(told, waiter, link);
         waiter->done(waiter, code, text);
     }
+}
+
+static void finish(struct cs_consent_case *asked, int code, bool for_session, const char *text)
+{
+    struct cs_consent_waiters told = TAILQ_HEAD_INITIALIZER(told);
+    struct cs_consents *consents = asked->consents;
+
+    text = describe(code, for_session, text);
+    close_case(asked, code, for_session, text, &told);
+    go_on(consents, &told, code, text);
 }
 
 static void on_answer(void *user, int code, bool for_session, const char *text)
@@ -227,7 +243,7 @@ static void ask_next(struct cs_consents *consents)
     struct cs_fault fault = {0};
     int r;
 
-    if (!asked || asked->question || asked->gone)
+    if (!asked || asked->question)
         return;
     r = ask(asked, &fault);
     if (r < 0)
@@ -418,28 +434,21 @@ static void forget_of_token(struct cs_consents *consents, const struct cs_event 
     }
 }
 
-static struct cs_consent_case *find_gone(const struct cs_consents *consents)
-{
-    struct cs_consent_case *asked;
-
-    TAILQ_FOREACH(asked, &consents->cases, link)
-    if (asked->gone)
-        break;
-    return asked;
-}
-
-/* Waiters may ask again from within, of a token that is back. */
 static void withdraw_of_token(struct cs_consents *consents, const struct cs_event *event)
 {
-    struct cs_consent_case *asked;
+    struct cs_consent_waiters told = TAILQ_HEAD_INITIALIZER(told);
+    const char *text = describe(CS_ERR_TOKEN_ABSENT, false, event->text);
+    struct cs_consent_case *asked, *next;
 
-    TAILQ_FOREACH(asked, &consents->cases, link)
-    asked->gone = cs_bytes_equal(event->subject, cs_bytes_of(asked->subject->token_uri));
-    while ((asked = find_gone(consents))) {
+    for (asked = TAILQ_FIRST(&consents->cases); asked; asked = next) {
+        next = TAILQ_NEXT(asked, link);
+        if (!cs_bytes_equal(event->subject, cs_bytes_of(asked->subject->token_uri)))
+            continue;
         if (asked->question)
-            cs_question_withdraw(cs_steal(&asked->question));
-        finish(asked, CS_ERR_TOKEN_ABSENT, false, event->text);
+            cs_question_withdraw(asked->question);
+        close_case(asked, CS_ERR_TOKEN_ABSENT, false, text, &told);
     }
+    go_on(consents, &told, CS_ERR_TOKEN_ABSENT, text);
 }
 
 static void on_event(void *user, const struct cs_event *event)
