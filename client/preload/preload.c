@@ -2,8 +2,8 @@
 /*
  * The preload library's entry: it stands before libssl's makers of an SSL_CTX. Both are covered.
  * SSL_CTX_new(3) is the second one with no context and no properties, so one does for both; and
- * because libssl's own SSL_CTX_new calls the second through the PLT, programs are caught too that
- * found the first by dlsym.
+ * where libssl's own SSL_CTX_new calls the second through the PLT, as it did up to OpenSSL 3.5,
+ * programs are caught too that found the first by dlsym.
  *
  * A program that has no OpenSSL never comes here, nor does one with an OpenSSL of its own inside.
  */

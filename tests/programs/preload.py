@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The preload library in programs with habits of their own, and in those it has no business with."""
 import json
+import re
 
 import programs
 import server as server_module
 from stage import Stage
+from tap import Skip
 
 GUEST = programs.BUILD / "tests/programs/guest/guest"
 OLD_GUEST = programs.BUILD / "tests/programs/guest/old-guest"
@@ -27,10 +29,19 @@ def signatures(agent):
     return json.loads(agent.cli("status", "--json", check=True).stdout)["signatures"]
 
 
-def serves(tap, guest, key):
+def calls_itself_by_name(stage):
+    """Whether its libssl goes through the PLT from SSL_CTX_new to SSL_CTX_new_ex, where we stand."""
+    linked = stage.run(["ldd", GUEST], check=True).stdout
+    path = re.search(r"libssl\S* => (\S+)", linked)[1]
+    return "SSL_CTX_new_ex" in stage.run(["readelf", "-rW", path], check=True).stdout
+
+
+def serves(tap, stage, guest, key):
     for way, promise in (("plain", "by SSL_CTX_new"), ("libctx", "in a library context of its own"),
                          ("dlsym", "by SSL_CTX_new from dlsym")):
         with tap.case(f"an SSL_CTX that is made {promise} has our certificate"):
+            if way == "dlsym" and not calls_itself_by_name(stage):
+                raise Skip("this OpenSSL (3.6 and later) calls its own functions without their names")
             seen = guest(way)
             assert seen.answer and seen.answer["dn"] == f"CN={key.label},O=Countersign Test", seen
 
@@ -63,7 +74,7 @@ def main():
     with Stage("preload") as stage:
         tap, key = stage.table.tap, stage.keys[0]
         guest = Guest(stage, key)
-        serves(tap, guest, key)
+        serves(tap, stage, guest, key)
         gives_way(tap, stage, guest, key)
         stays_out(tap, stage)
     tap.done()

@@ -146,8 +146,8 @@ def make_executable(path, content, mode=0o755):
 
 
 def libraries(tap, doctor):
-    for name, library in {"curl": "libssl.so.3", "openssl": "libssl.so.3", "git": "libgnutls.so",
-                          "gnutls-cli": "libgnutls.so", "nginx": "libssl.so.3"}.items():
+    for name, library in {"curl": "libssl.so.", "openssl": "libssl.so.", "git": "libgnutls.so",
+                          "gnutls-cli": "libgnutls.so", "nginx": "libssl.so."}.items():
         with tap.case(f"{name} uses {library}"):
             if not programs.find(name):
                 raise Skip(f"{name} is not installed")

@@ -41,7 +41,7 @@ static int use_own(SSL *ssl, void *argument)
 static SSL_CTX *by_dlsym(void)
 {
     SSL_CTX *(*make)(const SSL_METHOD *);
-    void *library = dlopen("libssl.so.3", RTLD_NOW | RTLD_LOCAL);
+    void *library = dlopen("libssl.so." OPENSSL_MSTR(OPENSSL_SHLIB_VERSION), RTLD_NOW | RTLD_LOCAL);
     void *function = library ? dlsym(library, "SSL_CTX_new") : NULL;
 
     memcpy(&make, &function, sizeof(make));
