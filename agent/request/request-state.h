@@ -84,7 +84,9 @@ void cs_request_free(struct cs_request *request);
 void cs_request_fail(struct cs_request *request, int code, const struct cs_fault *fault);
 /* Calls go_on at once if all hosts have settled, else when they have. */
 void cs_request_when_settled(struct cs_request *request, void (*go_on)(struct cs_request *request));
-/* The same, with a name to look for. */
+/* Keeps a name to look for. False: there is no memory, and the request has failed. */
+bool cs_request_take_name(struct cs_request *request, struct cs_bytes name);
+/* Both, one after the other. */
 void cs_request_name(
     struct cs_request *request, struct cs_bytes name, void (*go_on)(struct cs_request *request));
 

@@ -121,13 +121,19 @@ void cs_request_when_settled(struct cs_request *request, void (*go_on)(struct cs
         request->settled = go_on;
 }
 
+bool cs_request_take_name(struct cs_request *request, struct cs_bytes name)
+{
+    request->name = cs_bytes_dup(name);
+    if (request->name)
+        return true;
+    cs_request_fail(request, CS_ERR_MEMORY, NULL);
+    return false;
+}
+
 void cs_request_name(
     struct cs_request *request, struct cs_bytes name, void (*go_on)(struct cs_request *request))
 {
-    request->name = cs_bytes_dup(name);
-    if (!request->name)
-        cs_request_fail(request, CS_ERR_MEMORY, NULL);
-    else
+    if (cs_request_take_name(request, name))
         cs_request_when_settled(request, go_on);
 }
 

@@ -130,11 +130,8 @@ static void lock_known(struct cs_request *request)
 
 void cs_request_lock(struct cs_request *request, const struct cs_msg_lock *m)
 {
-    request->name = cs_bytes_dup(m->token);
-    if (!request->name) {
-        cs_request_fail(request, CS_ERR_MEMORY, NULL);
+    if (!cs_request_take_name(request, m->token))
         return;
-    }
     if (!cs_supervisor_is_settled(&request->service->supervisor))
         lock_known(request);
     cs_request_when_settled(request, lock);
