@@ -265,3 +265,10 @@ dbus_uint32_t cs_dbus_call(
         dbus_message_unref(message);
     return 0;
 }
+
+const char *cs_dbus_error_name(DBusMessage *reply)
+{
+    const char *name = reply ? dbus_message_get_error_name(reply) : NULL;
+
+    return name ? name : "no answer";
+}

@@ -53,5 +53,7 @@ void cs_dbus_match(struct cs_dbus *bus, const char *rule);
  * unless the connection goes before. The serial of the message, or 0 if it was not sent. */
 dbus_uint32_t cs_dbus_call(
     struct cs_dbus *bus, DBusMessage *message, DBusPendingCallNotifyFunction reply, void *user);
+/* For logs, of a reply that was not what was asked for, or NULL. */
+const char *cs_dbus_error_name(DBusMessage *reply);
 
 #endif

@@ -32,9 +32,7 @@ static void on_inhibitor(DBusPendingCall *call, void *user)
         cs_closep(&logind->inhibitor);
         logind->inhibitor = fd;
     } else {
-        cs_debug("logind does not let us delay sleep: %s",
-            reply && dbus_message_get_error_name(reply) ? dbus_message_get_error_name(reply)
-                                                        : "no answer");
+        cs_debug("logind does not let us delay sleep: %s", cs_dbus_error_name(reply));
     }
     if (reply)
         dbus_message_unref(reply);

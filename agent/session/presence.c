@@ -234,9 +234,7 @@ static void on_list(DBusPendingCall *call, void *user)
         ask_for_listed(presence, reply, true);
         ask_for_listed(presence, reply, false);
     } else {
-        cs_debug("logind does not list the sessions: %s",
-            reply && dbus_message_get_error_name(reply) ? dbus_message_get_error_name(reply)
-                                                        : "no answer");
+        cs_debug("logind does not list the sessions: %s", cs_dbus_error_name(reply));
     }
     if (reply)
         dbus_message_unref(reply);
