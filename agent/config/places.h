@@ -12,9 +12,7 @@ struct cs_places {
     bool settled;      /* nothing is read of what has just changed: CS_ERR_BUSY */
 };
 
-/* Milliseconds. Whoever writes several times does so within the first; a slow disk or a busy
- * machine may keep him from it for as long as the second. */
-#define CS_PLACES_CALM 100
+/* Milliseconds for which a slow disk or a busy machine may keep somebody from writing on. */
 #define CS_PLACES_SETTLED 500
 
 /* path: in place of both usual ones, or NULL. system: in place of the administrator's, or NULL. */

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 /* milliseconds */
-#define CALM CS_PLACES_CALM
+#define CALM 100 /* whoever writes several times does so within that */
 #define CALM_MAX 1000
 
 static void on_calm(uv_timer_t *timer)
