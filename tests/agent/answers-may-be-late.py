@@ -92,7 +92,6 @@ host.sign_all()
 
 # Pulled while it is asked; the answer that comes after is of a token that is no more.
 PULLED = """
-import threading
 host.ready()
 host.token(spki=SPKI)
 host.scanned()
