@@ -28,7 +28,9 @@ static uv_loop_t loop;
 static struct cs_service service;
 static struct cs_host *host;
 static struct cs_config *configs[N(configurations)];
-static bool disturbed; /* the token is not what it was */
+static struct cs_config *denying;
+static struct cs_fault mistake; /* why there is no other */
+static bool disturbed;          /* the token is not what it was */
 
 void fake_service_turn(void)
 {
@@ -56,19 +58,39 @@ static void set_up(bool up)
     on_hosts_changed(NULL);
 }
 
-static void load_configuration(const char *configuration, struct cs_config **configp)
+/* Written long ago. */
+static int make_file(const char *configuration, struct cs_places *places)
 {
+    const struct timespec long_ago[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
     int file = memfd_create("configuration", MFD_CLOEXEC);
-    struct cs_fault fault = {0};
-    struct cs_places places;
     char path[64];
 
     FUZZ_CHECK(file >= 0 && fchmod(file, 0600) == 0);
     FUZZ_CHECK(write(file, configuration, strlen(configuration)) > 0);
+    FUZZ_CHECK(futimens(file, long_ago) == 0);
     snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
-    cs_places_find(&places, NULL, path);
+    cs_places_find(places, NULL, path);
+    return file;
+}
+
+static void load_configuration(const char *configuration, struct cs_config **configp)
+{
+    struct cs_fault fault = {0};
+    struct cs_places places;
+    int file = make_file(configuration, &places);
+
     FUZZ_CHECK(cs_config_load(&places, configp, &fault) == 0);
     close(file);
+}
+
+/* What the agent has that started on a mistake: it reads this file again at each request. */
+static void make_mistake(void)
+{
+    struct cs_places *places = &service.rulebook.places;
+
+    make_file("[agent]\npin-timeout = soon\n", places);
+    FUZZ_CHECK(cs_config_load(places, &denying, &mistake) == CS_ERR_CONFIG);
+    FUZZ_CHECK(cs_config_new_denying(&denying) == 0);
 }
 
 static void init(void)
@@ -102,10 +124,14 @@ void fake_service_configure(uint8_t which)
 {
     const struct cs_environment display = {
         .n = 1, .entries = {{cs_bytes_of("DISPLAY"), cs_bytes_of(":0")}}};
-    struct cs_config *config = configs[which % N(configs)];
+    bool lacking = which >> 4 == 0xb;
+    struct cs_config *config = lacking ? denying : configs[which % N(configs)];
 
     service.config = config;
     service.rulebook.config = config;
+    service.rulebook.lacking = lacking;
+    snprintf(service.rulebook.error, sizeof(service.rulebook.error), "%s",
+        lacking ? cs_fault_text(&mistake, CS_ERR_CONFIG) : "");
     service.consents.config = config;
     service.consents.display = which < 0xc0 ? display : (struct cs_environment){0};
 }
@@ -241,6 +267,7 @@ struct cs_service *fake_service_start(void)
 {
     for (size_t i = 0; i < N(configs); i++)
         load_configuration(configurations[i], &configs[i]);
+    make_mistake();
     FUZZ_CHECK(uv_loop_init(&loop) == 0);
     init();
     put_fuller_token(); /* all that ever is there was there before */

@@ -15,7 +15,8 @@ void fake_service_turn(void);
 void fake_service_disturb(uint8_t what);
 /* The host runs: who waited for it goes on. */
 void fake_service_recover(void);
-/* Another configuration, in which a person is asked; another display, or none, to ask at. */
+/* Another configuration, in which a person is asked, or what an agent has that could load none;
+ * another display, or none, to ask at. */
 void fake_service_configure(uint8_t which);
 /* So many seconds go by. */
 void fake_service_wait(unsigned seconds);

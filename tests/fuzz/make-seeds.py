@@ -319,7 +319,7 @@ REPORTS = {
 # What fake-service.c and fake-question.c make of an octet.
 TOKEN_IS = {"pulled": 0, "put": 1, "fuller": 3, "locked": 4, "unlocked": 5, "open": 6, "at-reader": 8, "secretive": 9,
             "failed": 10, "back": 11}
-ASKS_FOR_SESSION, ASKS_ALWAYS, ALLOWS_FEW, ASKS_WITHOUT_DISPLAY = 1, 2, 3, 0xc1
+ASKS_FOR_SESSION, ASKS_ALWAYS, ALLOWS_FEW, ASKS_WITHOUT_DISPLAY, MISTAKEN = 1, 2, 3, 0xc1, 0xb0
 PERSON = "once session no silence nobody".split()
 PROMPT_FAILS = 0x80 + 2  # no, and the next prompt does not start
 
@@ -446,6 +446,8 @@ CALLS = {
                  DIGEST),
     "cannot-be-asked": (configured(ASKS_WITHOUT_DISPLAY) + DIGEST + configured(ASKS_ALWAYS) + SIGN + DIGEST +
                         u8(13) + u8(PROMPT_FAILS) + wait(61) + DIGEST + says_person("nobody")),
+    "mistaken": (DIGEST + configured(MISTAKEN) + SIGN + call("Resolve", word("alice")) + call("Unlock", options()) + answer() +
+                 DIGEST + configured(0) + DIGEST + answer()),
     "leaves-a-question": configured(ASKS_FOR_SESSION) + DIGEST + TURN + leave() + DIGEST,
     "bus-is-lost": DIGEST + call("Unlock", options()) + lose_bus(how=ANSWERED_FIRST | HOST_ANSWERS) + DIGEST + answer() +
                    lose_bus("nameless", TOKEN_PULLED) + lose_bus("second") + SIGN,
@@ -525,7 +527,12 @@ CONVERSATIONS = {
                person_says("no") + person_says("session") + ask("find", CHOOSE) + ask("choose", octets("b") + many() + octets(b"")) +
                person_says("no") + person_says("no") + ask("choose", octets("c") + many() + octets(b"")) + person_says("silence")),
     "prefers": tokens("fuller") + with_rules(ASKS_ALWAYS) + ask("choose", CHOOSE) + ask("find", octets("x") + many() + octets(b"")),
-    "rate": with_rules(ASKS_ALWAYS) + (ask_to_sign() + person_says("once") + answers()) * 4 + later(20) + ask_to_sign() + ask("uses"),
+    "rate-while-asked": with_rules(ASKS_ALWAYS) + (ask_to_sign() + person_says("once") + answers()) * 4 + later(20) + ask_to_sign() + ask("uses"),
+    "mistaken": (ask_to_sign() + with_rules(MISTAKEN) + ask_to_sign() + ask("find", CHOOSE) + ask("choose", CHOOSE) +
+                 ask("unlock", octets("corp") + u8(0)) + ask("lock", octets("")) + ask("refresh") +
+                 b"".join(ask(kind) for kind in "status policy consents uses record".split()) +
+                 ask("policy-check", MESSAGES["policy-check"]) + SETTLE + answers() + with_rules(0) + ask_to_sign() +
+                 answers()),
     "proofs": (ask_to_sign(0, 2, b" " * 64 + b"TLS 1.3, client CertificateVerify\0" + bytes(32)) + answers() +
                with_rules(ASKS_ALWAYS) + ask_to_sign(0, 2, CSR_INFO) + person_says("once") + answers()),
     "token-comes-too-late": ask_to_sign() + tokens("pulled") + answers(TOKEN_ABSENT) + SETTLE + later(59) + ask_to_sign() +
