@@ -29,6 +29,7 @@ struct cs_host {
     enum cs_host_state state;
     bool stopping;
     bool settled;
+    bool awaited;          /* see cs_host_is_awaited */
     uint64_t settle_until; /* clients wait for the first scan until then */
     uint64_t started;
     struct cs_host_process process;
@@ -127,6 +128,8 @@ static void fail(struct cs_host *host, const char *why)
     if (was_running)
         host->settle_until = now(host) + CS_LIMIT_FIRST_SCAN_TIME;
     host->settled = host->stopping || host->delay > CS_LIMIT_RESTART_DELAY_FIRST;
+    host->awaited = !host->stopping && (was_running || host->awaited) &&
+                    now(host) + host->delay < host->settle_until;
     cs_host_process_kill(&host->process);
     if (host->channel_open)
         cs_channel_close(&host->channel);
@@ -180,6 +183,7 @@ static int take_scanned(struct cs_host *host, struct cs_bytes body)
         return CS_ERR_PROTOCOL;
     host->state = CS_HOST_STATE_RUNNING;
     host->settled = true;
+    host->awaited = false;
     host->error[0] = '\0';
     host->explained = false;
     tell(host);
@@ -320,6 +324,11 @@ static void forgive_pause(struct cs_host *host)
     host->ticked = now(host);
 }
 
+static bool is_waited_for(const struct cs_host *host)
+{
+    return !host->settled || host->awaited;
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct cs_host *host = timer->data;
@@ -330,11 +339,13 @@ static void on_tick(uv_timer_t *timer)
         fail(host, "it did not report its tokens in time");
     else if (cs_jobs_overdue(&host->jobs, now(host)))
         fail(host, "it hung");
-    else if (!host->settled && now(host) >= host->settle_until) {
+    else if (is_waited_for(host) && now(host) >= host->settle_until) {
         host->settled = true;
+        host->awaited = false;
         tell(host);
     }
-    if (host->state != CS_HOST_STATE_STARTING && host->settled && cs_jobs_is_empty(&host->jobs))
+    if (host->state != CS_HOST_STATE_STARTING && !is_waited_for(host) &&
+        cs_jobs_is_empty(&host->jobs))
         uv_timer_stop(timer);
 }
 
@@ -464,6 +475,7 @@ void cs_host_stop(struct cs_host *host)
         return;
     host->stopping = true;
     host->settled = true;
+    host->awaited = false;
     uv_timer_stop(&host->tick);
     cs_jobs_fail(&host->jobs, CS_ERR_CLOSED, "the agent is stopping");
     if (!host->process.open && !host->channel_open) {
@@ -485,6 +497,11 @@ enum cs_host_state cs_host_get_state(const struct cs_host *host)
 bool cs_host_is_settled(const struct cs_host *host)
 {
     return host->settled;
+}
+
+bool cs_host_is_awaited(const struct cs_host *host)
+{
+    return host->awaited;
 }
 
 const char *cs_host_name(const struct cs_host *host)

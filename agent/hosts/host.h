@@ -51,6 +51,8 @@ void cs_host_stop(struct cs_host *host);
 enum cs_host_state cs_host_get_state(const struct cs_host *host);
 /* What is known is all there is to know for now. */
 bool cs_host_is_settled(const struct cs_host *host);
+/* It ran, failed, and is soon to be back: a token that is missing may be one of its own. */
+bool cs_host_is_awaited(const struct cs_host *host);
 const char *cs_host_name(const struct cs_host *host);
 /* For STATUS. */
 void cs_host_describe(const struct cs_host *host, struct cs_msg_module *m);

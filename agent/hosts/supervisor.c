@@ -88,6 +88,14 @@ bool cs_supervisor_is_settled(const struct cs_supervisor *supervisor)
     return true;
 }
 
+bool cs_supervisor_awaits(const struct cs_supervisor *supervisor)
+{
+    for (size_t i = 0; i < supervisor->n_hosts; i++)
+        if (cs_host_is_awaited(supervisor->hosts[i]))
+            return true;
+    return false;
+}
+
 const char *cs_supervisor_failed(const struct cs_supervisor *supervisor)
 {
     for (size_t i = 0; i < supervisor->n_hosts; i++)

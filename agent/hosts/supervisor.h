@@ -30,6 +30,8 @@ void cs_supervisor_deinit(struct cs_supervisor *supervisor);
 
 /* Nothing more is to be known for now: every host has reported its tokens, or takes too long. */
 bool cs_supervisor_is_settled(const struct cs_supervisor *supervisor);
+/* A host that failed is soon to be back. */
+bool cs_supervisor_awaits(const struct cs_supervisor *supervisor);
 /* The name of a module that does not run, or NULL. */
 const char *cs_supervisor_failed(const struct cs_supervisor *supervisor);
 

@@ -154,6 +154,8 @@ static void find(struct cs_request *request)
     n = cs_choice_list(
         &request->service->inventory, &request->criteria, time(NULL), choices, CS_LIMIT_CANDIDATES);
     n_asked = cs_choice_distinct(choices, n);
+    if (n == 0 && cs_request_await_hosts(request, find))
+        return;
     if (n_asked > 1) {
         at = find_chosen(request, choices, n_asked);
         chosen = at < n_asked;

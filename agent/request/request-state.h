@@ -84,6 +84,9 @@ void cs_request_free(struct cs_request *request);
 void cs_request_fail(struct cs_request *request, int code, const struct cs_fault *fault);
 /* Calls go_on at once if all hosts have settled, else when they have. */
 void cs_request_when_settled(struct cs_request *request, void (*go_on)(struct cs_request *request));
+/* What it wants is not there: true if a host that failed may have it and is awaited; go_on is then
+ * called when that has changed. */
+bool cs_request_await_hosts(struct cs_request *request, void (*go_on)(struct cs_request *request));
 /* Keeps a name to look for. False: there is no memory, and the request has failed. */
 bool cs_request_take_name(struct cs_request *request, struct cs_bytes name);
 /* Both, one after the other. */

@@ -121,6 +121,14 @@ void cs_request_when_settled(struct cs_request *request, void (*go_on)(struct cs
         request->settled = go_on;
 }
 
+bool cs_request_await_hosts(struct cs_request *request, void (*go_on)(struct cs_request *request))
+{
+    if (!cs_supervisor_awaits(&request->service->supervisor))
+        return false;
+    request->settled = go_on;
+    return true;
+}
+
 bool cs_request_take_name(struct cs_request *request, struct cs_bytes name)
 {
     request->name = cs_bytes_dup(name);
@@ -172,6 +180,8 @@ static void resolve(struct cs_request *request)
 
     reply.code = cs_name_resolve(&request->service->inventory, request->name,
         (enum cs_expect)request->how, time(NULL), &reply.match, &fault);
+    if (reply.code == CS_ERR_NOT_FOUND && cs_request_await_hosts(request, resolve))
+        return;
     if (reply.code < 0) {
         cs_info("%s (pid %d) looks for what it names: failed, %s", cs_caller_name(request->caller),
             (int)request->caller->pid, cs_fault_text(&fault, reply.code));

@@ -155,19 +155,25 @@ static const struct cs_fault *say_absent(const char *token, struct cs_fault *fau
     return fault;
 }
 
-static void say_unknown(const struct cs_request *request, struct cs_fault *fault)
+/* identity: what is known of it, if its host does not run. */
+static int say_missing(const struct cs_request *request, const struct cs_absent_identity *identity,
+    struct cs_fault *fault)
 {
     const char *failed = cs_supervisor_failed(&request->service->supervisor);
     char id[17];
 
+    if (identity)
+        return cs_fail(fault, CS_ERR_MODULE_FAILED,
+            "token '%s' is not there while module '%s' does not run: 'countersign status' shows "
+            "when it is back",
+            identity->token->name, cs_host_name(identity->token->host));
     cs_hex_write(request->id, 8, id);
     if (failed)
-        cs_fail(fault, CS_ERR_NOT_FOUND,
+        return cs_fail(fault, CS_ERR_NOT_FOUND,
             "no token here has the key %s, and module '%s' does not run: see 'countersign status'",
             id, failed);
-    else
-        cs_fail(fault, CS_ERR_NOT_FOUND,
-            "no token here has the key %s: insert its token, or see 'countersign list'", id);
+    return cs_fail(fault, CS_ERR_NOT_FOUND,
+        "no token here has the key %s: insert its token, or see 'countersign list'", id);
 }
 
 /* Of a key that is not there all hosts say first what they have. */
@@ -327,8 +333,9 @@ static void fail_without_identity(struct cs_request *request)
         fail_or_wait(request, identity);
         return;
     }
-    say_unknown(request, &fault);
-    fail(request, CS_ERR_NOT_FOUND, &fault);
+    if (!token && cs_request_await_hosts(request, advance))
+        return;
+    fail(request, say_missing(request, token ? NULL : identity, &fault), &fault);
 }
 
 /* Nobody waits for the record; but one that has to be made is made before. */

@@ -45,6 +45,8 @@ static void unlock(struct cs_request *request)
         r = cs_name_find_token(inventory, request->name, &token, &fault);
     else
         r = cs_name_find_locked(inventory, &token, &fault);
+    if (r == CS_ERR_NOT_FOUND && cs_request_await_hosts(request, unlock))
+        return;
     if (r < 0)
         cs_request_fail(request, r, &fault);
     else if (token)

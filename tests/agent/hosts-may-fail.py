@@ -1,13 +1,35 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A token host may die, lie or hang: it is started anew, and others go on."""
-from stage import ECDSA_SHA256, Stage, Tap, error_of, is_alive, wait_for
+from stage import ECDSA_SHA256, Later, Stage, Tap, error_of, is_alive, wait_for
 
 GOOD = """
 host.ready()
 host.token(spki=SPKI, label="good", serial="2")
 host.scanned()
 host.sign_all()
+"""
+
+FAILS_TWICE = """
+host.ready()
+host.begin(1, "corp", LOGIN_REQUIRED | INITIALIZED | UNLOCKED)
+for kind, name in (PUBLIC_KEY, "spki"), (PRIVATE_KEY, "spki"), (CERTIFICATE, "certificate"):
+    value = open(SPKI.replace("spki", name), "rb").read()
+    host.object(1, kind, "key", b"\\x01", value, 0 if kind == CERTIFICATE else EC)
+host.end(1)
+host.scanned()
+if host.starts < 3:
+    host.serve(lambda request: os.abort())
+host.sign_all()
+"""
+
+ENDS_FOR_GOOD = """
+if host.starts > 1:
+    sys.exit(1)
+host.ready()
+host.token(spki=SPKI)
+host.scanned()
+host.serve(lambda request: os.abort())
 """
 
 # What the first life of a host does wrong after it was ready; the second is well.
@@ -113,6 +135,35 @@ host.sign_all()
             assert name == "MODULE_FAILED" and "countersign status" in text, (name, text)
             assert sign(client, first) == b"signature"
             assert len(client.tokens()) == 2
+
+        asks = {
+            "sign": lambda key: sign(stage.client(), key),
+            "look for a key": lambda key: stage.client().resolve("key", 1),
+            "unlock": lambda key: stage.client().unlock("corp"),
+            "look for what suits a server": lambda key: stage.client().choose("www.example"),
+        }
+        stage.run(["openssl", "req", "-x509", "-new", "-key", stage.path("key.pem"), "-subj", "/CN=alice", "-outform",
+                   "DER", "-out", stage.path("certificate.der")], check=True)
+        for what, ask in asks.items():
+            with tap.case(f"who wants to {what} waits for a host that failed twice"):
+                stage.play(bad=FAILS_TWICE)
+                key, = stage.client().identities()
+                for _ in range(2):
+                    assert error_of(sign, stage.client(), key)[0] == "MODULE_FAILED"
+                assert ask(key)
+                assert stage.record("bad").count("start") == 3
+
+        with tap.case("who waits for one that does not come back is told which, and nobody else waits"):
+            stage.play(bad=ENDS_FOR_GOOD, good=GOOD.replace("spki=SPKI, ", ""))
+            key, = stage.client().identities()
+            assert error_of(sign, stage.client(), key)[0] == "MODULE_FAILED"
+            waiting = Later(error_of, sign, stage.client(), key)
+            wait_for(lambda: stage.record("bad").count("start") > 2, "a later delay")
+            assert [token.label for token in stage.client().tokens()] == [b"good"]
+            name, text = waiting.result()
+            assert name == "MODULE_FAILED" and "token 'corp'" in text and "module 'bad'" in text, (name, text)
+            assert "countersign status" in text, text
+            assert error_of(sign, stage.client(), key) == (name, text), "at once, now"
 
         for what, action in BREACHES.items():
             with tap.case(f"broken rules: {what}"):

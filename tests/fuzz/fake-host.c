@@ -54,6 +54,12 @@ bool cs_host_is_settled(const struct cs_host *host)
     return !host->down;
 }
 
+bool cs_host_is_awaited(const struct cs_host *host)
+{
+    (void)host;
+    return false;
+}
+
 const char *cs_host_name(const struct cs_host *host)
 {
     return host->module->name;
