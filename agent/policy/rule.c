@@ -308,7 +308,7 @@ bool cs_rule_fits_program(const struct cs_rule *rule, const struct cs_program *p
         } else if (has_prefix(item, "unit:")) {
             if (program->unit[0] && fnmatch(item + strlen("unit:"), program->unit, 0) == 0)
                 return true;
-        } else if (program->app[0] && fnmatch(item, program->app, 0) == 0) {
+        } else if (fnmatch(item, program->app, 0) == 0) {
             return true;
         }
     }

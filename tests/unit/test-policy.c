@@ -3,6 +3,7 @@
 #include "policy/policy.h"
 #include "base/hex.h"
 #include "inventory/token.h"
+#include "limit.h"
 #include "made-token.h"
 
 #include <countersign/error.h>
@@ -261,6 +262,9 @@ static void test_hosts(void **state)
     assert_rule("alice", "/x", "corp.example", "no");
     assert_rule("alice", "/x", "evil.example", "no");
     assert_rule("alice", "/x", "", "no");
+    rules("[any]\nhosts = *\nsign = tls");
+    assert_rule("alice", "/x", "a", "any");
+    assert_rule("alice", "/x", "", "default for tls"); /* nobody knows that there is one */
 }
 
 /* Each rule beats all that come after it, wherever it stands in the file. */
@@ -359,6 +363,23 @@ static void test_the_users_rules_are_kept(void **state)
     cs_policy_deinit(&older);
 }
 
+/* Also where the administrator has more rules than before. */
+static void test_what_is_kept_is_the_later(void **state)
+{
+    struct cs_policy older;
+
+    (void)state;
+    assert_int_equal(take("/home/b.conf", false, "[x]\nsign = none"), 0);
+    assert_int_equal(cs_policy_complete(&policy, &fault), 0);
+    older = policy;
+    assert_int_equal(cs_policy_init(&policy), 0);
+    assert_int_equal(take("/etc/a.conf", true, "[a]\nsign = tls\n[b]\nsign = tls"), 0);
+    assert_int_equal(cs_policy_complete(&policy, &fault), 0);
+    assert_int_equal(cs_policy_keep_user(&policy, &older), 0);
+    assert_verdict("/x", CS_PROOF_TLS13_CLIENT, CS_VERDICT_DENY);
+    cs_policy_deinit(&older);
+}
+
 static void test_a_final_rule_stands_before_what_is_kept(void **state)
 {
     struct cs_policy older;
@@ -435,6 +456,41 @@ static void test_mistakes(void **state)
     assert_wrong("[r]\nidentity = pkcs11:library-version=3", "no other attributes");
     assert_wrong("[r]\nidentity = PKCS11:token=corp", "no other attributes");
     assert_wrong("[r]\ncolour = red", "no such setting");
+}
+
+static void test_what_is_no_list_does_not_go_on(void **state)
+{
+    static const char *const lines[] = {"identity = alice", "consent = never", "rate = 1/s"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        char text[64];
+
+        fault = (struct cs_fault){0};
+        snprintf(text, sizeof(text), "[r]\n%s\n+ 5", lines[i]);
+        assert_int_equal(take("/r.conf", false, text), CS_ERR_CONFIG);
+        assert_non_null(strstr(fault.text, "go on in the next line"));
+    }
+}
+
+static void test_there_are_limits(void **state)
+{
+    char text[512] = "[r]\nsign = tls\n[";
+    size_t len = strlen(text);
+
+    (void)state;
+    memset(text + len, 'x', CS_LIMIT_RULE_NAME);
+    strcpy(text + len + CS_LIMIT_RULE_NAME, "]\nsign = tls");
+    assert_int_equal(take("/r.conf", false, text), CS_ERR_CONFIG);
+    assert_non_null(strstr(fault.text, "too long"));
+    for (size_t i = policy.n_rules; i < CS_LIMIT_RULES; i++) {
+        snprintf(text, sizeof(text), "[%zu]\nsign = tls", i);
+        assert_int_equal(take("/r.conf", false, text), 0);
+    }
+    fault = (struct cs_fault){0};
+    assert_int_equal(take("/r.conf", false, "[one more]\nsign = tls"), CS_ERR_CONFIG);
+    assert_non_null(strstr(fault.text, "too many"));
+    assert_int_equal(take("/r.conf", false, "[r]\nsign = csr"), 0);
 }
 
 static void assert_said(
@@ -536,9 +592,12 @@ int main(void)
         TEST(test_a_later_file_replaces_a_rule),
         TEST(test_a_final_rule_stands),
         TEST(test_the_users_rules_are_kept),
+        TEST(test_what_is_kept_is_the_later),
         TEST(test_a_final_rule_stands_before_what_is_kept),
         TEST(test_rates),
         TEST(test_mistakes),
+        TEST(test_what_is_no_list_does_not_go_on),
+        TEST(test_there_are_limits),
         TEST(test_refusals_say_what_would_allow_it),
         TEST(test_what_is_proposed_for_an_odd_path_is_a_rule_that_fits_it),
         TEST(test_decisions_are_explained),
