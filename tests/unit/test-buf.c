@@ -39,12 +39,33 @@ static void test_limit_is_kept_and_the_error_sticks(void **state)
     cs_buf_put_u8(&buf, 6);
     assert_int_equal(buf.error, CS_ERR_TOO_LARGE);
     assert_int_equal(buf.len, 5);
+    cs_buf_reset(&buf);
+    cs_buf_put(&buf, "1234", 4);
+    assert_null(cs_buf_extend(&buf, SIZE_MAX - 1)); /* with what is there, 2 */
+    assert_int_equal(buf.error, CS_ERR_TOO_LARGE);
+    assert_int_equal(buf.len, 4);
+    cs_buf_deinit(&buf);
+}
+
+static void test_a_number_is_set_within_what_is_there(void **state)
+{
+    struct cs_buf buf = CS_BUF_INIT(16);
+
+    (void)state;
+    cs_buf_put(&buf, "abcdefg", 7);
+    cs_buf_set_u32(&buf, 4, 1);
+    cs_buf_consume(&buf, 4);
+    cs_buf_set_u32(&buf, 0, 1);
+    assert_true(cs_bytes_equal(cs_buf_bytes(&buf), cs_bytes_of("efg")));
+    cs_buf_put_u8(&buf, 'h');
+    cs_buf_set_u32(&buf, 0, 0x31323334);
+    assert_true(cs_bytes_equal(cs_buf_bytes(&buf), cs_bytes_of("1234")));
     cs_buf_deinit(&buf);
 }
 
 static void test_a_length_beyond_the_end_is_an_error(void **state)
 {
-    const uint8_t lie[] = {0, 0, 0, 5, 'a', 'b'};
+    const uint8_t lie[] = {0, 0, 0, 3, 'a', 'b'};
     struct cs_reader reader = cs_reader_of(CS_BYTES(lie, sizeof(lie)));
 
     (void)state;
@@ -81,7 +102,9 @@ static void test_strings_are_utf8_without_zeros(void **state)
     (void)state;
     assert_int_equal(string_result("na\xc3\xafve \xe2\x82\xac \xf0\x9f\x94\x91", 15), 0);
     assert_int_equal(string_result("a\0b", 3), CS_ERR_PROTOCOL);
-    assert_int_equal(string_result("\xc0\xaf", 2), CS_ERR_PROTOCOL);         /* overlong */
+    assert_int_equal(string_result("\xc0\xaf", 2), CS_ERR_PROTOCOL); /* overlong */
+    assert_int_equal(string_result("\xe0\x80\xaf", 3), CS_ERR_PROTOCOL);
+    assert_int_equal(string_result("\xf0\x80\x80\xaf", 4), CS_ERR_PROTOCOL);
     assert_int_equal(string_result("\xed\xa0\x80", 3), CS_ERR_PROTOCOL);     /* surrogate */
     assert_int_equal(string_result("\xf4\x90\x80\x80", 4), CS_ERR_PROTOCOL); /* beyond Unicode */
     assert_int_equal(string_result("\xe2\x82", 2), CS_ERR_PROTOCOL);         /* cut short */
@@ -132,6 +155,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers_are_big_endian_and_come_back),
         cmocka_unit_test(test_limit_is_kept_and_the_error_sticks),
+        cmocka_unit_test(test_a_number_is_set_within_what_is_there),
         cmocka_unit_test(test_a_length_beyond_the_end_is_an_error),
         cmocka_unit_test(test_a_byte_left_over_is_an_error),
         cmocka_unit_test(test_strings_are_utf8_without_zeros),

@@ -2,6 +2,7 @@
 /* client/lib against an agent that misbehaves: what is asked is answered right, or refused with a
  * sentence, and the client is good for the next question. */
 #include "fake-agent.h"
+#include "lib/pack.h"
 
 #include <countersign/countersign.h>
 #include <fcntl.h>
@@ -200,6 +201,41 @@ static void test_nonsense_ends_the_connection_and_nothing_else(void **state)
             assert_works(f);
             assert_int_equal(f->agent.n_connections, before + 2);
         }
+}
+
+static bool welcome_in_another_version(
+    struct fake_agent *agent, int fd, const struct cs_frame *frame)
+{
+    struct cs_buf body = CS_BUF_INIT(64);
+    bool sent;
+
+    if (frame->type != CS_MSG_HELLO)
+        return echo(agent, fd, frame);
+    cs_msg_welcome_put(&body, &(struct cs_msg_welcome){.version = CS_PROTOCOL_VERSION + 1});
+    sent = fake_reply(fd, frame, cs_buf_bytes(&body));
+    cs_buf_deinit(&body);
+    return sent;
+}
+
+static void test_a_version_that_was_not_offered_is_refused(void **state)
+{
+    struct fixture *f = *state;
+
+    f->agent.handler = welcome_in_another_version;
+    f->agent.own_hello = true;
+    assert_int_equal(sign_text(f, "x"), CS_ERR_PROTOCOL);
+    assert_works(f);
+}
+
+/* Nothing is under way then, so it answers no question. */
+static void test_what_comes_between_two_questions_ends_the_connection(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(sign_text(f, "before"), 0);
+    assert_true(fake_send(f->agent.fds[0], rubbish[0].bytes, rubbish[0].len));
+    assert_works(f);
+    assert_int_equal(f->agent.n_connections, 2);
 }
 
 static bool hang_up(struct fake_agent *agent, int fd, const struct cs_frame *frame)
@@ -486,6 +522,19 @@ static void test_a_pin_in_a_uri_stays_here(void **state)
     assert_string_equal(f->fault.text, "what?");
 }
 
+static void test_nothing_is_packed_beyond_the_room(void **state)
+{
+    struct cs_pack pack;
+    uint8_t *block = cs_pack_new(&pack, 0, 4);
+
+    (void)state;
+    assert_int_equal(cs_pack_bytes(&pack, cs_bytes_of("abcd")).len, 0);
+    assert_string_equal(cs_pack_string(&pack, cs_bytes_of("abc")), "abc");
+    assert_int_equal(cs_pack_bytes(&pack, cs_bytes_of("")).len, 0);
+    assert_int_equal(pack.left, 0);
+    free(block);
+}
+
 static void test_room_and_arguments_are_checked(void **state)
 {
     struct fixture *f = *state;
@@ -672,6 +721,8 @@ int main(void)
         TEST(test_a_cold_question_waits_once),
         TEST(test_replies_may_come_byte_by_byte),
         TEST(test_nonsense_ends_the_connection_and_nothing_else),
+        TEST(test_a_version_that_was_not_offered_is_refused),
+        TEST(test_what_comes_between_two_questions_ends_the_connection),
         TEST(test_a_question_is_repeated_once_when_the_agent_hangs_up),
         TEST(test_an_agent_may_restart_between_two_questions),
         TEST(test_without_an_agent_the_error_says_how_to_start_it),
@@ -683,6 +734,7 @@ int main(void)
         TEST(test_an_agent_may_refuse_the_connection),
         TEST(test_a_descriptor_is_passed_and_never_twice),
         TEST(test_a_pin_in_a_uri_stays_here),
+        TEST(test_nothing_is_packed_beyond_the_room),
         TEST(test_room_and_arguments_are_checked),
         TEST(test_a_request_over_the_limit_never_leaves),
         TEST(test_hello_carries_the_terminal_and_nothing_broken),

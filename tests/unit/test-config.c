@@ -349,6 +349,27 @@ static void unwatch(struct watching *watching)
     cs_audit_deinit(&watching->audit);
 }
 
+static void test_where_the_users_directory_is(void **state)
+{
+    static const struct {
+        const char *config, *home, *user;
+    } rows[] = {
+        {"/c", "/home/x", "/c/countersign"},
+        {"", "/home/x", "/home/x/.config/countersign"},
+        {"c", "/home/x", "/home/x/.config/countersign"}, /* of wherever it was started in */
+        {"c", "x", ""},
+    };
+    struct cs_places places;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        setenv("XDG_CONFIG_HOME", rows[i].config, 1);
+        setenv("HOME", rows[i].home, 1);
+        cs_places_find(&places, NULL, NULL);
+        assert_string_equal(places.user, rows[i].user);
+    }
+}
+
 static void test_without_a_configuration_all_is_denied(void **state)
 {
     struct watching watching;
@@ -570,6 +591,7 @@ int main(void)
         TEST(test_a_file_that_cannot_be_read_to_its_end),
         TEST(test_a_zero_in_a_line),
         TEST(test_a_file_that_is_not_there),
+        TEST(test_where_the_users_directory_is),
         TEST(test_without_a_configuration_all_is_denied),
         TEST(test_what_has_just_changed_has_not_settled),
         TEST(test_a_directory_that_was_made_anew_is_watched),

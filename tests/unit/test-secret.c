@@ -200,7 +200,11 @@ static void test_what_is_longer_is_refused(void **state)
     bytes[CS_SECRET_MAX] = '\n'; /* and more behind it */
     assert_int_equal(read_bytes(*state, bytes, CS_SECRET_MAX + 2), CS_ERR_TOO_LARGE);
     assert_int_equal(read_bytes(*state, bytes, sizeof(bytes)), CS_ERR_TOO_LARGE);
+    memcpy(bytes + CS_SECRET_MAX, "\r\n", 2);
+    assert_int_equal(read_bytes(*state, bytes, sizeof(bytes)), CS_ERR_TOO_LARGE);
     assert_int_equal(cs_secret_len(*state), 0);
+    for (size_t i = 0; i < CS_SECRET_MAX + 2; i++) /* its room, all of it */
+        assert_int_equal(cs_secret_data(*state)[i], 0);
 }
 
 static void test_a_descriptor_that_never_delivers_times_out(void **state)

@@ -73,6 +73,21 @@ static void test_a_frame_that_did_not_fit_leaves_the_buffer_good(void **state)
     cs_buf_deinit(&buf);
 }
 
+static void test_a_frame_has_a_limit_whatever_its_buffer_has(void **state)
+{
+    struct cs_buf buf = CS_BUF_INIT(CS_FRAME_HEADER + CS_FRAME_MAX + 1);
+    size_t at = cs_frame_begin(&buf, CS_MSG_HELLO, 1);
+
+    (void)state;
+    cs_buf_extend(&buf, CS_FRAME_MAX);
+    assert_int_equal(cs_frame_end(&buf, at), 0);
+    cs_buf_put_u8(&buf, 0);
+    assert_int_equal(buf.error, 0);
+    assert_int_equal(cs_frame_end(&buf, at), CS_ERR_TOO_LARGE);
+    assert_int_equal(buf.len, 0);
+    cs_buf_deinit(&buf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -80,6 +95,7 @@ int main(void)
         cmocka_unit_test(test_a_length_over_the_limit_is_refused_at_the_header),
         cmocka_unit_test(test_flags_must_be_zero),
         cmocka_unit_test(test_a_frame_that_did_not_fit_leaves_the_buffer_good),
+        cmocka_unit_test(test_a_frame_has_a_limit_whatever_its_buffer_has),
     };
 
     return cmocka_run_group_tests_name("wire", tests, NULL, NULL);
