@@ -113,7 +113,7 @@ static void explain(struct cs_host *host, struct cs_bytes why)
 /* Ends this life of the host, once. */
 static void fail(struct cs_host *host, const char *why)
 {
-    char text[CS_TEXT_MAX + 160];
+    struct cs_fault fault = {0};
     bool was_running = host->state == CS_HOST_STATE_RUNNING;
 
     if (host->state != CS_HOST_STATE_STARTING && !was_running)
@@ -134,10 +134,7 @@ static void fail(struct cs_host *host, const char *why)
     if (host->channel_open)
         cs_channel_close(&host->channel);
     cs_reports_drop(&host->reports);
-    snprintf(text, sizeof(text),
-        "module '%s' failed (%s): 'countersign status' shows when it is back", host->module->name,
-        host->error);
-    cs_jobs_fail(&host->jobs, CS_ERR_MODULE_FAILED, text);
+    cs_jobs_fail(&host->jobs, cs_host_say_failed(host, &fault), fault.text);
     tell(host);
 }
 
@@ -497,6 +494,13 @@ enum cs_host_state cs_host_get_state(const struct cs_host *host)
 bool cs_host_is_settled(const struct cs_host *host)
 {
     return host->settled;
+}
+
+int cs_host_say_failed(const struct cs_host *host, struct cs_fault *fault)
+{
+    return cs_fail(fault, CS_ERR_MODULE_FAILED,
+        "module '%s' failed (%s): 'countersign status' shows when it is back", host->module->name,
+        host->error);
 }
 
 bool cs_host_is_awaited(const struct cs_host *host)

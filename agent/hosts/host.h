@@ -51,6 +51,8 @@ void cs_host_stop(struct cs_host *host);
 enum cs_host_state cs_host_get_state(const struct cs_host *host);
 /* What is known is all there is to know for now. */
 bool cs_host_is_settled(const struct cs_host *host);
+/* The sentence for what its end has spoiled. CS_ERR_MODULE_FAILED. */
+int cs_host_say_failed(const struct cs_host *host, struct cs_fault *fault);
 /* It ran, failed, and is soon to be back: a token that is missing may be one of its own. */
 bool cs_host_is_awaited(const struct cs_host *host);
 const char *cs_host_name(const struct cs_host *host);

@@ -2,7 +2,7 @@
 /*
  * REFRESH: every host looks at its slots and objects anew and reports what changed before it
  * answers, so the inventory is up to date when the last one has. A module that does not run is
- * left out: it reports everything when it starts.
+ * left out: it reports everything when it starts, and so it is when one ends over it.
  */
 #include "request/request-state.h"
 
@@ -10,6 +10,18 @@
 
 static void reply_done(struct cs_request *request)
 {
+    struct cs_fault fault = {0};
+
+    for (size_t i = 0; i < request->n_parts; i++) {
+        const struct cs_part *part = &request->parts[i];
+
+        if (!part->lost || cs_host_get_state(part->host) == CS_HOST_STATE_RUNNING)
+            continue;
+        if (cs_request_await_hosts(request, reply_done))
+            return;
+        cs_request_fail(request, cs_host_say_failed(part->host, &fault), &fault);
+        return;
+    }
     cs_request_finish(request, &(const struct cs_reply){.text = ""});
 }
 

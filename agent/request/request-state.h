@@ -12,7 +12,9 @@
 /* What one host does of a request. */
 struct cs_part {
     struct cs_request *request;
+    struct cs_host *host;
     struct cs_job *job; /* NULL when it is done */
+    bool lost;          /* the host has ended before it was done */
 };
 
 /* What is left of the bytes for the record. */
@@ -111,7 +113,8 @@ int cs_request_decide(
 int cs_request_refuse(struct cs_request *request, const struct cs_identity *identity,
     const char *why, struct cs_fault *fault);
 
-/* Of parts.c. Room for n parts, and what comes when all of them are done. */
+/* Of parts.c. Room for n parts, and what comes when all of them are done, or lost with their hosts.
+ */
 int cs_request_split(
     struct cs_request *request, size_t n, void (*parts_done)(struct cs_request *request));
 /* Asks the host for one part of the request. */

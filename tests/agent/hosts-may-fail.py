@@ -23,6 +23,15 @@ if host.starts < 3:
 host.sign_all()
 """
 
+DIES_OF_REFRESH = """
+host.ready()
+host.token(spki=SPKI)
+host.scanned()
+if host.starts == 1:
+    host.serve(lambda request: {first})
+host.sign_all()
+"""
+
 ENDS_FOR_GOOD = """
 if host.starts > 1:
     sys.exit(1)
@@ -164,6 +173,24 @@ host.sign_all()
             assert name == "MODULE_FAILED" and "token 'corp'" in text and "module 'bad'" in text, (name, text)
             assert "countersign status" in text, text
             assert error_of(sign, stage.client(), key) == (name, text), "at once, now"
+
+        for what, first in (("ends", "os.abort()"), ("closes its socket", "[host.socket.close(), sys.exit(1)]")):
+            with tap.case(f"one that {what} at a refresh: it is done by the next one, which looks at everything"):
+                stage.play(bad=DIES_OF_REFRESH.format(first=first), good=GOOD.replace("spki=SPKI, ", ""))
+                assert stage.cli("refresh").returncode == 0
+                assert stage.record("bad").count("start") == 2
+                assert {token.label for token in stage.client().tokens()} == {b"corp", b"good"}
+
+        with tap.case("one that ends at a refresh and does not come back: MODULE_FAILED, and which"):
+            stage.play(bad=ENDS_FOR_GOOD)
+            seen = stage.cli("refresh")
+            assert seen.returncode != 0 and "module 'bad' failed" in seen.stderr, seen
+            assert "countersign status" in seen.stderr, seen
+
+        with tap.case("one that ends at a lock: that locks, too"):
+            stage.play(bad=DIES_OF_REFRESH.format(first="os.abort()"), good=GOOD.replace("spki=SPKI, ", ""))
+            assert sorted(stage.client().lock()) == ["corp", "good"]
+            assert sorted(stage.client().lock()) == ["corp", "good"], "the next one's"
 
         for what, action in BREACHES.items():
             with tap.case(f"broken rules: {what}"):

@@ -54,6 +54,11 @@ bool cs_host_is_settled(const struct cs_host *host)
     return !host->down;
 }
 
+int cs_host_say_failed(const struct cs_host *host, struct cs_fault *fault)
+{
+    return cs_fail(fault, CS_ERR_MODULE_FAILED, "module '%s' failed", host->module->name);
+}
+
 bool cs_host_is_awaited(const struct cs_host *host)
 {
     (void)host;
