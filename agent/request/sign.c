@@ -20,6 +20,7 @@
 #include <string.h>
 
 #define ASK_AGAIN 1000 /* milliseconds, for a token that is there and says that it is not */
+#define LOGINS_MAX 3   /* a token may lose a login, or be locked, before it has signed */
 #define LEFT_MAX 16    /* a bad contact, or a host that plays */
 
 static void advance(struct cs_request *request);
@@ -188,7 +189,7 @@ static void go_on(struct cs_request *request)
 /* On a token that is back, or was put in its place: it has lost its login. */
 static void try_anew(struct cs_request *request)
 {
-    request->logged_in = false;
+    request->n_logins = 0;
     go_on(request);
 }
 
@@ -294,12 +295,17 @@ static void on_logged_in(struct cs_login_waiter *waiter, int code, const char *t
         fail_by_token(request, code, text);
 }
 
+static bool may_log_in(const struct cs_request *request)
+{
+    return request->n_logins < LOGINS_MAX;
+}
+
 static void log_in(
     struct cs_request *request, const struct cs_token *token, struct cs_bytes key_label)
 {
     int r;
 
-    request->logged_in = true;
+    request->n_logins++;
     note_asked(request, token);
     request->login.caller = request->caller;
     request->login.how = CS_HOST_LOGIN_AUTO;
@@ -321,7 +327,7 @@ static void fail_without_identity(struct cs_request *request)
     struct cs_fault fault = {0};
 
     if (token && cs_token_is_locked(token)) {
-        if (!request->logged_in) {
+        if (may_log_in(request)) {
             log_in(request, token, (struct cs_bytes){0});
             return;
         }
@@ -373,7 +379,7 @@ static void on_answer(void *user, const struct cs_answer *answer)
     }
     if (try_another(request, answer->code))
         return;
-    if (answer->code == CS_ERR_LOCKED && !request->logged_in && identity) {
+    if (answer->code == CS_ERR_LOCKED && may_log_in(request) && identity) {
         log_in(request, identity->token, identity->source->label);
     } else if (answer->code == CS_ERR_LOCKED && identity) {
         cs_token_say_locked(identity->token->name, identity->token->word, &fault);
@@ -431,7 +437,7 @@ static void advance(struct cs_request *request)
         return;
     }
     /* A private key that shows while the token is locked may be free to use. */
-    if (cs_token_is_locked(identity->token) && !identity->private_key && !request->logged_in) {
+    if (cs_token_is_locked(identity->token) && !identity->private_key && may_log_in(request)) {
         log_in(request, identity->token, identity->source->label);
         return;
     }
