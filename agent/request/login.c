@@ -166,17 +166,26 @@ const struct cs_answer *cs_login_explain_displaced(const struct cs_answer *answe
     return busy;
 }
 
+const struct cs_answer *cs_login_explain_locked(const struct cs_answer *answer,
+    struct cs_bytes name, struct cs_answer *own, struct cs_fault *fault)
+{
+    if (answer->code != CS_ERR_CANCELLED)
+        return answer;
+    cs_fail(fault, answer->code, "token '%.*s' was locked meanwhile", (int)name.len,
+        (const char *)name.data);
+    *own = (struct cs_answer){.code = answer->code, .text = fault->text};
+    return own;
+}
+
 /* The host says no more of what we cancelled than that. */
 static const struct cs_answer *explain(const struct cs_login *login, const struct cs_answer *answer,
     struct cs_answer *own, struct cs_fault *fault)
 {
+    struct cs_bytes name = cs_bytes_of(login->name);
+
     if (login->displaced)
-        return cs_login_explain_displaced(answer, cs_bytes_of(login->name), own, fault);
-    if (!login->given_up || answer->code != CS_ERR_CANCELLED)
-        return answer;
-    cs_fail(fault, answer->code, "token '%s' was locked meanwhile", login->name);
-    *own = (struct cs_answer){.code = answer->code, .text = fault->text};
-    return own;
+        return cs_login_explain_displaced(answer, name, own, fault);
+    return login->given_up ? cs_login_explain_locked(answer, name, own, fault) : answer;
 }
 
 static void on_done(void *user, const struct cs_answer *answer)

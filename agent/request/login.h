@@ -28,6 +28,9 @@ int cs_login_wait(
  * come after all, else that it is BUSY. */
 const struct cs_answer *cs_login_explain_displaced(const struct cs_answer *answer,
     struct cs_bytes name, struct cs_answer *busy, struct cs_fault *fault);
+/* What one whose token was locked is told, whose job was cancelled. */
+const struct cs_answer *cs_login_explain_locked(const struct cs_answer *answer,
+    struct cs_bytes name, struct cs_answer *own, struct cs_fault *fault);
 /* The waiter gives up; a login nobody waits for is given up, too. */
 void cs_login_leave(struct cs_login_waiter *waiter);
 bool cs_login_is_under_way(const struct cs_service *service, const struct cs_token *token);

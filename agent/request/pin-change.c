@@ -3,6 +3,7 @@
  * PIN_CHANGE: asked of the token's host at once, beside logins: the host sees to it that a token
  * asks one question at a time. The PINs go to the host as descriptors, or it asks for them.
  */
+#include "request/pin-change.h"
 #include "request/request-state.h"
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -33,13 +34,45 @@ static void on_changed(void *user, const struct cs_answer *answer)
 {
     struct cs_request *request = user;
     struct cs_fault fault = {0};
-    struct cs_answer busy;
+    struct cs_answer own;
 
     request->job = NULL;
+    request->changes_pin = false;
     if (request->displaced)
-        answer = cs_login_explain_displaced(answer, name_of_token(request), &busy, &fault);
+        answer = cs_login_explain_displaced(answer, name_of_token(request), &own, &fault);
+    else if (request->given_up)
+        answer = cs_login_explain_locked(answer, name_of_token(request), &own, &fault);
     record(request, answer);
     cs_request_end(request, answer->code, answer->text);
+}
+
+static bool is_of(const struct cs_request *request, const struct cs_token *token)
+{
+    return request->changes_pin && request->asked_host == token->host &&
+           request->asked == token->slot;
+}
+
+bool cs_pin_change_is_under_way(const struct cs_service *service, const struct cs_token *token)
+{
+    const struct cs_request *request;
+
+    TAILQ_FOREACH(request, &service->requests, link)
+    if (is_of(request, token))
+        break;
+    return request;
+}
+
+void cs_pin_change_cancel(struct cs_service *service, const struct cs_token *token)
+{
+    struct cs_request *request;
+
+    TAILQ_FOREACH(request, &service->requests, link)
+    {
+        if (!is_of(request, token))
+            continue;
+        request->given_up = true;
+        cs_job_cancel(request->job);
+    }
 }
 
 /* As logins do: of many descriptors that say nothing the oldest make room. */
@@ -49,7 +82,7 @@ static void make_room(const struct cs_service *service, const struct cs_token *t
     unsigned n = 0;
 
     TAILQ_FOREACH(request, &service->requests, link)
-    if (request->handed_to == token->host && request->asked == token->slot && !request->displaced &&
+    if (is_of(request, token) && (request->how & CS_HOST_LOGIN_FD) && !request->displaced &&
         n++ == 0)
         oldest = request;
     if (n < CS_LIMIT_PINS_HANDED_OVER)
@@ -77,11 +110,11 @@ static int ask_host(struct cs_request *request, const struct cs_token *token)
         .at_reader = token->flags & CS_TOKEN_PROTECTED_PATH,
     };
 
-    if (question.fds) {
+    if (question.fds)
         make_room(request->service, token);
-        request->handed_to = token->host;
-        request->asked = token->slot;
-    }
+    request->changes_pin = true;
+    request->asked_host = token->host;
+    request->asked = token->slot;
     cs_caller_get_environment(request->caller, &m.environment);
     cs_info("%s (pid %d) changes the PIN of '%s'", cs_caller_name(request->caller),
         (int)request->caller->pid, token->name);

@@ -40,9 +40,10 @@ struct cs_request {
     uint8_t how; /* of SIGN, too: its enum cs_input */
     int fd;
     int new_fd; /* of PIN_CHANGE: where the new PIN comes from; fd is where the present one does */
-    const struct cs_host *handed_to; /* which was given these two, for the token asked; or NULL */
-    bool displaced;                  /* they were awaited so long that others take their place */
-    struct cs_buf labels;            /* of the tokens concerned, as they travel */
+    bool changes_pin;     /* of the token asked, which is being asked */
+    bool displaced;       /* these two were awaited so long that others take their place */
+    bool given_up;        /* the token was locked */
+    struct cs_buf labels; /* of the tokens concerned, as they travel */
     uint32_t n_labels;
     struct cs_part *parts; /* of what is asked of several hosts */
     size_t n_parts;

@@ -3,6 +3,7 @@
  * UNLOCK and LOCK: what people ask for. Unlocking goes through the logins that signatures wait
  * for, too; locking ends them first.
  */
+#include "request/pin-change.h"
 #include "request/request-state.h"
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -82,6 +83,7 @@ static int lock_token(struct cs_request *request, const struct cs_token *token, 
     struct cs_job *job;
 
     cs_login_cancel(request->service, token);
+    cs_pin_change_cancel(request->service, token);
     cs_info("%s (pid %d) locks '%s'", cs_caller_name(request->caller), (int)request->caller->pid,
         token->name);
     if (!part)

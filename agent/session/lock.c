@@ -6,6 +6,7 @@
  */
 #include "session/lock.h"
 #include "request/login.h"
+#include "request/pin-change.h"
 #include "base/log.h"
 
 #include <countersign/error.h>
@@ -48,6 +49,7 @@ int cs_lock_token(struct cs_service *service, const struct cs_token *token, cons
     one->done = done;
     one->user = user;
     cs_login_cancel(service, token);
+    cs_pin_change_cancel(service, token);
     cs_info("locks '%s': %s", token->name, why);
     r = cs_host_ask(token->host, &question, on_answer, one, &job);
     if (r == 0)
@@ -73,7 +75,8 @@ static void on_locked(void *user, bool locked)
 static bool is_concerned(const struct cs_service *service, const struct cs_token *token)
 {
     return (token->flags & CS_TOKEN_LOGIN_REQUIRED) &&
-           (!cs_token_is_locked(token) || cs_login_is_under_way(service, token));
+           (!cs_token_is_locked(token) || cs_login_is_under_way(service, token) ||
+               cs_pin_change_is_under_way(service, token));
 }
 
 void cs_lock_all(struct cs_service *service, const char *why, void (*done)(void *user), void *user)

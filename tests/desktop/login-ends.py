@@ -14,6 +14,7 @@ import dbus
 from desktop import MANAGER, SESSION, Bus, missing, wait
 from fixture import Fixture
 from locking import CORP, Desk
+from scene import DISPLAY
 from tap import Tap, skip_all
 from twins import Twins
 import protocol_client as protocol
@@ -51,6 +52,19 @@ def screen_cases(tap, desk, logind, screensavers):
             mock.signal(interface, "ActiveChanged", "b", [False])
             mock.signal(interface, "ActiveChanged", "b", [True])
             desk.expect_logout("the screen was locked")
+    with tap.case("a question about a locked token ends with it, and who asked is told"):
+        pinentry = desk.f.pinentry("hang", "hang")
+        desk.start(pinentry=pinentry)
+        for n, words in enumerate((["unlock"], ["pin", "change"]), 1):
+            wait(lambda: logind.listens(SESSION), "the agent listens to logind")
+            asker = threading.Thread(target=lambda: said.append(desk.agent.cli(*words, environment=DISPLAY)))  # pylint: disable=cell-var-from-loop
+            said = []
+            asker.start()
+            pinentry.wait(n)
+            logind.signal(SESSION, "Lock", "", [], path=session)
+            asker.join(20)
+            assert said and said[0].returncode != 0, said
+            assert "token 'corp' was locked meanwhile" in said[0].stderr, said
     with tap.case("nobody is hindered from unlocking again"):
         desk.unlock()
         assert desk.sign()
