@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finding the host's OpenSSL. An SSL_METHOD lies in the library that made it, so its address tells
- * which of several that is, however the library came: linked, by dlopen with local scope (Python,
- * Perl, PHP), or as a copy of some plug-in's own. Nothing is ever loaded that was not there.
+ * Finding the host's OpenSSL. A caller's address tells which of several libraries it lies in,
+ * however the library came: linked, by dlopen with local scope (Python, Perl, PHP), or as a copy of
+ * some plug-in's own. Nothing is ever loaded that was not there.
  *
  * There are no locks, because a child forked meanwhile would find them locked for ever. The table
  * is published once, whole, and only read from then on.
@@ -30,22 +30,22 @@ static const struct {
 
 static _Atomic(struct cs_libssl *) served;
 
-/* NULL for the program itself, whose OpenSSL does not come here, and for no method at all. */
-static const struct link_map *object_of(const SSL_METHOD *method)
+/* NULL for the program itself, whose OpenSSL does not come here, and for what is in no library. */
+static const struct link_map *object_of(const void *address)
 {
     Dl_info info;
     void *extra = NULL;
     const struct link_map *object;
 
-    if (!method || !dladdr1((const void *)method, &info, &extra, RTLD_DL_LINKMAP))
+    if (!address || !dladdr1(address, &info, &extra, RTLD_DL_LINKMAP))
         return NULL;
     object = extra;
     return object && object->l_name && *object->l_name ? object : NULL;
 }
 
-static void *open_object(const struct link_map *object)
+static void *open_loaded(const char *name)
 {
-    return dlopen(object->l_name, RTLD_NOLOAD | RTLD_LAZY | RTLD_LOCAL);
+    return dlopen(name, RTLD_NOLOAD | RTLD_LAZY | RTLD_LOCAL);
 }
 
 /* Object pointers become function pointers by memcpy, for ISO C knows no such cast. */
@@ -57,22 +57,41 @@ static bool find_in(void *library, const char *name, void *functionp)
     return function;
 }
 
-void cs_libssl_find(const SSL_METHOD *method, const char *name, void *functionp)
+/* In a library that has, or depends on, an OpenSSL: another preload library has the name alone. */
+static bool find_original(const char *library_name, const char *name, void *functionp)
 {
-    const struct link_map *object = object_of(method);
-    void *library = object ? open_object(object) : NULL;
+    void *library = open_loaded(library_name);
+    bool found = library && dlsym(library, "CTLOG_STORE_free") && find_in(library, name, functionp);
 
-    if (!library || !find_in(library, name, functionp))
-        find_in(RTLD_NEXT, name, functionp);
     if (library)
         dlclose(library); /* the host's own reference keeps it */
+    return found;
+}
+
+/*
+ * Up to OpenSSL 3.5 libcrypto's functions come here too when they call each other. If that was
+ * their last act, the address is the one they return to, which may be anybody's (libffi's).
+ */
+void cs_libssl_find(const void *caller, const char *name, void *functionp)
+{
+    const struct link_map *object = object_of(caller);
+
+    if (!(object && find_original(object->l_name, name, functionp)) &&
+        !find_in(RTLD_NEXT, name, functionp))
+        find_original("libcrypto.so.3", name, functionp);
+}
+
+/* Whether the library is a libssl itself, and does not only depend on one. */
+static bool is_libssl(void *library, const struct link_map *object)
+{
+    return object_of(dlsym(library, "SSL_CTX_new_ex")) == object;
 }
 
 static struct cs_libssl *make(const struct link_map *object)
 {
-    void *library = open_object(object);
+    void *library = open_loaded(object->l_name);
     struct cs_libssl *table = library ? calloc(1, sizeof(*table)) : NULL;
-    bool whole = table;
+    bool whole = table && is_libssl(library, object);
 
     for (size_t i = 0; whole && i < N_FUNCTIONS; i++)
         whole = find_in(library, functions[i].name, (char *)table + functions[i].offset);
@@ -86,9 +105,9 @@ static struct cs_libssl *make(const struct link_map *object)
     return NULL;
 }
 
-const struct cs_libssl *cs_libssl_of(const SSL_METHOD *method)
+const struct cs_libssl *cs_libssl_of(const void *caller)
 {
-    const struct link_map *object = object_of(method);
+    const struct link_map *object = object_of(caller);
     struct cs_libssl *found = atomic_load(&served);
     struct cs_libssl *made;
 

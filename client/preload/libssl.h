@@ -4,6 +4,7 @@
 #ifndef CS_PRELOAD_LIBSSL_H
 #define CS_PRELOAD_LIBSSL_H
 
+#include <openssl/ct.h>
 #include <openssl/err.h>
 #include <openssl/provider.h>
 #include <openssl/ssl.h>
@@ -11,10 +12,7 @@
 
 /* The types are taken from OpenSSL's own prototypes, so that a wrong call does not compile. */
 #define CS_LIBSSL_FUNCTIONS(X)                                                                     \
-    X(SSL_CTX_new_ex)                                                                              \
-    X(SSL_CTX_set_ex_data)                                                                         \
     X(SSL_CTX_get_ex_data)                                                                         \
-    X(SSL_CTX_get_client_cert_cb)                                                                  \
     X(SSL_CTX_set_client_cert_cb)                                                                  \
     X(SSL_get_SSL_CTX)                                                                             \
     X(SSL_get0_peer_CA_list)                                                                       \
@@ -26,7 +24,9 @@
     X(SSL_ctrl)
 
 #define CS_LIBCRYPTO_FUNCTIONS(X)                                                                  \
+    X(CTLOG_STORE_new_ex)                                                                          \
     X(CRYPTO_get_ex_new_index)                                                                     \
+    X(CRYPTO_set_ex_data)                                                                          \
     X(ERR_set_mark)                                                                                \
     X(ERR_pop_to_mark)                                                                             \
     X(EVP_PKEY_up_ref)                                                                             \
@@ -57,16 +57,17 @@ struct cs_libssl {
 };
 
 /*
- * The functions of the OpenSSL that this method belongs to. NULL when it is no OpenSSL 3 or later,
- * or not the one of the first call: a process may have copies, and we serve one of them.
+ * The functions of the OpenSSL whose libssl this address lies in. NULL when it is no libssl, no
+ * OpenSSL 3 or later, or not the one of the first call: a process may have copies, and we serve one
+ * of them.
  */
-const struct cs_libssl *cs_libssl_of(const SSL_METHOD *method);
+const struct cs_libssl *cs_libssl_of(const void *caller);
 
 /* The one that is served; NULL before the first success of cs_libssl_of. */
 const struct cs_libssl *cs_libssl_served(void);
 
-/* Puts the function of this name, of whatever library the method belongs to, where functionp
+/* Puts the function of this name that the caller meant, had we not stood before it, where functionp
  * points; NULL if there is none. */
-void cs_libssl_find(const SSL_METHOD *method, const char *name, void *functionp);
+void cs_libssl_find(const void *caller, const char *name, void *functionp);
 
 #endif

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The preload library's entry: it stands before libssl's makers of an SSL_CTX. Both are covered.
- * SSL_CTX_new(3) is the second one with no context and no properties, so one does for both; and
- * where libssl's own SSL_CTX_new calls the second through the PLT, as it did up to OpenSSL 3.5,
- * programs are caught too that found the first by dlsym.
+ * The preload library's entry. While libssl makes an SSL_CTX it calls CTLOG_STORE_new_ex(3), and
+ * hardly anybody else does. That function is libcrypto's, so libssl finds it by its name, which is
+ * ours first, however the program came to SSL_CTX_new: linked, through another library, or by dlsym
+ * in a libssl that was opened with local scope. The call tells which libssl makes one, by where it
+ * returns to, and in which library context. The SSL_CTX itself is met when it gets its extra data.
  *
- * A program that has no OpenSSL never comes here, nor does one with an OpenSSL of its own inside.
+ * A program that has no OpenSSL never comes here, nor does one with an OpenSSL of its own inside,
+ * with one from before 3.0, or with one of those that parted from it then.
  */
 #include "preload/libssl.h"
 #include "preload/present.h"
@@ -14,36 +16,18 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-static SSL_CTX *make(const struct cs_libssl *openssl, OSSL_LIB_CTX *libctx, const char *propq,
-    const SSL_METHOD *method)
+EXPORT CTLOG_STORE *CTLOG_STORE_new_ex(OSSL_LIB_CTX *libctx, const char *propq)
 {
-    SSL_CTX *context = openssl->SSL_CTX_new_ex(libctx, propq, method);
+    const void *caller = __builtin_return_address(0);
     int saved = errno;
+    const struct cs_libssl *openssl = cs_libssl_of(caller);
+    __typeof__(&CTLOG_STORE_new_ex) next;
 
-    if (context)
-        cs_present_install(openssl, context, libctx);
+    cs_present_expect(openssl, libctx);
+    if (openssl)
+        next = openssl->CTLOG_STORE_new_ex;
+    else
+        cs_libssl_find(caller, "CTLOG_STORE_new_ex", &next);
     errno = saved;
-    return context;
-}
-
-EXPORT SSL_CTX *SSL_CTX_new(const SSL_METHOD *method)
-{
-    const struct cs_libssl *openssl = cs_libssl_of(method);
-    __typeof__(&SSL_CTX_new) next;
-
-    if (openssl)
-        return make(openssl, NULL, NULL, method);
-    cs_libssl_find(method, "SSL_CTX_new", &next);
-    return next ? next(method) : NULL;
-}
-
-EXPORT SSL_CTX *SSL_CTX_new_ex(OSSL_LIB_CTX *libctx, const char *propq, const SSL_METHOD *method)
-{
-    const struct cs_libssl *openssl = cs_libssl_of(method);
-    __typeof__(&SSL_CTX_new_ex) next;
-
-    if (openssl)
-        return make(openssl, libctx, propq, method);
-    cs_libssl_find(method, "SSL_CTX_new_ex", &next);
-    return next ? next(libctx, propq, method) : NULL;
+    return next ? next(libctx, propq) : NULL;
 }

@@ -28,31 +28,64 @@ struct place {
     _Atomic(struct cs_credential *) kept;
 };
 
+/* The SSL_CTX that this thread is about to make. A preloaded library can have a fixed place for it;
+ * any other is found by a function of the dynamic linker's, and we need libc alone. */
+static __thread __attribute__((tls_model("initial-exec"))) struct {
+    bool is;
+    OSSL_LIB_CTX *libctx;
+} expected;
+
+/* Of ours in the extra data of an SSL_CTX; -1: there is none yet. */
+static atomic_int place_index = -1;
+
+static int present(SSL *ssl, X509 **certificatep, EVP_PKEY **keyp);
+
+/* OpenSSL calls it while it makes an SSL_CTX, for anybody (CRYPTO_get_ex_new_index(3)). What it
+ * does to it after that leaves the callback alone. */
+static void new_place(
+    void *context, void *data, CRYPTO_EX_DATA *all, int index, long argl, void *argp)
+{
+    const struct cs_libssl *openssl = cs_libssl_served();
+    struct place *place;
+
+    (void)data, (void)argl, (void)argp;
+    if (!expected.is || !openssl || index != atomic_load(&place_index))
+        return;
+    expected.is = false;
+    place = calloc(1, sizeof(*place));
+    if (!place)
+        return;
+    place->libctx = expected.libctx;
+    if (openssl->CRYPTO_set_ex_data(all, index, place))
+        openssl->SSL_CTX_set_client_cert_cb(context, present);
+    else
+        free(place);
+}
+
 static void free_place(
-    void *parent, void *data, CRYPTO_EX_DATA *all, int index, long argl, void *argp)
+    void *context, void *data, CRYPTO_EX_DATA *all, int index, long argl, void *argp)
 {
     const struct cs_libssl *openssl = cs_libssl_served();
     struct place *place = data;
 
-    (void)parent, (void)all, (void)index, (void)argl, (void)argp;
+    (void)context, (void)all, (void)index, (void)argl, (void)argp;
     if (place && openssl)
         cs_credential_free(openssl, atomic_load(&place->kept));
     free(place);
 }
 
-/* Of ours in the extra data of an SSL_CTX; -1: there is no room. */
-static int place_index(const struct cs_libssl *openssl)
+void cs_present_expect(const struct cs_libssl *openssl, OSSL_LIB_CTX *libctx)
 {
-    static atomic_int index = -1;
-    int found = atomic_load(&index), made;
+    int none = -1, made;
 
-    if (found >= 0)
-        return found;
-    made =
-        openssl->CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL_CTX, 0, NULL, NULL, NULL, free_place);
-    if (made < 0 || atomic_compare_exchange_strong(&index, &found, made))
-        return made;
-    return found; /* another thread was faster; an index left over does no harm */
+    expected.is = openssl;
+    expected.libctx = libctx;
+    if (!openssl || atomic_load(&place_index) >= 0)
+        return;
+    made = openssl->CRYPTO_get_ex_new_index(
+        CRYPTO_EX_INDEX_SSL_CTX, 0, NULL, new_place, NULL, free_place);
+    if (made >= 0) /* if another thread was faster, this one stays unused */
+        atomic_compare_exchange_strong(&place_index, &none, made);
 }
 
 /* The DER names of the issuers that the server accepts; an empty list means any. */
@@ -143,7 +176,7 @@ static bool use(const struct cs_libssl *openssl, SSL *ssl, struct countersign_id
     X509 **certificatep, EVP_PKEY **keyp)
 {
     SSL_CTX *context = openssl->SSL_get_SSL_CTX(ssl);
-    struct place *place = openssl->SSL_CTX_get_ex_data(context, place_index(openssl));
+    struct place *place = openssl->SSL_CTX_get_ex_data(context, atomic_load(&place_index));
     struct cs_credential *own = NULL;
     const struct cs_credential *credential = get_credential(openssl, place, identity, &own);
     bool done = credential && cs_credential_use(openssl, credential, ssl, certificatep, keyp);
@@ -168,21 +201,4 @@ static int present(SSL *ssl, X509 **certificatep, EVP_PKEY **keyp)
     openssl->ERR_pop_to_mark();
     errno = saved;
     return done;
-}
-
-void cs_present_install(const struct cs_libssl *openssl, SSL_CTX *context, OSSL_LIB_CTX *libctx)
-{
-    int index = place_index(openssl);
-    struct place *place;
-
-    if (index < 0 || openssl->SSL_CTX_get_client_cert_cb(context))
-        return;
-    place = calloc(1, sizeof(*place));
-    if (!place)
-        return;
-    place->libctx = libctx;
-    if (openssl->SSL_CTX_set_ex_data(context, index, place))
-        openssl->SSL_CTX_set_client_cert_cb(context, present);
-    else
-        free(place);
 }

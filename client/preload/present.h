@@ -6,9 +6,10 @@
 #include "preload/libssl.h"
 
 /*
- * Makes an SSL_CTX present an identity of the agent's if the host program gives it none. libctx is
- * the library context the SSL_CTX was made in. Does nothing if there is a callback already.
+ * This thread is about to make an SSL_CTX with this OpenSSL, in that library context: it shall
+ * present an identity of the agent's if the host program gives it none. NULL for one of another
+ * OpenSSL, which is left as it is.
  */
-void cs_present_install(const struct cs_libssl *openssl, SSL_CTX *context, OSSL_LIB_CTX *libctx);
+void cs_present_expect(const struct cs_libssl *openssl, OSSL_LIB_CTX *libctx);
 
 #endif

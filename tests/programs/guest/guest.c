@@ -6,7 +6,6 @@
  *
  * It prints the page of the server at 127.0.0.1.
  */
-#include <dlfcn.h>
 #include <openssl/provider.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
@@ -38,24 +37,12 @@ static int use_own(SSL *ssl, void *argument)
            SSL_use_PrivateKey_file(ssl, key, SSL_FILETYPE_PEM);
 }
 
-static SSL_CTX *by_dlsym(void)
-{
-    SSL_CTX *(*make)(const SSL_METHOD *);
-    void *library = dlopen("libssl.so." OPENSSL_MSTR(OPENSSL_SHLIB_VERSION), RTLD_NOW | RTLD_LOCAL);
-    void *function = library ? dlsym(library, "SSL_CTX_new") : NULL;
-
-    memcpy(&make, &function, sizeof(make));
-    return make ? make(TLS_client_method()) : NULL;
-}
-
 static SSL_CTX *make(const char *way, OSSL_LIB_CTX *libctx)
 {
     SSL_CTX *context;
 
     if (strcmp(way, "libctx") == 0)
         return SSL_CTX_new_ex(libctx, NULL, TLS_client_method());
-    if (strcmp(way, "dlsym") == 0)
-        return by_dlsym();
     context = SSL_CTX_new(TLS_client_method());
     if (context && strcmp(way, "client-cert-cb") == 0)
         SSL_CTX_set_client_cert_cb(context, present_nothing);
