@@ -272,6 +272,20 @@ static void test_a_deaf_one_that_goes_is_at_an_end(void **state)
     cs_buf_deinit(&buf);
 }
 
+static void test_sending_to_who_went_raises_no_signal(void **state)
+{
+    struct cs_buf buf = frames(1, 10);
+
+    (void)state;
+    close(t.other);
+    t.other = -1;
+    cs_channel_send(&t.channel, cs_buf_bytes(&buf), -1);
+    turn();
+    assert_int_equal(t.n_ends, 1);
+    assert_int_equal(t.end_code, CS_ERR_CLOSED);
+    cs_buf_deinit(&buf);
+}
+
 static void test_too_much_to_send_ends_it(void **state)
 {
     struct cs_buf buf = frames(1, 60000);
@@ -421,6 +435,7 @@ int main(void)
         TEST(test_sending_is_done_at_once),
         TEST(test_nothing_is_read_while_much_waits_to_be_sent),
         TEST(test_a_deaf_one_that_goes_is_at_an_end),
+        TEST(test_sending_to_who_went_raises_no_signal),
         TEST(test_too_much_to_send_ends_it),
         TEST(test_a_descriptor_comes_with_its_frame),
         TEST(test_descriptors_nobody_wants_are_closed),

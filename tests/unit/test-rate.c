@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 
 #define SECOND 1000000000ull
@@ -17,6 +19,17 @@ static struct cs_rates rates;
 static const struct cs_rule rule = {.name = (char *)"r", .rate = 10, .period = 60000};
 static const struct cs_rule other = {.name = (char *)"other", .rate = 10, .period = 60000};
 static const struct cs_program curl = {.path = "/usr/bin/curl"};
+
+static bool no_memory;
+
+/* Stands before that of libc. */
+char *strdup(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = no_memory ? NULL : malloc(size);
+
+    return copy ? memcpy(copy, text, size) : NULL;
+}
 
 static int setup(void **state)
 {
@@ -75,6 +88,16 @@ static void test_memory_is_limited(void **state)
     assert_int_equal(cs_rate_count(&rates, &rule, &curl, SECOND), 10);
 }
 
+static void test_who_cannot_be_counted_has_had_all(void **state)
+{
+    (void)state;
+    no_memory = true;
+    assert_int_equal(cs_rate_count(&rates, &rule, &curl, SECOND), 10);
+    no_memory = false;
+    assert_int_equal(rates.n, 0);
+    assert_int_equal(cs_rate_count(&rates, &rule, &curl, SECOND), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -82,6 +105,7 @@ int main(void)
         TEST(test_all_at_once_then_one_by_one),
         TEST(test_each_program_and_rule_has_its_own),
         TEST(test_memory_is_limited),
+        TEST(test_who_cannot_be_counted_has_had_all),
     };
 
     return cmocka_run_group_tests_name("rate", tests, NULL, NULL);

@@ -60,6 +60,30 @@ static void test_a_relative_path_is_invalid(void **state)
     assert_int_equal(path_with(NULL, "run", path, sizeof(path)), CS_ERR_INVALID);
 }
 
+static void test_where_the_record_is(void **state)
+{
+    static const struct {
+        const char *state, *home, *path;
+    } rows[] = {
+        {"/s", "/home/x", "/s/countersign/audit.jsonl"},
+        {"", "/home/x", "/home/x/.local/state/countersign/audit.jsonl"},
+        {"s", "/home/x", "/home/x/.local/state/countersign/audit.jsonl"},
+    };
+    char path[200];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        set("XDG_STATE_HOME", rows[i].state);
+        set("HOME", rows[i].home);
+        assert_int_equal(cs_runtime_audit_path(path, sizeof(path)), 0);
+        assert_string_equal(path, rows[i].path);
+    }
+    set("HOME", "x");
+    assert_int_equal(cs_runtime_audit_path(path, sizeof(path)), CS_ERR_INVALID);
+    set("XDG_STATE_HOME", "/s");
+    assert_int_equal(cs_runtime_audit_path(path, 10), CS_ERR_TOO_LARGE);
+}
+
 static void test_what_is_wrong_is_named(void **state)
 {
     struct cs_fault fault = {0};
@@ -138,6 +162,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_order_of_places),
         cmocka_unit_test(test_a_relative_path_is_invalid),
+        cmocka_unit_test(test_where_the_record_is),
         cmocka_unit_test(test_what_is_wrong_is_named),
         cmocka_unit_test(test_a_folder_that_cannot_be_made_is_told),
         cmocka_unit_test(test_a_path_must_fit_the_socket_address),
