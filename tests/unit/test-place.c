@@ -3,6 +3,7 @@
 #include "socket/place.h"
 
 #include <countersign/error.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +16,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-static char folder[64], directory[80], path[100], other[80];
+static char folder[64], directory[80], path[100], lock[120], other[80];
 static struct cs_place place;
 static struct cs_fault fault;
 static int fd;
@@ -28,6 +29,7 @@ static int setup(void **state)
         return -1;
     snprintf(directory, sizeof(directory), "%s/dir", folder);
     snprintf(path, sizeof(path), "%s/agent.sock", directory);
+    snprintf(lock, sizeof(lock), "%s.lock", path);
     snprintf(other, sizeof(other), "%s/other", folder);
     fault = (struct cs_fault){0};
     fd = -1;
@@ -36,10 +38,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    char lock[120];
-
     (void)state;
-    snprintf(lock, sizeof(lock), "%s.lock", path);
     if (fd >= 0)
         close(fd);
     unlink(path);
@@ -77,10 +76,16 @@ static void make_socket_file(void)
 
 static void test_made_and_removed(void **state)
 {
+    mode_t mask = umask(0);
+
     (void)state;
     assert_int_equal(bind_place(), 0);
+    umask(mask);
     assert_int_equal(mode_of(directory), 0700);
     assert_int_equal(mode_of(path), 0600);
+    assert_int_equal(mode_of(lock), 0600);
+    assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    assert_true(fcntl(place.lock, F_GETFD) & FD_CLOEXEC);
     cs_place_deinit(&place);
     assert_int_equal(access(directory, F_OK), -1);
 }
@@ -93,6 +98,16 @@ static void test_a_directory_that_was_there_stays(void **state)
     cs_place_deinit(&place);
     assert_int_equal(access(directory, F_OK), 0);
     assert_int_equal(access(path, F_OK), -1);
+}
+
+static void test_a_lock_that_leads_elsewhere(void **state)
+{
+    (void)state;
+    mkdir(directory, 0700);
+    assert_int_equal(symlink(other, lock), 0);
+    assert_int_equal(bind_place(), CS_ERR_CONFIG);
+    assert_int_equal(access(other, F_OK), -1);
+    cs_place_deinit(&place);
 }
 
 static void test_open_to_others(void **state)
@@ -187,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_made_and_removed),
         TEST(test_a_directory_that_was_there_stays),
+        TEST(test_a_lock_that_leads_elsewhere),
         TEST(test_open_to_others),
         TEST(test_a_link),
         TEST(test_of_another_user),
