@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -98,6 +100,31 @@ static void test_a_directory_that_was_there_stays(void **state)
     cs_place_deinit(&place);
     assert_int_equal(access(directory, F_OK), 0);
     assert_int_equal(access(path, F_OK), -1);
+}
+
+static bool another_leaves;
+
+/* Stands before that of libc: the agent before may remove its lock when we have just opened it. */
+int flock(int file, int operation)
+{
+    if (another_leaves)
+        unlink(lock);
+    another_leaves = false;
+    return (int)syscall(SYS_flock, file, operation);
+}
+
+static void test_what_is_locked_is_what_others_find(void **state)
+{
+    struct stat ours, there;
+
+    (void)state;
+    another_leaves = true;
+    assert_int_equal(bind_place(), 0);
+    assert_false(another_leaves);
+    assert_int_equal(fstat(place.lock, &ours), 0);
+    assert_int_equal(stat(lock, &there), 0);
+    assert_int_equal(ours.st_ino, there.st_ino);
+    cs_place_deinit(&place);
 }
 
 static void test_a_lock_that_leads_elsewhere(void **state)
@@ -202,6 +229,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_made_and_removed),
         TEST(test_a_directory_that_was_there_stays),
+        TEST(test_what_is_locked_is_what_others_find),
         TEST(test_a_lock_that_leads_elsewhere),
         TEST(test_open_to_others),
         TEST(test_a_link),
