@@ -5,6 +5,7 @@
 #include <countersign/error.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -127,6 +129,56 @@ static void test_what_is_locked_is_what_others_find(void **state)
     cs_place_deinit(&place);
 }
 
+static bool another_comes;
+static pid_t rival;
+
+/* A supervisor, which asks nobody. */
+static pid_t start_rival(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int ready[2], its;
+    pid_t pid;
+    char byte;
+
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    assert_int_equal(pipe(ready), 0);
+    pid = fork();
+    if (pid == 0) {
+        its = socket(AF_UNIX, SOCK_STREAM, 0);
+        unlink(path);
+        if (bind(its, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+            syscall(SYS_listen, its, 1) < 0 || write(ready[1], "x", 1) != 1)
+            _exit(1);
+        pause();
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    close(ready[1]);
+    return pid;
+}
+
+/* Stands before that of libc. */
+int listen(int its, int backlog)
+{
+    int r = (int)syscall(SYS_listen, its, backlog);
+
+    if (another_comes)
+        rival = start_rival();
+    another_comes = false;
+    return r;
+}
+
+static void test_who_replaces_our_socket_at_once_has_it(void **state)
+{
+    (void)state;
+    another_comes = true;
+    assert_int_equal(bind_place(), CS_ERR_BUSY);
+    cs_place_deinit(&place);
+    assert_int_equal(access(path, F_OK), 0);
+    kill(rival, SIGKILL);
+    assert_int_equal(waitpid(rival, NULL, 0), rival);
+}
+
 static void test_a_lock_that_leads_elsewhere(void **state)
 {
     (void)state;
@@ -230,6 +282,7 @@ int main(void)
         TEST(test_made_and_removed),
         TEST(test_a_directory_that_was_there_stays),
         TEST(test_what_is_locked_is_what_others_find),
+        TEST(test_who_replaces_our_socket_at_once_has_it),
         TEST(test_a_lock_that_leads_elsewhere),
         TEST(test_open_to_others),
         TEST(test_a_link),
