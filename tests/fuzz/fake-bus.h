@@ -28,6 +28,8 @@ struct fake_bus {
     bool left; /* the agent has closed the connection */
     /* All that the agent sends, but for the answers to pings and what it asks the bus. */
     void (*message)(struct fake_bus *bus, DBusMessage *message);
+    /* The agent has asked who a caller is; whether it learns that this is the agent's user. */
+    void (*vouched)(const char *caller, bool ours);
     dbus_uint32_t serial;
     dbus_uint32_t ping, pong; /* of the last one, and of the last answer to one */
     unsigned n_asked;         /* what the agent asked of the bus */

@@ -51,14 +51,16 @@ struct expected {
     dbus_uint32_t serial;
     char member[32];
     uint8_t caller;
-    bool silent; /* wants no answer */
+    bool silent;     /* wants no answer */
+    bool of_libdbus; /* which answers it itself */
     bool answered;
     bool gone; /* its caller is: an answer may have come before */
 };
 static struct expected expected[CALLS_MAX];
 static size_t n_expected;
 static bool flooded;
-static unsigned known; /* the callers that the agent has heard of, a bit each */
+static unsigned known;     /* the callers that the agent has heard of, a bit each */
+static unsigned strangers; /* those that the bus does not vouch for */
 
 static const char *caller_name(uint8_t caller)
 {
@@ -112,6 +114,20 @@ static bool is_defined(const char *member, DBusMessage *answer)
     return false;
 }
 
+static void on_vouched(const char *name, bool ours)
+{
+    for (uint8_t caller = 0; caller < CALLERS; caller++)
+        if (strcmp(name, caller_name(caller)) == 0)
+            strangers = ours ? strangers & ~(1u << caller) : strangers | 1u << caller;
+}
+
+/* They get nothing but a no, or that there are too many of their calls. */
+static void check_refusal(DBusMessage *answer)
+{
+    FUZZ_CHECK(dbus_message_is_error(answer, cs_error_dbus_name(CS_ERR_WRONG_USER)) ||
+               dbus_message_is_error(answer, cs_error_dbus_name(CS_ERR_BUSY)));
+}
+
 static void take_answer(DBusMessage *answer)
 {
     struct expected *call = NULL;
@@ -122,6 +138,8 @@ static void take_answer(DBusMessage *answer)
     FUZZ_CHECK(call && !call->answered && !call->silent);
     FUZZ_CHECK(dbus_message_has_destination(answer, caller_name(call->caller)));
     call->answered = true;
+    if (strangers & 1u << call->caller && !call->of_libdbus)
+        check_refusal(answer);
     if (dbus_message_get_type(answer) == DBUS_MESSAGE_TYPE_ERROR)
         check_error(answer);
     else
@@ -143,6 +161,7 @@ static void start(void)
 
     service = fake_service_start();
     bus.message = on_message;
+    bus.vouched = on_vouched;
     cs_dbus_start(&session_bus, service->loop, DBUS_BUS_SESSION);
     FUZZ_CHECK(cs_bus_new(service, &session_bus, "/run/agent.sock", &agent) == 0);
     fake_bus_start(&bus, service->loop);
@@ -253,9 +272,9 @@ static void send_as_caller(DBusMessage *message, uint8_t caller)
     }
     dbus_message_set_destination(message, CS_BUS_NAME);
     /* libdbus answers those that are its own in any case. */
-    *call = (struct expected){.caller = caller,
-        .silent = dbus_message_get_no_reply(message) &&
-                  !dbus_message_has_interface(message, DBUS_INTERFACE_PEER)};
+    *call = (struct expected){
+        .caller = caller, .of_libdbus = dbus_message_has_interface(message, DBUS_INTERFACE_PEER)};
+    call->silent = dbus_message_get_no_reply(message) && !call->of_libdbus;
     snprintf(call->member, sizeof(call->member), "%s", dbus_message_get_member(message));
     call->serial = fake_bus_send(&bus, message);
     n_expected++;
