@@ -6,6 +6,7 @@
 #include "base/runtime.h"
 
 #include <countersign/error.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
@@ -124,7 +125,62 @@ static void test_it_is_the_users_alone(void **state)
     snprintf(name, sizeof(name), "%s/countersign", folder);
     assert_int_equal(mode_of(name), 0700);
     assert_int_equal(mode_of(path), 0600);
+    assert_true(fcntl(audit.file.fd, F_GETFD) & FD_CLOEXEC);
     umask(022);
+}
+
+/* Puts something else where the record is to be. */
+static int write_to(void (*put)(void))
+{
+    assert_int_equal(write_use("x"), 0);
+    assert_int_equal(unlink(path), 0);
+    put();
+    cs_audit_set(&audit, true, true);
+    return write_use("y");
+}
+
+static void put_open_file(void)
+{
+    int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+
+    assert_int_equal(fchmod(fd, 0644), 0);
+    close(fd);
+}
+
+static void test_a_file_that_was_open_to_others_is_closed_to_them(void **state)
+{
+    (void)state;
+    assert_int_equal(write_to(put_open_file), 0);
+    assert_int_equal(mode_of(path), 0600);
+}
+
+static void put_pipe(void)
+{
+    assert_int_equal(mkfifo(path, 0600), 0);
+}
+
+static void test_a_pipe_is_no_record(void **state)
+{
+    (void)state;
+    assert_int_equal(write_to(put_pipe), CS_ERR_DENIED);
+    assert_non_null(strstr(fault.text, "is no file of yours"));
+}
+
+static void put_file_of_another(void)
+{
+    put_open_file();
+    assert_int_equal(chown(path, 65534, 65534), 0);
+}
+
+static void test_a_file_of_another_user_is_no_record(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("needs root to be two users\n");
+        skip();
+    }
+    assert_int_equal(write_to(put_file_of_another), CS_ERR_DENIED);
+    assert_non_null(strstr(fault.text, "is no file of yours"));
 }
 
 static void test_off_writes_nothing(void **state)
@@ -376,6 +432,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_line_says_what_it_was_told, setup, teardown),
         cmocka_unit_test_setup_teardown(test_it_is_the_users_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_a_file_that_was_open_to_others_is_closed_to_them, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_pipe_is_no_record, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_file_of_another_user_is_no_record, setup, teardown),
         cmocka_unit_test_setup_teardown(test_off_writes_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_put_aside_is_not_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(test_several_agents_lose_nothing, setup, teardown),

@@ -239,6 +239,7 @@ static void test_nothing_is_read_while_much_waits_to_be_sent(void **state)
     assert_true(t.n_frames < 1000);
     assert_int_equal(t.n_ends, 0);
     assert_true(t.channel.out_bytes <= CS_LIMIT_OUTPUT_PAUSE + t.answer);
+    assert_false(t.channel.events & UV_READABLE);
     for (int i = 0; i < 10000 && t.n_frames < 1000; i++) {
         taken += read_all();
         turn();

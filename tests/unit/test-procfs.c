@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -244,6 +245,71 @@ static void test_a_process_that_cannot_be_looked_at_any_more(void **state)
 #define SO_PEERPIDFD 77
 #endif
 
+static bool another_device, another_inode; /* the file at a path lies in another file system, say */
+
+/* Stands before that of libc. */
+int stat(const char *path, struct stat *st)
+{
+    int r = fstatat(AT_FDCWD, path, st, 0);
+
+    st->st_dev += another_device;
+    st->st_ino += another_inode;
+    return r;
+}
+
+static void test_a_path_is_believed_if_it_leads_to_the_same_file(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct cs_procfs procfs;
+
+        another_device = i & 1;
+        another_inode = i & 2;
+        cs_procfs_init(&procfs, pidfd_open(getpid(), 0), getpid());
+        assert_true(cs_procfs_look(&procfs));
+        assert_int_equal(procfs.program.path[0] != '\0', i == 0);
+        assert_int_equal(procfs.program.doubt == NULL, i == 0);
+        cs_procfs_deinit(&procfs);
+    }
+    another_device = another_inode = false;
+}
+
+static int becomes = -1; /* says so to a child, when its name has just been read */
+
+ssize_t readlinkat(int directory, const char *path, char *out, size_t size)
+{
+    ssize_t n = syscall(SYS_readlinkat, directory, path, out, size);
+    struct stat before, now;
+
+    if (becomes < 0)
+        return n;
+    assert_int_equal(fstatat(directory, path, &before, 0), 0);
+    assert_int_equal(write(becomes, "x", 1), 1);
+    do
+        assert_int_equal(fstatat(directory, path, &now, 0), 0);
+    while (now.st_ino == before.st_ino);
+    becomes = -1;
+    return n;
+}
+
+static void test_a_name_is_believed_if_it_is_still_the_files(void **state)
+{
+    struct child child = child_start();
+    struct cs_procfs procfs;
+
+    (void)state;
+    cs_procfs_init(&procfs, pidfd_open(child.pid, 0), child.pid);
+    becomes = child.input;
+    assert_false(cs_procfs_look(&procfs));
+    assert_int_equal(becomes, -1);
+    assert_string_equal(procfs.program.path, "");
+    assert_true(cs_procfs_look(&procfs));
+    assert_non_null(strstr(procfs.program.path, "/cat"));
+    close(child.input);
+    waitpid(child.pid, NULL, 0);
+    cs_procfs_deinit(&procfs);
+}
+
 static int no_pidfd; /* why the kernel gives none of a peer; 0: it does as it likes */
 
 /* Stands before that of libc. */
@@ -326,6 +392,8 @@ int main(void)
         cmocka_unit_test(test_a_process_that_becomes_another_program),
         cmocka_unit_test(test_an_executable_that_was_removed),
         cmocka_unit_test(test_a_process_that_cannot_be_looked_at_any_more),
+        cmocka_unit_test(test_a_path_is_believed_if_it_leads_to_the_same_file),
+        cmocka_unit_test(test_a_name_is_believed_if_it_is_still_the_files),
         cmocka_unit_test(test_a_number_is_believed_by_an_older_kernel_alone),
         cmocka_unit_test(test_no_process),
         cmocka_unit_test(test_a_number_that_is_another_process),

@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <setjmp.h>
@@ -110,6 +112,32 @@ static void test_a_child_does_not_have_it(void **state)
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
     assert_string_equal(cs_secret_data(secret), "1234");
+}
+
+static const void *watched_pages;
+static bool wiped = true;
+
+/* Stands before that of libc. */
+int munmap(void *address, size_t size)
+{
+    if (address == watched_pages)
+        for (size_t i = 0; i < size; i++)
+            wiped &= ((const char *)address)[i] == 0;
+    return (int)syscall(SYS_munmap, address, size);
+}
+
+static void test_what_is_given_back_is_wiped(void **state)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    struct cs_secret *secret;
+
+    (void)state;
+    assert_int_equal(cs_secret_new(&secret), 0);
+    strcpy(cs_secret_data(secret), "1234");
+    watched_pages = (const void *)((uintptr_t)cs_secret_data(secret) / page * page);
+    cs_secret_free(secret);
+    watched_pages = NULL;
+    assert_true(wiped);
 }
 
 static void test_free_gives_the_pages_back(void **state)
@@ -285,6 +313,7 @@ int main(void)
         WITH_SECRET(test_the_length_has_a_limit_and_a_zero_behind_it),
         WITH_SECRET(test_its_memory_is_locked_undumped_and_wiped_on_fork),
         WITH_SECRET(test_a_child_does_not_have_it),
+        cmocka_unit_test(test_what_is_given_back_is_wiped),
         cmocka_unit_test(test_free_gives_the_pages_back),
         cmocka_unit_test(test_wipe),
         WITH_SECRET(test_one_line_end_at_the_end_is_dropped),
