@@ -246,6 +246,23 @@ static void test_a_prompt_that_lies_gives_no_pin(void **state)
 }
 
 /* The prompt is killed; what it started, behind a shell, has not heard of it. */
+static void test_a_prompt_inherits_little(void **state)
+{
+    struct question q;
+
+    (void)state;
+    setenv("OURS", "a secret, for all we know", 1);
+    assert_int_equal(dup2(STDERR_FILENO, 77), 77); /* as a module may have left one */
+    assert_int_equal(ask_liar(&q, "[ -z \"$OURS\" ] && [ ! -e /proc/$$/fd/77 ] && "
+                                  "[ \"$PATH\" = /usr/local/bin:/usr/bin:/bin ] && "
+                                  "printf '\\0little'"),
+        0);
+    assert_string_equal(cs_secret_data(q.pin), "little");
+    close(77);
+    unsetenv("OURS");
+    cs_secret_free(q.pin);
+}
+
 static void test_nothing_of_a_killed_prompt_stays(void **state)
 {
     struct question q;
@@ -320,6 +337,7 @@ int main(void)
         cmocka_unit_test(test_cancelling_ends_prompt_and_pinentry),
         cmocka_unit_test(test_threads_get_their_own_answers),
         cmocka_unit_test(test_a_prompt_that_lies_gives_no_pin),
+        cmocka_unit_test(test_a_prompt_inherits_little),
         cmocka_unit_test(test_nothing_of_a_killed_prompt_stays),
         cmocka_unit_test(test_a_prompt_of_another_version_is_told_from_a_broken_one),
         cmocka_unit_test(test_a_missing_prompt_is_named),
