@@ -404,6 +404,7 @@ def main():
         agent = f.agent()
         here = place.Place(f)
         move_in(f)
+        agent.cli("status", check=True)  # its start is on record, which is in this home
         each_target(tap, f, here)
         all_at_once(tap, f, here)
         refuses(tap, f, here)
