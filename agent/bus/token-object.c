@@ -69,7 +69,7 @@ GETTER(locked_reason)
 
 GETTER(state_since)
 {
-    dbus_uint64_t since = object->token->since;
+    dbus_uint64_t since = cs_token_since(object->token);
 
     (void)place;
     dbus_message_iter_append_basic(value, DBUS_TYPE_UINT64, &since);

@@ -143,6 +143,11 @@ bool cs_token_is_locked(const struct cs_token *token)
     return (token->flags & CS_TOKEN_LOGIN_REQUIRED) && !(token->flags & CS_TOKEN_UNLOCKED);
 }
 
+uint64_t cs_token_since(const struct cs_token *token)
+{
+    return token->since / 1000000000u;
+}
+
 int cs_token_compare(const struct cs_token *a, const struct cs_token *b)
 {
     int r = cs_bytes_compare(a->serial, b->serial);
@@ -169,7 +174,7 @@ void cs_token_describe(const struct cs_token *token, struct cs_msg_token *m)
         .serial = token->serial,
         .module = cs_bytes_of(token->module),
         .flags = token->flags,
-        .since = token->since,
+        .since = cs_token_since(token),
         .why = cs_bytes_of(token->why),
     };
 }

@@ -16,7 +16,7 @@ struct cs_token {
     uint32_t slot;
     struct cs_bytes label, manufacturer, model, serial;
     uint32_t flags; /* enum cs_token_flag */
-    uint64_t since;
+    uint64_t since; /* as its host tells it: of each login and each lock another */
     char why[CS_TEXT_MAX];
     char *uri;
     char name[CS_TEXT_MAX]; /* the label for people; its serial if it has none */
@@ -45,6 +45,8 @@ bool cs_token_is_by_serial(const struct cs_token *token);
 
 /* A login is needed before its private keys can be used. */
 bool cs_token_is_locked(const struct cs_token *token);
+/* When it was unlocked or locked, in seconds of Unix time; 0: neither yet. */
+uint64_t cs_token_since(const struct cs_token *token);
 /* Whether it is the same token, perhaps seen through another module. */
 bool cs_token_equal(const struct cs_token *a, const struct cs_token *b);
 /* An order of tokens, in which those that are equal are 0. */

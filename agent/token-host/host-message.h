@@ -116,7 +116,7 @@ struct cs_host_token {
     uint32_t slot; /* a number that the host never uses again for another token */
     struct cs_bytes label, manufacturer, model, serial; /* without padding, any bytes */
     uint32_t flags;                                     /* enum cs_token_flag */
-    uint64_t since;
+    uint64_t since;      /* nanoseconds of Unix time: no two changes of a token have the same */
     struct cs_bytes why; /* string */
 };
 
@@ -142,7 +142,7 @@ struct cs_host_object {
 struct cs_host_token_state {
     uint32_t slot;
     uint32_t flags;
-    uint64_t since;
+    uint64_t since;      /* as in TOKEN_BEGIN */
     struct cs_bytes why; /* string */
 };
 

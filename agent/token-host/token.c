@@ -256,9 +256,12 @@ static void report_picture(struct cs_token *token)
 
 static void set_why(struct cs_token *token, struct cs_bytes why)
 {
+    struct timespec now;
+
     if (why.len)
         cs_words_clean(token->why, sizeof(token->why), why);
-    token->since = (uint64_t)time(NULL);
+    clock_gettime(CLOCK_REALTIME, &now);
+    token->since = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 static void lose_login(struct cs_token *token)

@@ -49,8 +49,8 @@ struct cs_token {
     bool leaving;                  /* it is being locked */
     bool held;                     /* CS_TOKEN_HELD */
     bool reported;
-    bool behind; /* the agent's picture is, for want of memory */
-    uint64_t since;
+    bool behind;    /* the agent's picture is, for want of memory */
+    uint64_t since; /* as the agent is told */
     char why[CS_TOKEN_WHY_MAX];
     struct cs_objects objects;
     struct cs_pairs pairs;

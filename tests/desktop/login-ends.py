@@ -4,6 +4,7 @@
 
 That it has ended is not the agent's word: the module saw C_Logout, and C_GetSessionInfo says so.
 """
+import contextlib
 import os
 import signal
 import threading
@@ -245,6 +246,10 @@ def other_cases(tap, desk):
         desk.unlock()
         desk.agent.cli("lock", check=True)
         desk.expect_logout("locked with 'countersign lock'")
+    with tap.case("since when it is locked is told in seconds"):
+        with contextlib.closing(protocol.Client(desk.agent.socket)) as client:
+            [token] = client.tokens()
+        assert abs(time.time() - token.since) < 600, token
 
 
 def unwanted_cases(tap, desk):

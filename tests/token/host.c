@@ -135,6 +135,7 @@ static void take_begin(struct host *host, struct cs_bytes body)
     assert_false(token->gone);
     token->slot = m.slot;
     token->flags = m.flags;
+    token->since = m.since;
     copy_text(token->label, sizeof(token->label), m.label);
     copy_text(token->why, sizeof(token->why), m.why);
     drop_objects(token);
@@ -171,6 +172,7 @@ static void take_state(struct host *host, struct cs_bytes body)
     token = by_slot(host, m.slot);
     assert_non_null(token);
     token->flags = m.flags;
+    token->since = m.since;
     copy_text(token->why, sizeof(token->why), m.why);
 }
 

@@ -20,6 +20,7 @@ struct host_object {
 struct host_token {
     uint32_t slot;
     uint32_t flags;
+    uint64_t since;
     char label[64], why[256];
     unsigned reports; /* whole pictures so far */
     bool gone;

@@ -115,11 +115,35 @@ static void test_nonsense_ends_the_request_or_the_link(void **state)
     assert_int_equal(host_wait_end(&host), 0);
 }
 
+/* The agent tells by it that a token was locked between two looks. */
+static void test_each_login_has_a_time_of_its_own(void **state)
+{
+    struct host_token *token;
+    struct host host;
+    uint64_t last = 0;
+
+    (void)state;
+    host_start(&host, SOFTHSM_MODULE, NULL);
+    token = host_token(&host, "life");
+    assert_non_null(token);
+    assert_int_equal(token->since, 0);
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(host_login(&host, token, SOFTHSM_PIN).type, CS_HOST_DONE);
+        assert_true(token->since > last);
+        last = token->since;
+        assert_int_equal(host_logout(&host, token, false).type, CS_HOST_DONE);
+        assert_true(token->since > last);
+        last = token->since;
+    }
+    assert_int_equal(host_stop(&host), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_it_ends_with_the_agent),
         cmocka_unit_test(test_it_is_hardened),
+        cmocka_unit_test(test_each_login_has_a_time_of_its_own),
         cmocka_unit_test(test_nonsense_ends_the_request_or_the_link),
         cmocka_unit_test(test_a_module_that_does_not_load_says_why),
     };

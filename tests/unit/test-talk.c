@@ -162,7 +162,7 @@ static void test_every_body_comes_back_and_nothing_else_does(void **state)
 /* Guards against a change that leaves talk.h as it is: FNV-1a of the samples, of one version. */
 static void test_another_form_is_another_version(void **state)
 {
-    const char *version = "2";
+    const char *version = "3";
     const uint32_t sum_of_version = 0x218e2748;
     struct cs_buf buf = CS_BUF_INIT(1 << 20);
     uint32_t sum = 2166136261u;
