@@ -241,6 +241,20 @@ static int take_refused(struct cs_host *host, struct cs_bytes body)
     return 0;
 }
 
+/* Of a token that has gone meanwhile its host remembers it. */
+static int take_tried(struct cs_host *host, struct cs_bytes body)
+{
+    const struct cs_token *token;
+    struct cs_host_tried m;
+
+    if (cs_host_tried_get(body, &m) < 0)
+        return CS_ERR_PROTOCOL;
+    token = cs_inventory_token(host->setting->inventory, host, m.slot);
+    if (token)
+        cs_memory_try(&host->reports.memory, token, m.source);
+    return 0;
+}
+
 static int take_frame(struct cs_host *host, const struct cs_frame *frame)
 {
     struct cs_job *job = cs_jobs_find(&host->jobs, frame->id);
@@ -264,6 +278,8 @@ static int take_frame(struct cs_host *host, const struct cs_frame *frame)
         return take_scanned(host, frame->body);
     case CS_HOST_PIN_REFUSED:
         return take_refused(host, frame->body);
+    case CS_HOST_PIN_TRIED:
+        return take_tried(host, frame->body);
     default:
         return cs_reports_take(&host->reports, frame);
     }
@@ -395,6 +411,7 @@ static void start(struct cs_host *host)
     host->state = CS_HOST_STATE_STARTING;
     host->explained = host->loaded = false;
     host->started = now(host);
+    host->reports.memory.life++;
     if (host->restarts++ > 0)
         cs_info("module '%s' is started anew", host->module->name);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
@@ -443,7 +460,10 @@ int cs_host_new(const struct cs_host_setting *setting, const struct cs_module *m
 
 static void on_tick_closed(uv_handle_t *handle)
 {
-    free(handle->data);
+    struct cs_host *host = handle->data;
+
+    cs_memory_deinit(&host->reports.memory);
+    free(host);
 }
 
 static void on_restart_closed(uv_handle_t *handle)
@@ -534,6 +554,24 @@ void cs_host_describe(const struct cs_host *host, struct cs_msg_module *m)
 
 /* Jobs */
 
+/* Also if the host ends over it. */
+static void note_hold(struct cs_host *host, const struct cs_host_question *question)
+{
+    const struct cs_token *token;
+
+    if (question->type != CS_HOST_LOGOUT || !question->logout->hold)
+        return;
+    token = cs_inventory_token(host->setting->inventory, host, question->logout->slot);
+    if (token)
+        cs_memory_hold(&host->reports.memory, token);
+}
+
+void cs_host_recall(
+    struct cs_host *host, const struct cs_token *token, struct cs_host_login_request *m)
+{
+    cs_memory_recall(&host->reports.memory, token, m);
+}
+
 static int ask(struct cs_host *host, const struct cs_host_question *question, const int *fds,
     size_t n_fds, struct cs_job **jobp)
 {
@@ -553,6 +591,7 @@ static int ask(struct cs_host *host, const struct cs_host_question *question, co
         cs_jobs_answer(&host->jobs, job, NULL);
         return r;
     }
+    note_hold(host, question);
     job->asked = now(host);
     job->limit = host->setting->config->module_timeout + question->person_time;
     cs_channel_send_with(&host->channel, cs_buf_bytes(&buf), fds, n_fds);

@@ -122,6 +122,7 @@ static int take_end(struct cs_reports *reports, struct cs_bytes body)
     r = cs_token_complete(token);
     if (r < 0)
         return r;
+    cs_memory_see(&reports->memory, token);
     if (!cs_inventory_token(reports->inventory, reports->host, slot))
         reports->n_tokens++;
     r = cs_inventory_put(reports->inventory, cs_steal(&token));
@@ -149,6 +150,7 @@ static int take_state(struct cs_reports *reports, struct cs_bytes body)
     if (!token)
         return at < reports->n_begun ? 0 : CS_ERR_PROTOCOL;
     cs_token_set_state(token, &m);
+    cs_memory_see(&reports->memory, token);
     cs_inventory_touch(reports->inventory);
     return 0;
 }

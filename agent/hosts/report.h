@@ -3,6 +3,7 @@
 #ifndef CS_AGENT_REPORT_H
 #define CS_AGENT_REPORT_H
 
+#include "hosts/memory.h"
 #include "inventory/inventory.h"
 #include "base/wire.h"
 
@@ -11,6 +12,7 @@ struct cs_reports {
     const char *module;
     unsigned order;
     struct cs_inventory *inventory;
+    struct cs_memory memory; /* stays when they are dropped */
     size_t n_begun;
     struct cs_token *begun[CS_LIMIT_TOKENS_PER_HOST]; /* not yet whole */
     size_t n_tokens;

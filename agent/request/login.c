@@ -224,6 +224,8 @@ static int ask(struct cs_login *login, struct cs_login_waiter *waiter)
         .key = cs_bytes_of(waiter->key),
         .by_serial = login->by_serial,
     };
+    const struct cs_token *token =
+        cs_inventory_token(&login->service->inventory, login->host, login->slot);
     const struct cs_host_question question = {
         .type = CS_HOST_LOGIN,
         .login = &m,
@@ -233,6 +235,8 @@ static int ask(struct cs_login *login, struct cs_login_waiter *waiter)
     };
 
     cs_caller_get_environment(waiter->caller, &m.environment);
+    if (token)
+        cs_host_recall(login->host, token, &m);
     login->how = waiter->how;
     login->on_request = waiter->on_request;
     login->superseded = login->given_up = false;

@@ -101,9 +101,24 @@ static CK_RV enter_once(struct cs_token *token, struct cs_secret *pin, bool fres
     return rv == CKR_USER_ALREADY_LOGGED_IN ? CKR_OK : rv;
 }
 
+/* Its module may not survive the PIN: the agent is told before. */
+static void announce(struct cs_token *token, const uint8_t *source)
+{
+    const struct cs_host_tried m = {
+        .slot = token->number, .source = CS_BYTES(source, CS_HOST_SOURCE_SIZE)};
+    uint8_t room[128];
+    struct cs_buf buf = CS_BUF_IN(room);
+    size_t frame = cs_frame_begin(&buf, CS_HOST_PIN_TRIED, 0);
+
+    cs_host_tried_put(&buf, &m);
+    if (cs_frame_end(&buf, frame) == 0)
+        cs_link_send(token->link, &buf);
+}
+
 /* A dead session cannot have judged the PIN, so only then is it sent through another. A logout
  * fires the cancel before it waits for `entering`, so no login slips in behind it. */
-CK_RV cs_entry_send(struct cs_token *token, struct cs_secret *pin, const struct cs_cancel *cancel)
+CK_RV cs_entry_send(struct cs_token *token, struct cs_secret *pin, const uint8_t *source,
+    const struct cs_cancel *cancel)
 {
     CK_RV rv = CKR_OK;
 
@@ -111,6 +126,8 @@ CK_RV cs_entry_send(struct cs_token *token, struct cs_secret *pin, const struct 
     if (cs_cancel_fired(cancel)) {
         rv = CKR_FUNCTION_CANCELED;
     } else if (cs_token_wants_login(token)) {
+        if (source)
+            announce(token, source);
         rv = enter_once(token, pin, false);
         if (is_session_gone(rv))
             rv = enter_once(token, pin, true);

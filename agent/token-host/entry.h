@@ -17,8 +17,10 @@ int cs_entry_explain(
     struct cs_token *token, CK_RV rv, const char *origin, struct cs_failure *failure);
 
 /* Logs in, unless the token is open by now: then CKR_OK, too. A null PIN: it is entered on the
- * reader. CKR_FUNCTION_CANCELED if cancel was fired before. */
-CK_RV cs_entry_send(struct cs_token *token, struct cs_secret *pin, const struct cs_cancel *cancel);
+ * reader. source: the hash of where the PIN is from, if nobody entered it, else NULL.
+ * CKR_FUNCTION_CANCELED if cancel was fired before. */
+CK_RV cs_entry_send(struct cs_token *token, struct cs_secret *pin, const uint8_t *source,
+    const struct cs_cancel *cancel);
 
 /* Whether a new PIN is as long as the token wants it; 0: it does not say. */
 bool cs_entry_fits(size_t len, uint32_t min, uint32_t max);

@@ -44,6 +44,8 @@ void cs_host_login_put(struct cs_buf *buf, const struct cs_host_login_request *m
     cs_buf_put_bytes(buf, m->key);
     cs_environment_put(buf, &m->environment);
     cs_buf_put_u8(buf, m->by_serial);
+    cs_buf_put_u8(buf, m->held);
+    cs_buf_put_bytes(buf, m->tried);
 }
 
 int cs_host_login_get(struct cs_bytes body, struct cs_host_login_request *m)
@@ -57,8 +59,28 @@ int cs_host_login_get(struct cs_bytes body, struct cs_host_login_request *m)
     m->key = cs_get_bytes(&reader);
     cs_environment_read(&reader, &m->environment);
     m->by_serial = cs_get_u8(&reader);
-    if (!reader.error && (m->how > (CS_HOST_LOGIN_FD | CS_HOST_LOGIN_FORCE) || m->on_request > 1 ||
-                             m->by_serial > 1))
+    m->held = cs_get_u8(&reader);
+    m->tried = cs_get_bytes(&reader);
+    if (!reader.error &&
+        (m->how > (CS_HOST_LOGIN_FD | CS_HOST_LOGIN_FORCE) || m->on_request > 1 ||
+            m->by_serial > 1 || m->held > 1 || m->tried.len % CS_HOST_SOURCE_SIZE != 0))
+        return CS_ERR_PROTOCOL;
+    return cs_reader_end(&reader);
+}
+
+void cs_host_tried_put(struct cs_buf *buf, const struct cs_host_tried *m)
+{
+    cs_buf_put_u32(buf, m->slot);
+    cs_buf_put_bytes(buf, m->source);
+}
+
+int cs_host_tried_get(struct cs_bytes body, struct cs_host_tried *m)
+{
+    struct cs_reader reader = cs_reader_of(body);
+
+    m->slot = cs_get_u32(&reader);
+    m->source = cs_get_bytes(&reader);
+    if (!reader.error && m->source.len != CS_HOST_SOURCE_SIZE)
         return CS_ERR_PROTOCOL;
     return cs_reader_end(&reader);
 }

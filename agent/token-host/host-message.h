@@ -41,6 +41,7 @@ enum cs_host_message_type {
     CS_HOST_TOKEN_STATE = 0x0196, /* flags of a token changed, its objects did not */
     CS_HOST_TOKEN_GONE = 0x0197,  /* or was never whole: what was begun of it is void */
     CS_HOST_PIN_REFUSED = 0x0198, /* a token refused a PIN; body as of FAILED */
+    CS_HOST_PIN_TRIED = 0x0199,   /* one that nobody entered is about to be sent to a token */
 };
 
 /* Where the PIN of matching tokens comes from when no person is to be asked. */
@@ -79,7 +80,18 @@ struct cs_host_login_request {
     struct cs_bytes key;     /* the label of the key that it is for; empty: none in particular */
     struct cs_environment environment;
     uint8_t by_serial; /* the token's label is another's, too: sentences name its serial */
+    /* What an earlier process of the module has left: */
+    uint8_t held;          /* CS_TOKEN_HELD */
+    struct cs_bytes tried; /* sources of PIN_TRIED, one behind the other: the token is not open */
 };
+
+/* Before a PIN of the configuration goes to a token, which may be more than its module survives. */
+struct cs_host_tried {
+    uint32_t slot;
+    struct cs_bytes source; /* a hash of where the PIN is from and its state, not of the PIN */
+};
+#define CS_HOST_SOURCE_SIZE 32
+#define CS_HOST_TRIED_MAX 8 /* sources that are remembered of a token */
 
 struct cs_host_logout_request {
     uint32_t slot;
@@ -150,6 +162,8 @@ void cs_host_configure_put(struct cs_buf *buf, const struct cs_host_configure *m
 int cs_host_configure_get(struct cs_bytes body, struct cs_host_configure *m);
 void cs_host_login_put(struct cs_buf *buf, const struct cs_host_login_request *m);
 int cs_host_login_get(struct cs_bytes body, struct cs_host_login_request *m);
+void cs_host_tried_put(struct cs_buf *buf, const struct cs_host_tried *m);
+int cs_host_tried_get(struct cs_bytes body, struct cs_host_tried *m);
 void cs_host_logout_put(struct cs_buf *buf, const struct cs_host_logout_request *m);
 int cs_host_logout_get(struct cs_bytes body, struct cs_host_logout_request *m);
 void cs_host_sign_put(struct cs_buf *buf, const struct cs_host_sign_request *m);

@@ -59,16 +59,28 @@ static int get_pin(struct cs_login *login, struct cs_pin_request *request, struc
     return r;
 }
 
+/* Whether what is configured may open the token, which a person may have locked. */
+static bool is_automatic(struct cs_token *token, bool on_request)
+{
+    bool automatic;
+
+    pthread_mutex_lock(&token->lock);
+    automatic = on_request || !token->held;
+    pthread_mutex_unlock(&token->lock);
+    return automatic;
+}
+
 /* A person who enters a wrong one is told so and asked again. */
 static int log_in_with_pin(
-    struct cs_login *login, CK_FLAGS flags, bool force, bool automatic, struct cs_failure *failure)
+    struct cs_login *login, CK_FLAGS flags, bool force, bool on_request, struct cs_failure *failure)
 {
     CS_AUTO(cs_secret_freep) struct cs_secret *pin = NULL;
     struct cs_pin_request request = {.configuration = &login->host->configuration,
         .token = login->token,
         .asker = &login->asker,
         .flags = flags,
-        .automatic = automatic,
+        .automatic = is_automatic(login->token, on_request),
+        .tried = on_request ? (struct cs_bytes){0} : login->asker.tried,
         .force = force,
         .resend = force,
         .cancel_fd = login->cancel.fd};
@@ -81,7 +93,8 @@ static int log_in_with_pin(
         r = get_pin(login, &request, pin, failure);
         if (r < 0)
             return r;
-        rv = cs_entry_send(login->token, pin, &login->cancel);
+        rv = cs_entry_send(
+            login->token, pin, request.unasked ? request.source : NULL, &login->cancel);
         if (rv == CKR_OK)
             return 0;
         if (!cs_ckr_is_refused(rv))
@@ -172,7 +185,7 @@ static int log_in_at_reader(struct cs_login *login, struct cs_failure *failure)
     CK_RV rv;
 
     cs_keypad_begin(&keypad);
-    rv = cs_entry_send(login->token, NULL, &login->cancel);
+    rv = cs_entry_send(login->token, NULL, NULL, &login->cancel);
     cs_keypad_end(&keypad);
     if (rv == CKR_OK && cs_cancel_fired(&login->cancel) && !is_wanted(login))
         return close_again(login->token, failure);
@@ -186,7 +199,6 @@ static int log_in_at_reader(struct cs_login *login, struct cs_failure *failure)
 static int log_in(struct cs_login *login, bool force, bool on_request, struct cs_failure *failure)
 {
     struct cs_token *token = login->token;
-    bool automatic;
     CK_FLAGS flags;
     CK_RV rv;
     int r;
@@ -194,11 +206,8 @@ static int log_in(struct cs_login *login, bool force, bool on_request, struct cs
     rv = cs_token_refresh_info(token, &flags);
     if (rv != CKR_OK)
         return cs_ckr_fail(failure, rv, cs_token_name(token));
-    pthread_mutex_lock(&token->lock);
-    automatic = on_request || !token->held;
-    pthread_mutex_unlock(&token->lock);
     if (!(flags & CKF_LOGIN_REQUIRED)) {
-        if (!automatic)
+        if (!is_automatic(token, on_request))
             return cs_token_check_unlocked(token, failure);
         cs_token_set_unlocked(token);
         return 0;
@@ -208,7 +217,7 @@ static int log_in(struct cs_login *login, bool force, bool on_request, struct cs
         return r;
     if (flags & CKF_PROTECTED_AUTHENTICATION_PATH)
         return log_in_at_reader(login, failure);
-    return log_in_with_pin(login, flags, force, automatic, failure);
+    return log_in_with_pin(login, flags, force, on_request, failure);
 }
 
 /* Until it ended with all that was asked of it: somebody may have joined who may do more. */
@@ -381,6 +390,8 @@ static int request_login(
     if ((m.how & CS_HOST_LOGIN_FD) && *fdp < 0)
         return cs_fail(&failure->fault, CS_ERR_INVALID, "no descriptor came with the request");
     remember_asker(token, body);
+    if (m.held)
+        cs_token_hold(token);
     if (cs_token_check_unlocked(token, failure) == 0) {
         cs_link_done(&host->link, id);
         return 0;

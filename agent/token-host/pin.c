@@ -9,6 +9,7 @@
  */
 #include "token-host/pin.h"
 #include "base/log.h"
+#include "base/sha2.h"
 #include "prompt/ask.h"
 #include "token-host/child.h"
 #include "token-host/entry.h"
@@ -18,6 +19,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define FD_TIMEOUT_MS 30000
 #define COMMAND_TIMEOUT_MS 60000
@@ -97,6 +99,31 @@ static int split_command(struct cs_bytes command, char *copy, char **argv)
     return n > 0 && at >= command.len ? 0 : CS_ERR_CONFIG;
 }
 
+static bool was_tried(const struct cs_pin_request *request)
+{
+    for (size_t at = 0; at + CS_HOST_SOURCE_SIZE <= request->tried.len; at += CS_HOST_SOURCE_SIZE)
+        if (memcmp(request->tried.data + at, request->source, CS_HOST_SOURCE_SIZE) == 0)
+            return true;
+    return false;
+}
+
+/* Before its PIN is got; CS_ERR_LOCKED if that is not to be sent again by itself. */
+static int begin_source(
+    struct cs_pin_request *request, struct cs_bytes state, struct cs_failure *failure)
+{
+    struct cs_sha2 sha2;
+
+    cs_sha2_init(&sha2, CS_HASH_SHA256);
+    cs_sha2_update(&sha2, state.data, state.len);
+    cs_sha2_final(&sha2, request->source);
+    request->unasked = true;
+    if (!was_tried(request))
+        return 0;
+    return cs_fail(&failure->fault, CS_ERR_LOCKED,
+        "token '%s': %s was sent to it before its module failed, and is not sent again by itself",
+        cs_token_name(request->token), request->origin);
+}
+
 static int from_command(struct cs_pin_request *request, struct cs_bytes command,
     struct cs_secret *pin, struct cs_failure *failure)
 {
@@ -112,6 +139,9 @@ static int from_command(struct cs_pin_request *request, struct cs_bytes command,
         return cs_fail(&failure->fault, r, "token '%s': its pin-command has too many arguments",
             cs_token_name(request->token));
     snprintf(request->origin, sizeof(request->origin), "the PIN from the command %s", argv[0]);
+    r = begin_source(request, command, failure);
+    if (r < 0)
+        return r;
     r = cs_child_read_pin(argv, request->cancel_fd, COMMAND_TIMEOUT_MS, pin, &fault);
     if (r < 0)
         return cs_fail(&failure->fault, r, "token '%s' is locked: %s",
@@ -138,6 +168,20 @@ static int open_credential(const char *name)
     return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 }
 
+/* A file that is written, or put in the place of another, has another PIN as far as we know. */
+static int begin_credential(
+    struct cs_pin_request *request, int fd, const char *name, struct cs_failure *failure)
+{
+    char state[4096];
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return CS_ERR_SYSTEM;
+    snprintf(state, sizeof(state), "%ju %ju %jd.%09ld %s", (uintmax_t)st.st_dev,
+        (uintmax_t)st.st_ino, (intmax_t)st.st_ctim.tv_sec, st.st_ctim.tv_nsec, name);
+    return begin_source(request, cs_bytes_of(state), failure);
+}
+
 static int from_credential(struct cs_pin_request *request, const char *name, struct cs_secret *pin,
     struct cs_failure *failure)
 {
@@ -149,7 +193,11 @@ static int from_credential(struct cs_pin_request *request, const char *name, str
         return cs_fail(&failure->fault, CS_ERR_LOCKED,
             "token '%s' is locked: the credential %s in $CREDENTIALS_DIRECTORY cannot be read: %s",
             cs_token_name(request->token), name, strerrordesc_np(errno));
-    r = cs_secret_read(pin, fd, request->cancel_fd, FD_TIMEOUT_MS);
+    r = begin_credential(request, fd, name, failure);
+    if (r == CS_ERR_LOCKED)
+        return r;
+    if (r == 0)
+        r = cs_secret_read(pin, fd, request->cancel_fd, FD_TIMEOUT_MS);
     if (r < 0)
         return cs_fail(&failure->fault, CS_ERR_LOCKED,
             "token '%s' is locked: the credential %s cannot be read: %s",
@@ -236,6 +284,7 @@ static int from_person(
     if (r < 0)
         return r;
     snprintf(request->origin, sizeof(request->origin), "the PIN");
+    request->unasked = false;
     do {
         r = ask_person(request, &question, pin, failure);
         if (r == 0)

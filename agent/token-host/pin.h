@@ -15,10 +15,13 @@ struct cs_pin_request {
     bool force;                                /* the last try may be used */
     bool resend;                               /* a PIN that was refused may be sent again */
     uint32_t purpose;                          /* CS_PROMPT_FOR_... */
+    struct cs_bytes tried;                     /* sources that are passed over: a LOGIN's */
     int cancel_fd;
     unsigned asked;   /* how often a person was asked */
     char error[120];  /* what was wrong with what they entered */
     char origin[160]; /* out: "the PIN from ...", for sentences */
+    bool unasked;     /* out: it is of a source, whose hash is: */
+    uint8_t source[CS_HOST_SOURCE_SIZE];
 };
 
 /*

@@ -508,6 +508,16 @@ void cs_token_set_locked(struct cs_token *token, bool hold, struct cs_bytes why)
     pthread_mutex_unlock(&token->lock);
 }
 
+void cs_token_hold(struct cs_token *token)
+{
+    pthread_mutex_lock(&token->lock);
+    if (!token->held && !token->logged_in) {
+        token->held = true;
+        report_state(token);
+    }
+    pthread_mutex_unlock(&token->lock);
+}
+
 void cs_token_report_state(struct cs_token *token)
 {
     pthread_mutex_lock(&token->lock);

@@ -43,7 +43,7 @@ host.serve(lambda request: os.abort())
 
 # What the first life of a host does wrong after it was ready; the second is well.
 BREACHES = {
-    "an unknown message": "host.send(0x0199, 0)",
+    "an unknown message": "host.send(0x01ff, 0)",
     "a request of the agent's": "host.send(SIGN, 0)",
     "an answer to nothing": "host.send(SIGNED, 4711, blob(b''))",
     "a report with an id": "host.send(TOKEN_END, 7, u32(1))",

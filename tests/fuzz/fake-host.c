@@ -31,6 +31,7 @@ int cs_host_new(const struct cs_host_setting *setting, const struct cs_module *m
 
 void cs_host_free(struct cs_host *host)
 {
+    cs_memory_deinit(&host->reports.memory);
     free(host);
 }
 
@@ -57,6 +58,12 @@ bool cs_host_is_settled(const struct cs_host *host)
 int cs_host_say_failed(const struct cs_host *host, struct cs_fault *fault)
 {
     return cs_fail(fault, CS_ERR_MODULE_FAILED, "module '%s' failed", host->module->name);
+}
+
+void cs_host_recall(
+    struct cs_host *host, const struct cs_token *token, struct cs_host_login_request *m)
+{
+    cs_memory_recall(&host->reports.memory, token, m);
 }
 
 bool cs_host_is_awaited(const struct cs_host *host)

@@ -126,6 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_all_choices(&inventory, now);
     check_pages(&inventory, now);
     cs_reports_drop(&reports);
+    cs_memory_deinit(&reports.memory);
     FUZZ_CHECK(inventory.n_tokens == 0 && inventory.n_identities == 0);
     FUZZ_CHECK(inventory.n_certificates == 0);
     cs_change_deinit(&change);

@@ -202,6 +202,7 @@ static void take_gone(struct host *host, struct host_token *token)
 static void take_report(struct host *host, const struct cs_frame *frame)
 {
     struct cs_host_failed refused;
+    struct cs_host_tried tried;
     struct cs_host_ready ready;
 
     switch (frame->type) {
@@ -231,6 +232,9 @@ static void take_report(struct host *host, const struct cs_frame *frame)
     case CS_HOST_PIN_REFUSED:
         assert_int_equal(cs_host_failed_get(frame->body, &refused), 0);
         assert_int_equal(refused.code, CS_ERR_PIN_INCORRECT);
+        break;
+    case CS_HOST_PIN_TRIED:
+        assert_int_equal(cs_host_tried_get(frame->body, &tried), 0);
         break;
     default:
         fail_msg("a report of type 0x%04x", frame->type);

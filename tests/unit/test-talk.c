@@ -20,6 +20,8 @@ static void sample_host_configure(struct cs_buf *buf)
     cs_host_configure_put(buf, &m);
 }
 
+static const uint8_t source[CS_HOST_SOURCE_SIZE] = {0, 0xff, 7};
+
 static void sample_host_login(struct cs_buf *buf)
 {
     const struct cs_host_login_request m = {.slot = 7,
@@ -28,7 +30,9 @@ static void sample_host_login(struct cs_buf *buf)
         .program = TEXT("curl"),
         .key = TEXT("alice\xff"),
         .environment = {.n = 1, .entries = {{TEXT("TERM"), TEXT("xterm")}}},
-        .by_serial = 1};
+        .by_serial = 1,
+        .held = 1,
+        .tried = CS_BYTES(source, sizeof(source))};
 
     cs_host_login_put(buf, &m);
 }
@@ -59,6 +63,12 @@ static void sample_host_failed(struct cs_buf *buf)
     cs_host_failed_put(
         buf, &(struct cs_host_failed){
                  .code = CS_ERR_PIN_INCORRECT, .ckr = 0xa0, .text = TEXT("the PIN was wrong")});
+}
+
+static void sample_host_tried(struct cs_buf *buf)
+{
+    cs_host_tried_put(
+        buf, &(struct cs_host_tried){.slot = 7, .source = CS_BYTES(source, sizeof(source))});
 }
 
 static void sample_host_ready(struct cs_buf *buf)
@@ -131,6 +141,7 @@ CODEC_BODY(host_login, cs_host_login_request);
 CODEC_BODY(host_logout, cs_host_logout_request);
 CODEC_BODY(host_sign, cs_host_sign_request);
 CODEC_BODY(host_failed, cs_host_failed);
+CODEC_BODY(host_tried, cs_host_tried);
 CODEC_BODY(host_ready, cs_host_ready);
 CODEC_BODY(host_token, cs_host_token);
 CODEC_BODY(host_object, cs_host_object);
@@ -148,8 +159,8 @@ static int recode_host_number(struct cs_bytes body, struct cs_buf *again)
 }
 
 static const struct codec codecs[] = {CODEC(host_configure), CODEC(host_login), CODEC(host_logout),
-    CODEC(host_sign), CODEC(host_failed), CODEC(host_ready), CODEC(host_token), CODEC(host_object),
-    CODEC(host_token_state), CODEC(host_number), CODEC(prompt_request)};
+    CODEC(host_sign), CODEC(host_failed), CODEC(host_tried), CODEC(host_ready), CODEC(host_token),
+    CODEC(host_object), CODEC(host_token_state), CODEC(host_number), CODEC(prompt_request)};
 #define N_CODECS (sizeof(codecs) / sizeof(codecs[0]))
 
 static void test_every_body_comes_back_and_nothing_else_does(void **state)
@@ -163,7 +174,7 @@ static void test_every_body_comes_back_and_nothing_else_does(void **state)
 static void test_another_form_is_another_version(void **state)
 {
     const char *version = "3";
-    const uint32_t sum_of_version = 0x218e2748;
+    const uint32_t sum_of_version = 0x9e58a498;
     struct cs_buf buf = CS_BUF_INIT(1 << 20);
     uint32_t sum = 2166136261u;
 
@@ -196,6 +207,12 @@ static void test_fields_out_of_their_range(void **state)
     cs_buf_reset(&buf);
     cs_host_login_put(&buf, &(struct cs_host_login_request){.by_serial = 2});
     assert_int_equal(recode_host_login(cs_buf_bytes(&buf), &again), CS_ERR_PROTOCOL);
+    cs_buf_reset(&buf);
+    cs_host_login_put(&buf, &(struct cs_host_login_request){.held = 2});
+    assert_int_equal(recode_host_login(cs_buf_bytes(&buf), &again), CS_ERR_PROTOCOL);
+    cs_buf_reset(&buf);
+    cs_host_tried_put(&buf, &(struct cs_host_tried){.slot = 1});
+    assert_int_equal(recode_host_tried(cs_buf_bytes(&buf), &again), CS_ERR_PROTOCOL);
     cs_buf_reset(&buf);
     cs_host_sign_put(&buf, &(struct cs_host_sign_request){.by_serial = 2});
     assert_int_equal(recode_host_sign(cs_buf_bytes(&buf), &again), CS_ERR_PROTOCOL);

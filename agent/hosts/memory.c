@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What must not be forgotten with a token host: that a person locked a token, so that no PIN of the
+ * configuration opens it; and that such a PIN was sent to it and has not opened it. A module that
+ * fails over a wrong PIN would else get it from each of its processes until the card is blocked.
+ * Of the PIN the host tells its source alone. Each process knows of itself what came in its own
+ * life, and better: it knows the PIN. Used by host.c and report.c.
+ */
+#include "hosts/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct tried {
+    uint32_t life; /* in which it was, last */
+    uint8_t source[CS_HOST_SOURCE_SIZE];
+};
+
+struct cs_memory_token {
+    uint32_t held;  /* in which life, last; 0: it is not */
+    size_t n_tried; /* so far: the oldest makes room */
+    struct tried tried[CS_HOST_TRIED_MAX];
+    char uri[];
+};
+
+void cs_memory_deinit(struct cs_memory *memory)
+{
+    for (size_t i = 0; i < CS_LIMIT_TOKENS_PER_HOST; i++)
+        free(memory->tokens[i]);
+    *memory = (struct cs_memory){0};
+}
+
+/* Its place, or NULL. */
+static struct cs_memory_token **find(struct cs_memory *memory, const struct cs_token *token)
+{
+    for (size_t i = 0; i < CS_LIMIT_TOKENS_PER_HOST; i++)
+        if (memory->tokens[i] && strcmp(memory->tokens[i]->uri, token->uri) == 0)
+            return &memory->tokens[i];
+    return NULL;
+}
+
+/* NULL if there is no memory. */
+static struct cs_memory_token *remember(struct cs_memory *memory, const struct cs_token *token)
+{
+    struct cs_memory_token **place = find(memory, token);
+    size_t size = strlen(token->uri) + 1;
+
+    if (place)
+        return *place;
+    place = &memory->tokens[memory->n++ % CS_LIMIT_TOKENS_PER_HOST];
+    free(*place);
+    *place = calloc(1, sizeof(**place) + size);
+    if (*place)
+        memcpy((*place)->uri, token->uri, size);
+    return *place;
+}
+
+void cs_memory_see(struct cs_memory *memory, const struct cs_token *token)
+{
+    struct cs_memory_token **place = find(memory, token);
+
+    if (token->flags & CS_TOKEN_HELD) {
+        cs_memory_hold(memory, token);
+    } else if (place && (token->flags & CS_TOKEN_UNLOCKED)) {
+        free(*place);
+        *place = NULL;
+    }
+}
+
+void cs_memory_hold(struct cs_memory *memory, const struct cs_token *token)
+{
+    struct cs_memory_token *known = remember(memory, token);
+
+    if (known)
+        known->held = memory->life;
+}
+
+static struct tried *find_tried(struct cs_memory_token *known, struct cs_bytes source)
+{
+    for (size_t i = 0; i < known->n_tried && i < CS_HOST_TRIED_MAX; i++)
+        if (cs_bytes_equal(CS_BYTES(known->tried[i].source, CS_HOST_SOURCE_SIZE), source))
+            return &known->tried[i];
+    return &known->tried[known->n_tried++ % CS_HOST_TRIED_MAX];
+}
+
+void cs_memory_try(struct cs_memory *memory, const struct cs_token *token, struct cs_bytes source)
+{
+    struct cs_memory_token *known = remember(memory, token);
+    struct tried *tried = known ? find_tried(known, source) : NULL;
+
+    if (!tried)
+        return;
+    tried->life = memory->life;
+    memcpy(tried->source, source.data, sizeof(tried->source));
+}
+
+void cs_memory_recall(
+    struct cs_memory *memory, const struct cs_token *token, struct cs_host_login_request *m)
+{
+    struct cs_memory_token **place = find(memory, token);
+    const struct cs_memory_token *known = place ? *place : NULL;
+    size_t n = 0;
+
+    if (!known)
+        return;
+    m->held = known->held > 0 && known->held < memory->life;
+    for (size_t i = 0; i < known->n_tried && i < CS_HOST_TRIED_MAX; i++)
+        if (known->tried[i].life < memory->life)
+            memcpy(memory->recalled[n++], known->tried[i].source, CS_HOST_SOURCE_SIZE);
+    m->tried = CS_BYTES(memory->recalled, n * CS_HOST_SOURCE_SIZE);
+}

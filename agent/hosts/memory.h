@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the next process of a module is to know of tokens that the one before had. */
+#ifndef CS_AGENT_MEMORY_H
+#define CS_AGENT_MEMORY_H
+
+#include "inventory/token.h"
+#include "limit.h"
+
+/* With zeros it is empty. */
+struct cs_memory {
+    uint32_t life; /* counts the module's processes, from 1 */
+    size_t n;      /* tokens remembered so far: the oldest makes room */
+    struct cs_memory_token *tokens[CS_LIMIT_TOKENS_PER_HOST];
+    uint8_t recalled[CS_HOST_TRIED_MAX][CS_HOST_SOURCE_SIZE];
+};
+
+void cs_memory_deinit(struct cs_memory *memory);
+
+/* After a token was reported: whether it is held; and one that is unlocked is well. */
+void cs_memory_see(struct cs_memory *memory, const struct cs_token *token);
+/* It is being locked on purpose. */
+void cs_memory_hold(struct cs_memory *memory, const struct cs_token *token);
+/* A PIN of this source, of CS_HOST_SOURCE_SIZE octets, is on its way to it. */
+void cs_memory_try(struct cs_memory *memory, const struct cs_token *token, struct cs_bytes source);
+
+/* What its process does not know of itself: fills held and tried, for a login. Borrowed until the
+ * next one. */
+void cs_memory_recall(
+    struct cs_memory *memory, const struct cs_token *token, struct cs_host_login_request *m);
+
+#endif
