@@ -37,6 +37,24 @@ class Bus(bus.Bus):
     def mock(self, template, path=None):
         return Mock(self, template, path)
 
+    def match_rules(self):
+        """Who asked the bus for which signals, a list of rules each."""
+        return self.connect().get_object("org.freedesktop.DBus", "/org/freedesktop/DBus").GetAllMatchRules(
+            dbus_interface="org.freedesktop.DBus.Debug.Stats")
+
+    def whisper(self, path, interface, name):
+        """A signal to those alone who listen for such, from nobody they know; read when this returns."""
+        from dbus.lowlevel import MethodCallMessage, SignalMessage
+        connection = self.connect()
+        told = [who for who, rules in self.match_rules().items() if any(interface in rule for rule in rules)]
+        for who in told:
+            message = SignalMessage(path, interface, name)
+            message.set_destination(who)
+            connection.send_message(message)
+            connection.send_message_with_reply_and_block(
+                MethodCallMessage(who, "/", "org.freedesktop.DBus.Peer", "Ping"), 20)
+        return told
+
 
 class Mock:
     """A dbusmock template that runs on a bus, or an object with a name, a path and an interface."""
@@ -82,6 +100,4 @@ class Mock:
 
     def listens(self, needle):
         """Whether somebody has asked the bus for signals with this in the rule."""
-        text = self.connection.get_object("org.freedesktop.DBus", "/org/freedesktop/DBus").GetAllMatchRules(
-            dbus_interface="org.freedesktop.DBus.Debug.Stats")
-        return any(needle in rule for rules in text.values() for rule in rules)
+        return any(needle in rule for rules in self.bus.match_rules().values() for rule in rules)

@@ -45,6 +45,10 @@ def screen_cases(tap, desk, logind, screensavers):
         logind.signal(SESSION, "Lock", "", [], path=other)
         wait(lambda: "another user's" in desk.agent.log(), "the agent has looked whose it is")
         assert desk.sign() and desk.locked() is None
+    with tap.case("what anybody sends to the agent alone is no word of logind's"):
+        desk.unlock()
+        assert desk.system.whisper(session, SESSION, "Lock")
+        assert desk.locked() is None and desk.sign()
     for name, mock in screensavers.items():
         with tap.case(f"{name} is active"):
             wait(lambda: mock.listens(name), f"the agent listens to {name}")  # pylint: disable=cell-var-from-loop
