@@ -234,6 +234,18 @@ def test_nowhere_to_ask():
         assert not os.path.exists(fake.log), "a pinentry was started"
 
 
+def test_a_terminal_by_another_name_is_not_opened():
+    with Fake() as fake:
+        ours, its = pty.openpty()
+        path = os.path.join(fake.dir, "terminal")
+        os.symlink(os.ttyname(its), path)
+        env = {"PINENTRY_USER_DATA": fake.env["PINENTRY_USER_DATA"]}
+        assert ask(request(env={**env, "GPG_TTY": path}))[0] == IMPOSSIBLE
+        assert ask(request(env={**env, "GPG_TTY": os.ttyname(its)}))[0] != IMPOSSIBLE
+        os.close(ours)
+        os.close(its)
+
+
 def test_a_file_is_no_terminal_and_stays_whole():
     with Fake() as fake:
         path = os.path.join(fake.dir, "diary")
@@ -385,7 +397,8 @@ def test_a_notice_is_taken_away():
 def test_an_address_that_starts_a_program_is_no_bus():
     with Fake("empty") as fake:
         evil = os.path.join(fake.dir, "evil")
-        for address in ("unixexec:path=/usr/bin/touch,argv1=" + evil, "unix:path=/nonexistent"):
+        program = "unixexec:path=/usr/bin/touch,argv1=" + evil
+        for address in (program, "unix:path=/nonexistent;" + program, "unix:path=/nonexistent"):
             env = dict(fake.env, DBUS_SESSION_BUS_ADDRESS=address)
             assert ask(request(kind=KEYPAD, env=env))[0] == CANCELLED
             assert any(l.startswith("CONFIRM") for l in fake.lines()), fake.lines()
