@@ -131,6 +131,14 @@ def test_a_pinentry_is_never_asked_to_keep_the_pin():
     assert not any("cache" in l or l.startswith("SETKEYINFO") for l in lines), lines
 
 
+def test_a_pinentry_has_its_conversation_and_nothing_else():
+    with Fake("grumble=1234,pin=1234") as fake:
+        with start(request(env=fake.env)) as process:
+            answer, errors = process.stdout.read(), process.stderr.read()
+        assert (answer, errors) == (bytes([OK]) + b"1234", b""), (answer, errors)
+        assert fake.told("SOCKET") == ["0", "1"], fake.lines()
+
+
 def test_escapes_and_utf8_in_the_pin():
     verdict, pin, _ = ask_fake("pin=a%25b%0Ac%20é")
     assert (verdict, pin) == (OK, "a%b\nc é".encode()), (verdict, pin)
