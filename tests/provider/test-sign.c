@@ -121,8 +121,23 @@ static void test_a_digest_is_signed_as_one(void **state)
         assert_int_equal(sign_digest(f, key, "SHA512", 32, signature, sizeof(signature)), 0);
         EVP_PKEY_free(key);
     }
+    ERR_clear_error();
     key = guest_load_reference(f, "ed25519");
     assert_int_equal(sign_digest(f, key, NULL, 32, signature, sizeof(signature)), 0);
+    assert_true(guest_first_error_says("signs a message, not a digest"));
+    EVP_PKEY_free(key);
+    ERR_clear_error();
+}
+
+static void test_what_takes_no_digest_is_signed_without_one(void **state)
+{
+    struct guest *f = *state;
+    EVP_PKEY *key = guest_load_reference(f, "ed25519");
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+
+    assert_int_not_equal(EVP_DigestSignInit_ex(md, NULL, "SHA256", f->libctx, NULL, key, NULL), 1);
+    assert_true(guest_first_error_says("takes no digest algorithm"));
+    EVP_MD_CTX_free(md);
     EVP_PKEY_free(key);
     ERR_clear_error();
 }
@@ -141,6 +156,24 @@ static void test_a_message_may_come_in_pieces(void **state)
     assert_int_equal(EVP_DigestSignFinal(md, signature, &len), 1);
     assert_true(guest_verifies(keyring_find(&keyring, "ec"), "SHA256", false, signature, len));
     assert_int_equal(keyring.last_input, CS_INPUT_MESSAGE);
+    EVP_MD_CTX_free(md);
+    EVP_PKEY_free(key);
+}
+
+static void test_what_was_begun_before_is_not_signed(void **state)
+{
+    struct guest *f = *state;
+    EVP_PKEY *key = guest_load_reference(f, "ec");
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    unsigned char signature[1024];
+    size_t len = sizeof(signature);
+
+    assert_int_equal(EVP_DigestSignInit_ex(md, NULL, "SHA256", f->libctx, NULL, key, NULL), 1);
+    assert_int_equal(EVP_DigestSignUpdate(md, "something else", 14), 1);
+    assert_int_equal(EVP_DigestSignInit_ex(md, NULL, "SHA256", f->libctx, NULL, NULL, NULL), 1);
+    assert_int_equal(EVP_DigestSignUpdate(md, guest_message, sizeof(guest_message)), 1);
+    assert_int_equal(EVP_DigestSignFinal(md, signature, &len), 1);
+    assert_true(guest_verifies(keyring_find(&keyring, "ec"), "SHA256", false, signature, len));
     EVP_MD_CTX_free(md);
     EVP_PKEY_free(key);
 }
@@ -257,6 +290,8 @@ int main(void)
         GUEST_TEST(test_what_tls_has_no_name_for_is_refused),
         GUEST_TEST(test_a_digest_is_signed_as_one),
         GUEST_TEST(test_a_message_may_come_in_pieces),
+        GUEST_TEST(test_what_was_begun_before_is_not_signed),
+        GUEST_TEST(test_what_takes_no_digest_is_signed_without_one),
         GUEST_TEST(test_a_message_that_is_too_long_is_refused),
         GUEST_TEST(test_requests_and_certificates_are_signed),
         GUEST_TEST(test_what_was_signed_is_verified),
