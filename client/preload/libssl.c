@@ -58,10 +58,11 @@ static bool find_in(void *library, const char *name, void *functionp)
 }
 
 /* In a library that has, or depends on, an OpenSSL: another preload library has the name alone. */
-static bool find_original(const char *library_name, const char *name, void *functionp)
+static bool find_original(const char *library_name, void *functionp)
 {
     void *library = open_loaded(library_name);
-    bool found = library && dlsym(library, "CTLOG_STORE_free") && find_in(library, name, functionp);
+    bool found = library && dlsym(library, "CTLOG_STORE_free") &&
+                 find_in(library, "CTLOG_STORE_new_ex", functionp);
 
     if (library)
         dlclose(library); /* the host's own reference keeps it */
@@ -72,13 +73,15 @@ static bool find_original(const char *library_name, const char *name, void *func
  * Up to OpenSSL 3.5 libcrypto's functions come here too when they call each other. If that was
  * their last act, the address is the one they return to, which may be anybody's (libffi's).
  */
-void cs_libssl_find(const void *caller, const char *name, void *functionp)
+cs_libssl_store_new *cs_libssl_original(const void *caller)
 {
     const struct link_map *object = object_of(caller);
+    cs_libssl_store_new *function = NULL;
 
-    if (!(object && find_original(object->l_name, name, functionp)) &&
-        !find_in(RTLD_NEXT, name, functionp))
-        find_original("libcrypto.so.3", name, functionp);
+    if (!(object && find_original(object->l_name, &function)) &&
+        !find_in(RTLD_NEXT, "CTLOG_STORE_new_ex", &function))
+        find_original("libcrypto.so.3", &function);
+    return function;
 }
 
 /* Whether the library is a libssl itself, and does not only depend on one. */

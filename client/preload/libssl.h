@@ -66,8 +66,9 @@ const struct cs_libssl *cs_libssl_of(const void *caller);
 /* The one that is served; NULL before the first success of cs_libssl_of. */
 const struct cs_libssl *cs_libssl_served(void);
 
-/* Puts the function of this name that the caller meant, had we not stood before it, where functionp
- * points; NULL if there is none. */
-void cs_libssl_find(const void *caller, const char *name, void *functionp);
+typedef __typeof__(CTLOG_STORE_new_ex) cs_libssl_store_new;
+
+/* The CTLOG_STORE_new_ex that this caller meant, before which we stand; NULL if there is none. */
+cs_libssl_store_new *cs_libssl_original(const void *caller);
 
 #endif

@@ -21,13 +21,10 @@ EXPORT CTLOG_STORE *CTLOG_STORE_new_ex(OSSL_LIB_CTX *libctx, const char *propq)
     const void *caller = __builtin_return_address(0);
     int saved = errno;
     const struct cs_libssl *openssl = cs_libssl_of(caller);
-    __typeof__(&CTLOG_STORE_new_ex) next;
+    cs_libssl_store_new *original =
+        openssl ? openssl->CTLOG_STORE_new_ex : cs_libssl_original(caller);
 
     cs_present_expect(openssl, libctx);
-    if (openssl)
-        next = openssl->CTLOG_STORE_new_ex;
-    else
-        cs_libssl_find(caller, "CTLOG_STORE_new_ex", &next);
     errno = saved;
-    return next ? next(libctx, propq) : NULL;
+    return original ? original(libctx, propq) : NULL;
 }

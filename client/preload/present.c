@@ -38,56 +38,6 @@ static __thread __attribute__((tls_model("initial-exec"))) struct {
 /* Of ours in the extra data of an SSL_CTX; -1: there is none yet. */
 static atomic_int place_index = -1;
 
-static int present(SSL *ssl, X509 **certificatep, EVP_PKEY **keyp);
-
-/* OpenSSL calls it while it makes an SSL_CTX, for anybody (CRYPTO_get_ex_new_index(3)). What it
- * does to it after that leaves the callback alone. */
-static void new_place(
-    void *context, void *data, CRYPTO_EX_DATA *all, int index, long argl, void *argp)
-{
-    const struct cs_libssl *openssl = cs_libssl_served();
-    struct place *place;
-
-    (void)data, (void)argl, (void)argp;
-    if (!expected.is || !openssl || index != atomic_load(&place_index))
-        return;
-    expected.is = false;
-    place = calloc(1, sizeof(*place));
-    if (!place)
-        return;
-    place->libctx = expected.libctx;
-    if (openssl->CRYPTO_set_ex_data(all, index, place))
-        openssl->SSL_CTX_set_client_cert_cb(context, present);
-    else
-        free(place);
-}
-
-static void free_place(
-    void *context, void *data, CRYPTO_EX_DATA *all, int index, long argl, void *argp)
-{
-    const struct cs_libssl *openssl = cs_libssl_served();
-    struct place *place = data;
-
-    (void)context, (void)all, (void)index, (void)argl, (void)argp;
-    if (place && openssl)
-        cs_credential_free(openssl, atomic_load(&place->kept));
-    free(place);
-}
-
-void cs_present_expect(const struct cs_libssl *openssl, OSSL_LIB_CTX *libctx)
-{
-    int none = -1, made;
-
-    expected.is = openssl;
-    expected.libctx = libctx;
-    if (!openssl || atomic_load(&place_index) >= 0)
-        return;
-    made = openssl->CRYPTO_get_ex_new_index(
-        CRYPTO_EX_INDEX_SSL_CTX, 0, NULL, new_place, NULL, free_place);
-    if (made >= 0) /* if another thread was faster, this one stays unused */
-        atomic_compare_exchange_strong(&place_index, &none, made);
-}
-
 /* The DER names of the issuers that the server accepts; an empty list means any. */
 static int put_issuers(
     const struct cs_libssl *openssl, SSL *ssl, struct countersign_criteria *criteria)
@@ -201,4 +151,52 @@ static int present(SSL *ssl, X509 **certificatep, EVP_PKEY **keyp)
     openssl->ERR_pop_to_mark();
     errno = saved;
     return done;
+}
+
+/* OpenSSL calls it while it makes an SSL_CTX, for anybody (CRYPTO_get_ex_new_index(3)). What it
+ * does to it after that leaves the callback alone. */
+static void new_place(
+    void *context, void *data, CRYPTO_EX_DATA *all, int index, long argl, void *argp)
+{
+    const struct cs_libssl *openssl = cs_libssl_served();
+    struct place *place;
+
+    (void)data, (void)argl, (void)argp;
+    if (!expected.is || !openssl || index != atomic_load(&place_index))
+        return;
+    expected.is = false;
+    place = calloc(1, sizeof(*place));
+    if (!place)
+        return;
+    place->libctx = expected.libctx;
+    if (openssl->CRYPTO_set_ex_data(all, index, place))
+        openssl->SSL_CTX_set_client_cert_cb(context, present);
+    else
+        free(place);
+}
+
+static void free_place(
+    void *context, void *data, CRYPTO_EX_DATA *all, int index, long argl, void *argp)
+{
+    const struct cs_libssl *openssl = cs_libssl_served();
+    struct place *place = data;
+
+    (void)context, (void)all, (void)index, (void)argl, (void)argp;
+    if (place && openssl)
+        cs_credential_free(openssl, atomic_load(&place->kept));
+    free(place);
+}
+
+void cs_present_expect(const struct cs_libssl *openssl, OSSL_LIB_CTX *libctx)
+{
+    int none = -1, made;
+
+    expected.is = openssl;
+    expected.libctx = libctx;
+    if (!openssl || atomic_load(&place_index) >= 0)
+        return;
+    made = openssl->CRYPTO_get_ex_new_index(
+        CRYPTO_EX_INDEX_SSL_CTX, 0, NULL, new_place, NULL, free_place);
+    if (made >= 0) /* if another thread was faster, this one stays unused */
+        atomic_compare_exchange_strong(&place_index, &none, made);
 }

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The preload library in programs with habits of their own, and in those it has no business with."""
 import json
+import shutil
 
 import programs
 import server as server_module
@@ -14,8 +15,8 @@ class Guest:
     def __init__(self, stage, key):
         self.stage, self.server = stage, stage.server_for(key)
 
-    def run(self, program, *argv):
-        seen = self.stage.told_nothing([GUESTS / program, *argv])
+    def run(self, program, *argv, **options):
+        seen = self.stage.told_nothing([GUESTS / program, *argv], **options)
         assert seen.returncode == 0, seen
         seen.answer = server_module.answer(seen.stdout)
         return seen
@@ -23,18 +24,21 @@ class Guest:
     def __call__(self, way, *more):
         return self.run("guest", way, self.server.port, self.server.ca.certificate, *more)
 
-    def local(self):
-        return self.run("local-guest", self.server.port, self.server.ca.certificate)
+    def local(self, **options):
+        return self.run("local-guest", self.server.port, self.server.ca.certificate, **options)
 
 
 def signatures(agent):
     return json.loads(agent.cli("status", "--json", check=True).stdout)["signatures"]
 
 
-def serves(tap, guest, key):
+def serves(tap, stage, guest, key):
+    other = shutil.copy(programs.PRELOAD, stage.path("other-preload.so"))
     for promise, visit in (("made by SSL_CTX_new", lambda: guest("plain")),
                            ("made in a library context of its own", lambda: guest("libctx")),
-                           ("made by what dlsym finds in a libssl of local scope", guest.local)):
+                           ("made by what dlsym finds in a libssl of local scope", guest.local),
+                           ("made between two of our libraries",
+                            lambda: guest.local(environment={"LD_PRELOAD": str(other)}))):
         with tap.case(f"an SSL_CTX that is {promise} has our certificate"):
             seen = visit()
             assert seen.answer and seen.answer["dn"] == f"CN={key.label},O=Countersign Test", seen
@@ -68,7 +72,7 @@ def main():
     with Stage("preload") as stage:
         tap, key = stage.table.tap, stage.keys[0]
         guest = Guest(stage, key)
-        serves(tap, guest, key)
+        serves(tap, stage, guest, key)
         gives_way(tap, stage, guest, key)
         stays_out(tap, stage)
     tap.done()
