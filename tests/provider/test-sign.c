@@ -80,6 +80,7 @@ static void test_what_tls_has_no_name_for_is_refused(void **state)
     EVP_PKEY_free(key);
     key = guest_load_reference(f, "rsa-pss");
     assert_int_equal(set_option(key, f, "rsa_padding_mode", "pkcs1"), 0);
+    assert_true(guest_first_error_says("signs with the padding PSS alone"));
     ERR_clear_error();
     EVP_PKEY_free(key);
 }
