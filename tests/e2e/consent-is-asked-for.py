@@ -31,20 +31,22 @@ def wait(condition, what):
 class Signer(threading.Thread):
     """A program that signs a hash, or a message; `result` is "signed" or the error."""
 
-    def __init__(self, s, environment=None, message=None, client=None):
+    def __init__(self, s, environment=None, message=None, client=None, key="alice"):
         super().__init__(daemon=True)
         self.client = client or protocol.Client(s.agent.socket, environment=DISPLAY if environment is None else environment)
         self.client.socket.settimeout(60)
-        self.alice, _ = self.client.resolve("alice", 1)
+        self.key, chain = self.client.resolve(key, 1)
         self.message, self.text, self.result = message, "", None
+        if callable(message):
+            self.message = message(chain[0])
         self.start()
 
     def run(self):
         try:
             if self.message is None:
-                self.client.sign(self.alice.id, ECDSA, DIGEST, 1)
+                self.client.sign(self.key.id, ECDSA, DIGEST, 1)
             else:
-                self.client.sign(self.alice.id, ECDSA, self.message)
+                self.client.sign(self.key.id, ECDSA, self.message)
             self.result = "signed"
         except protocol.AgentError as why:
             self.result, self.text = why.name, why.text
@@ -124,7 +126,33 @@ def answers(tap, f, token):
         assert "[rule " in signer.text and "START" not in s.pinentry.asked(), signer.text
 
 
+def vector(size, *parts):
+    body = b"".join(parts)
+    return len(body).to_bytes(size, "big") + body
+
+
+def handshake_with(server):
+    """What a client of TLS 1.2 signs, by its own certificate."""
+    name = b"\0\0" + vector(2, vector(2, b"\0", vector(2, server)))
+    hello = b"\3\3" + bytes(32) + b"\0"
+    asked = vector(1, b"\x40") + vector(2, ECDSA.to_bytes(2, "big")) + vector(2)
+
+    def say(certificate):
+        messages = ((1, hello + vector(2, b"\xc0\x2b") + vector(1, b"\0") + vector(2, name)), (2, hello + b"\xc0\x2b\0"),
+                    (13, asked), (14, b""), (11, vector(3, vector(3, certificate))), (16, vector(1, b"a point")))
+        return b"".join(bytes([kind]) + vector(3, body) for kind, body in messages)
+    return say
+
+
 def session(tap, f, token):
+    with tap.case("a yes for the session is for one key and one server"), \
+            Scene(f, token, "notok", "cancel", rules='[rule "r"]\nsign = tls\nconsent = session') as s:
+        for _ in range(2):
+            assert s.sign(message=handshake_with(b"a.example")).result == "signed" and s.asked() == 1
+        assert "a.example" in s.pinentry.told("SETDESC")[0], s.pinentry.told("SETDESC")
+        assert s.sign(message=handshake_with(b"b.example")).result == "DENIED" and s.asked() == 2
+        assert s.sign(message=handshake_with(b"a.example"), key="bob").result == "DENIED" and s.asked() == 3
+        assert s.sign(message=handshake_with(b"a.example")).result == "signed" and s.asked() == 3
     with tap.case("this session: asked once, listed, counted"), Scene(f, token, "notok", "cancel") as s:
         assert [s.sign().result for _ in range(3)] == ["signed"] * 3 and s.asked() == 1
         consents = json.loads(s.json("consent"))["consents"]
@@ -294,7 +322,9 @@ def main():
     with Fixture() as f:
         tap.diagnose = f.diagnose
         token = f.token("corp")
-        token.identity(f.authority("Office"), "p256", "alice")
+        office = f.authority("Office")
+        for name in ("alice", "bob"):
+            token.identity(office, "p256", name)
         answers(tap, f, token)
         session(tap, f, token)
         pretending(tap, f, token)
