@@ -225,10 +225,17 @@ void cs_inventory_remove_host(struct cs_inventory *inventory, const struct cs_ho
 const struct cs_identity *cs_inventory_identity(
     const struct cs_inventory *inventory, struct cs_bytes id)
 {
+    return cs_inventory_identity_beside(inventory, id, NULL, 0);
+}
+
+const struct cs_identity *cs_inventory_identity_beside(const struct cs_inventory *inventory,
+    struct cs_bytes id, const struct cs_host *host, uint32_t slot)
+{
     const struct cs_identity *first = NULL;
+    size_t but = find(inventory, host, slot);
 
     for (size_t i = 0; i < inventory->n_tokens; i++)
-        for (size_t j = 0; j < inventory->tokens[i]->n_identities; j++) {
+        for (size_t j = 0; i != but && j < inventory->tokens[i]->n_identities; j++) {
             const struct cs_identity *identity = &inventory->tokens[i]->identities[j];
 
             if (!cs_bytes_equal(CS_BYTES(identity->key->id, CS_ID_SIZE), id))

@@ -40,5 +40,8 @@ void cs_inventory_remove_host(struct cs_inventory *inventory, const struct cs_ho
  * NULL when there is none. */
 const struct cs_identity *cs_inventory_identity(
     const struct cs_inventory *inventory, struct cs_bytes id);
+/* The same of the other tokens alone. */
+const struct cs_identity *cs_inventory_identity_beside(const struct cs_inventory *inventory,
+    struct cs_bytes id, const struct cs_host *host, uint32_t slot);
 
 #endif

@@ -71,6 +71,8 @@ struct cs_request {
     struct cs_absent_waiter absent;
     const struct cs_host *asked_host; /* of the token that was asked last */
     uint32_t asked;                   /* its slot */
+    const struct cs_host *gone_host;  /* of one that was found gone, and is not asked again */
+    uint32_t gone;                    /* its slot */
     unsigned n_left;                  /* how often one that was asked was found gone then */
     uint64_t patience; /* waits for the token until then, on the loop's clock; 0: has not waited */
 };

@@ -46,7 +46,12 @@ static void tell(const struct cs_request *request, const struct cs_identity *ide
 
 static const struct cs_identity *identity_of(const struct cs_request *request)
 {
-    return cs_inventory_identity(&request->service->inventory, CS_BYTES(request->id, CS_ID_SIZE));
+    const struct cs_inventory *inventory = &request->service->inventory;
+    struct cs_bytes id = CS_BYTES(request->id, CS_ID_SIZE);
+    const struct cs_identity *other =
+        cs_inventory_identity_beside(inventory, id, request->gone_host, request->gone);
+
+    return other ? other : cs_inventory_identity(inventory, id);
 }
 
 static int take_kept(
@@ -263,6 +268,19 @@ static bool try_another(struct cs_request *request, int code)
     return true;
 }
 
+/* Its host has not noticed yet. Of two that are gone the first may be back. */
+static bool try_beside(struct cs_request *request, int code)
+{
+    if (code != CS_ERR_TOKEN_ABSENT || request->gone_host ||
+        !cs_inventory_identity_beside(&request->service->inventory,
+            CS_BYTES(request->id, CS_ID_SIZE), request->asked_host, request->asked))
+        return false;
+    request->gone_host = request->asked_host;
+    request->gone = request->asked;
+    try_anew(request);
+    return true;
+}
+
 static void note_asked(struct cs_request *request, const struct cs_token *token)
 {
     request->asked_host = token->host;
@@ -275,7 +293,7 @@ static void fail_by_token(struct cs_request *request, int code, const char *text
         cs_absent_find(&request->service->absent, request->id);
     struct cs_fault fault = {0};
 
-    if (try_another(request, code))
+    if (try_another(request, code) || try_beside(request, code))
         return;
     if (code == CS_ERR_TOKEN_ABSENT && identity) {
         fail_or_wait(request, identity);

@@ -150,6 +150,20 @@ def handle(request):
 host.serve(handle)
 """
 
+# Pulled, and not noticed but by who asks.
+GONE_UNSAID = """
+host.ready()
+host.token(spki=SPKI)
+host.scanned()
+
+def handle(request):
+    if request.kind == SIGN:
+        host.note('asked')
+    host.failed(request, 20, 'it is not there')
+
+host.serve(handle)
+"""
+
 # It shows the token of another module's host, too.
 TWIN = """
 host.ready()
@@ -419,6 +433,18 @@ def main():
                                     twin=TWIN)
                 assert sign(client, key) == b"signature"
                 assert stage.record("slow") == ["start"], stage.record("slow")
+
+        for wait in ("none", "1h"):
+            with tap.case(f"a token is found gone, which its host says later, and another module shows it: {wait}"):
+                client, key = begin(stage, GONE_UNSAID, f"[agent]\nwait-for-token = {wait}", twin=TWIN)
+                assert sign(client, key) == b"signature"
+                assert stage.record("slow").count("asked") == 1
+
+        with tap.case("two modules find it gone: each is asked once"):
+            client, key = begin(stage, GONE_UNSAID, twin=GONE_UNSAID)
+            name, text = error_of(sign, client, key)
+            assert name == "TOKEN_ABSENT" and "insert token 'corp'" in text, text
+            assert [stage.record(one).count("asked") for one in ("slow", "twin")] == [1, 1]
 
         with tap.case("a host ends, and another module shows its token"):
             client, key = begin(stage, DYING, twin=TWIN)
