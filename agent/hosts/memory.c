@@ -55,7 +55,7 @@ static struct cs_memory_token *remember(struct cs_memory *memory, const struct c
     return *place;
 }
 
-void cs_memory_see(struct cs_memory *memory, const struct cs_token *token)
+void cs_memory_see(struct cs_memory *memory, struct cs_token *token)
 {
     struct cs_memory_token **place = find(memory, token);
 
@@ -64,6 +64,8 @@ void cs_memory_see(struct cs_memory *memory, const struct cs_token *token)
     } else if (place && (token->flags & CS_TOKEN_UNLOCKED)) {
         free(*place);
         *place = NULL;
+    } else if (place && (*place)->held) {
+        token->flags |= CS_TOKEN_HELD;
     }
 }
 

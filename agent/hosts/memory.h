@@ -16,8 +16,9 @@ struct cs_memory {
 
 void cs_memory_deinit(struct cs_memory *memory);
 
-/* After a token was reported: whether it is held; and one that is unlocked is well. */
-void cs_memory_see(struct cs_memory *memory, const struct cs_token *token);
+/* After a token was reported: whether it is held, which the process that reports it may not know;
+ * and one that is unlocked is well. */
+void cs_memory_see(struct cs_memory *memory, struct cs_token *token);
 /* It is being locked on purpose. */
 void cs_memory_hold(struct cs_memory *memory, const struct cs_token *token);
 /* A PIN of this source, of CS_HOST_SOURCE_SIZE octets, is on its way to it. */

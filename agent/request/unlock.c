@@ -107,6 +107,9 @@ static void lock(struct cs_request *request)
 
     if (request->name[0])
         r = cs_name_find_token(inventory, request->name, &named, &fault);
+    /* A PIN of the configuration must not open what comes back. */
+    if (!named && cs_request_await_hosts(request, lock))
+        return;
     if (r == 0 && named && !(named->flags & CS_TOKEN_LOGIN_REQUIRED))
         r = cs_fail(
             &fault, CS_ERR_INVALID, "token '%s' has no PIN, so it cannot be locked", named->name);
@@ -136,7 +139,8 @@ void cs_request_lock(struct cs_request *request, const struct cs_msg_lock *m)
 {
     if (!cs_request_take_name(request, m->token))
         return;
-    if (!cs_supervisor_is_settled(&request->service->supervisor))
+    if (!cs_supervisor_is_settled(&request->service->supervisor) ||
+        cs_supervisor_awaits(&request->service->supervisor))
         lock_known(request);
     cs_request_when_settled(request, lock);
 }

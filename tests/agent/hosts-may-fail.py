@@ -149,6 +149,7 @@ host.sign_all()
             "sign": lambda key: sign(stage.client(), key),
             "look for a key": lambda key: stage.client().resolve("key", 1),
             "unlock": lambda key: stage.client().unlock("corp"),
+            "lock": lambda key: stage.client().lock() == ["corp"],
             "look for what suits a server": lambda key: stage.client().choose("www.example"),
         }
         stage.run(["openssl", "req", "-x509", "-new", "-key", stage.path("key.pem"), "-subj", "/CN=alice", "-outform",

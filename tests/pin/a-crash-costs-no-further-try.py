@@ -128,6 +128,10 @@ def lock_cases(tap, desk):
         desk.agent.cli("lock", check=True)
         for _ in range(2):
             desk.kill()
+            with contextlib.closing(desk.client()) as client:
+                client.resolve("alice")  # once the host has reported
+                [token] = client.tokens()
+            assert token.has("held"), token
             desk.expect_locked("countersign unlock corp")
         assert desk.fault.count("C_Login") == 1, desk.fault.tail()
         desk.agent.cli("unlock", "corp", check=True)
