@@ -89,6 +89,15 @@ static void report(struct fuzz_input *input)
         type = CS_HOST_PIN_REFUSED;
         cs_host_failed_put(
             &body, &(struct cs_host_failed){.code = CS_ERR_PIN_INCORRECT, .text = text});
+        if (how & 1) {
+            static const uint8_t source[CS_HOST_SOURCE_SIZE];
+
+            type = CS_HOST_PIN_TRIED;
+            cs_buf_reset(&body);
+            cs_host_tried_put(&body, &(struct cs_host_tried){.slot = what / 6,
+                                         .source = CS_BYTES(source, sizeof(source))});
+            good = how < 0xf0;
+        }
         break;
     case 3:
         type = CS_HOST_TOKEN_GONE;
