@@ -75,8 +75,8 @@ struct cs_host_question {
 };
 int cs_host_ask(struct cs_host *host, const struct cs_host_question *question, cs_job_done *done,
     void *user, struct cs_job **jobp);
-/* What the host's process does not know of the token, for the login that it is to be asked.
- * Borrowed until the return. */
+/* What the host may not know of the token, for the login that it is to be asked. Borrowed until the
+ * return. */
 void cs_host_recall(
     struct cs_host *host, const struct cs_token *token, struct cs_host_login_request *m);
 /* Gives the job up; its done never comes. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What must not be forgotten with a token host: that a person locked a token, so that no PIN of the
- * configuration opens it; and that such a PIN was sent to it and has not opened it. A module that
- * fails over a wrong PIN would else get it from each of its processes until the card is blocked.
- * Of the PIN the host tells its source alone. Each process knows of itself what came in its own
- * life, and better: it knows the PIN. Used by host.c and report.c.
+ * What must not be forgotten with a token that is pulled, or with its host: that a person locked
+ * it, so that no PIN of the configuration opens it. And with its host: that such a PIN was sent to
+ * it and has not opened it. A module that fails over a wrong PIN would else get it from each of its
+ * processes until the card is blocked. Of the PIN the host tells a hash of its source alone; of
+ * what came in its own life each process knows more, the PIN itself. Used by host.c and report.c.
  */
 #include "hosts/memory.h"
 
@@ -17,7 +17,7 @@ struct tried {
 };
 
 struct cs_memory_token {
-    uint32_t held;  /* in which life, last; 0: it is not */
+    bool held;
     size_t n_tried; /* so far: the oldest makes room */
     struct tried tried[CS_HOST_TRIED_MAX];
     char uri[];
@@ -74,7 +74,7 @@ void cs_memory_hold(struct cs_memory *memory, const struct cs_token *token)
     struct cs_memory_token *known = remember(memory, token);
 
     if (known)
-        known->held = memory->life;
+        known->held = true;
 }
 
 static struct tried *find_tried(struct cs_memory_token *known, struct cs_bytes source)
@@ -105,7 +105,7 @@ void cs_memory_recall(
 
     if (!known)
         return;
-    m->held = known->held > 0 && known->held < memory->life;
+    m->held = known->held;
     for (size_t i = 0; i < known->n_tried && i < CS_HOST_TRIED_MAX; i++)
         if (known->tried[i].life < memory->life)
             memcpy(memory->recalled[n++], known->tried[i].source, CS_HOST_SOURCE_SIZE);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the next process of a module is to know of tokens that the one before had. */
+/* What is known of tokens beyond the time that they, or their host's process, were there. */
 #ifndef CS_AGENT_MEMORY_H
 #define CS_AGENT_MEMORY_H
 
@@ -16,16 +16,15 @@ struct cs_memory {
 
 void cs_memory_deinit(struct cs_memory *memory);
 
-/* After a token was reported: whether it is held, which the process that reports it may not know;
- * and one that is unlocked is well. */
+/* After a token was reported: whether it is held, which who reports it may not know any more; and
+ * one that is unlocked is well. */
 void cs_memory_see(struct cs_memory *memory, struct cs_token *token);
 /* It is being locked on purpose. */
 void cs_memory_hold(struct cs_memory *memory, const struct cs_token *token);
 /* A PIN of this source, of CS_HOST_SOURCE_SIZE octets, is on its way to it. */
 void cs_memory_try(struct cs_memory *memory, const struct cs_token *token, struct cs_bytes source);
 
-/* What its process does not know of itself: fills held and tried, for a login. Borrowed until the
- * next one. */
+/* Fills held and tried, for a login. Borrowed until the next one. */
 void cs_memory_recall(
     struct cs_memory *memory, const struct cs_token *token, struct cs_host_login_request *m);
 

@@ -80,7 +80,7 @@ struct cs_host_login_request {
     struct cs_bytes key;     /* the label of the key that it is for; empty: none in particular */
     struct cs_environment environment;
     uint8_t by_serial; /* the token's label is another's, too: sentences name its serial */
-    /* What an earlier process of the module has left: */
+    /* From before the token was pulled and put back, or its module failed: */
     uint8_t held;          /* CS_TOKEN_HELD */
     struct cs_bytes tried; /* sources of PIN_TRIED, one behind the other: the token is not open */
 };

@@ -107,7 +107,7 @@ void cs_token_set_unlocked(struct cs_token *token);
 unsigned cs_token_count_unlocked(struct cs_token *token);
 void cs_token_lose_login(struct cs_token *token, unsigned n_unlocked);
 void cs_token_set_locked(struct cs_token *token, bool hold, struct cs_bytes why);
-/* It was locked on purpose before this process was there. Not one that is open by now. */
+/* It was locked on purpose before it was known here. Not one that is open by now. */
 void cs_token_hold(struct cs_token *token);
 void cs_token_report_state(struct cs_token *token);
 void cs_token_report_gone(struct cs_token *token);

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A module that ends over a PIN of the configuration does not get it again by itself, whatever became of it."""
+"""No PIN of the configuration goes to a token by itself when it was tried in vain, or somebody locked the token.
+
+Also if the module ended since, whatever it was that it ended over.
+"""
 import contextlib
 import os
 import signal
@@ -136,6 +139,15 @@ def lock_cases(tap, desk):
         assert desk.fault.count("C_Login") == 1, desk.fault.tail()
         desk.agent.cli("unlock", "corp", check=True)
         desk.kill()
+        assert desk.sign() == "signed"
+    with tap.case("also when it is pulled and put back"), desk.run("command", "1234"):
+        assert desk.sign() == "signed"
+        desk.agent.cli("lock", check=True)
+        for script in ("slot 0 absent", CORP):
+            desk.fault.script(script)
+            desk.agent.cli("refresh", check=True)
+        desk.expect_locked("countersign unlock corp")
+        desk.agent.cli("unlock", "corp", check=True)
         assert desk.sign() == "signed"
     with tap.case("also when it ends over the lock"), desk.run("command", "1234", "crash C_Logout"):
         assert desk.sign() == "signed"
