@@ -208,13 +208,11 @@ static void test_digests(void **state)
         session, "rsa", (CK_MECHANISM){CKM_RSA_PKCS_PSS, PSS(1)}, "SHA384", sha384, 48, 0x0805);
 }
 
-static CK_RV try_sign(
-    const char *name, CK_MECHANISM_TYPE type, void *params, CK_ULONG params_len, CK_ULONG size)
+static CK_RV try_data(const char *name, CK_MECHANISM mechanism, CK_BYTE *data, CK_ULONG size)
 {
-    CK_MECHANISM mechanism = {type, params, params_len};
     CK_SESSION_HANDLE session = caller_session();
     CK_OBJECT_HANDLE key = key_of(session, name);
-    CK_BYTE data[512] = {0}, signature[1024];
+    CK_BYTE signature[1024];
     CK_ULONG len = sizeof(signature);
     CK_RV rv = call->C_SignInit(session, &mechanism, key);
 
@@ -223,6 +221,32 @@ static CK_RV try_sign(
     assert_int_equal(caller_asked(), 0);
     assert_ok(call->C_CloseSession(session));
     return rv;
+}
+
+static CK_RV try_sign(
+    const char *name, CK_MECHANISM_TYPE type, void *params, CK_ULONG params_len, CK_ULONG size)
+{
+    CK_BYTE data[512] = {0};
+
+    return try_data(name, (CK_MECHANISM){type, params, params_len}, data, size);
+}
+
+/* One octet too few, too many, or another one. */
+static void test_near_misses_of_a_digest_info(void **state)
+{
+    const CK_MECHANISM mechanism = {CKM_RSA_PKCS, NULL, 0};
+    CK_BYTE info[19 + 33] = {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03,
+        0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20};
+
+    (void)state;
+    assert_int_equal(try_data("rsa", mechanism, info, 19), CKR_DATA_INVALID);
+    assert_int_equal(try_data("rsa", mechanism, info, 19 + 31), CKR_DATA_INVALID);
+    assert_int_equal(try_data("rsa", mechanism, info, 19 + 33), CKR_DATA_INVALID);
+    for (size_t i = 0; i < 19; i++) {
+        info[i] ^= 0x10;
+        assert_int_equal(try_data("rsa", mechanism, info, 19 + 32), CKR_DATA_INVALID);
+        info[i] ^= 0x10;
+    }
 }
 
 static void test_what_is_no_digest_is_refused_here(void **state)
@@ -379,6 +403,7 @@ int main(void)
         TEST(test_messages_in_several_parts),
         TEST(test_a_message_without_end),
         TEST(test_digests),
+        TEST(test_near_misses_of_a_digest_info),
         TEST(test_what_is_no_digest_is_refused_here),
         TEST(test_refusals_are_the_catalogues),
         TEST(test_what_is_no_signature_is_not_handed_on),
