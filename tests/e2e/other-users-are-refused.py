@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent serves its own user alone, whatever the file modes say."""
 import os
+import shutil
+import socket
 import stat
 
 import programs
 import protocol_client as protocol
 from fixture import Fixture
 from tap import Skip, Tap, skip_all
+from wait import wait
 
 NOBODY = 65534
 
@@ -23,6 +26,24 @@ def as_nobody(function):
         finally:
             os._exit(2)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def agent_of_nobody(f):
+    """Its socket, as soon as that listens."""
+    folder = f.path("nobody")
+    folder.mkdir(0o700)
+    shutil.copy(programs.AGENT, folder / "agent")
+    (folder / "agent.conf").touch()
+    for path in (folder, *folder.iterdir()):
+        os.chown(path, NOBODY, NOBODY)
+    f.start([folder / "agent", "--config", folder / "agent.conf", "--socket", folder / "agent.sock"],
+            log=f.path("nobody.log"), environment={"HOME": str(folder)}, user=NOBODY, group=NOBODY)
+
+    def listens():
+        with socket.socket(socket.AF_UNIX) as client:
+            return client.connect_ex(str(folder / "agent.sock")) == 0
+    wait(listens, "the agent of another user")
+    return folder / "agent.sock"
 
 
 def main():
@@ -56,6 +77,16 @@ def main():
         with tap.case("and is on record"):
             seen = agent.cli("log", "--json", check=True).stdout
             assert '"refused"' in seen and str(NOBODY) in seen, seen
+        with tap.case("nor is root served by another user's agent"):
+            if os.geteuid() != 0:
+                raise Skip("only root can become another user")
+            theirs = agent_of_nobody(f)
+            try:
+                protocol.Client(theirs)
+            except protocol.AgentError as error:
+                assert error.name == "WRONG_USER", error
+            else:
+                raise AssertionError("root is served")
         with tap.case("the owner is still served"):
             protocol.Client(agent.socket).status()
     tap.done()
