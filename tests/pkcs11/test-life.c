@@ -332,26 +332,6 @@ static void test_finalize_under_use(void **state)
     assert_int_equal(present(), 1);
 }
 
-static void *await_event(void *rvp)
-{
-    CK_SLOT_ID slot;
-
-    *(CK_RV *)rvp = call->C_WaitForSlotEvent(0, &slot, NULL);
-    return NULL;
-}
-
-static void test_finalize_ends_waiting(void **state)
-{
-    pthread_t thread;
-    CK_RV rv = CKR_OK;
-
-    (void)state;
-    assert_int_equal(pthread_create(&thread, NULL, await_event, &rv), 0);
-    assert_ok(call->C_Finalize(NULL));
-    pthread_join(thread, NULL);
-    assert_int_equal(rv, CKR_CRYPTOKI_NOT_INITIALIZED);
-}
-
 static void test_unloading_leaves_no_descriptor(void **state)
 {
     unsigned before = n_descriptors();
@@ -448,6 +428,36 @@ static bool sleeps(pid_t tid)
     return asleep;
 }
 
+static pthread_t start_waiter(struct waiter *waiter)
+{
+    pthread_t thread;
+
+    *waiter = (struct waiter){0};
+    assert_int_equal(pthread_create(&thread, NULL, wait_for_event, waiter), 0);
+    while (!atomic_load(&waiter->tid) || !sleeps(waiter->tid))
+        sched_yield();
+    return thread;
+}
+
+/* It goes on in no life but the one in which it began. */
+static void test_finalize_ends_waiting(void **state)
+{
+    struct waiter waiter;
+    pthread_t thread;
+
+    (void)state;
+    for (int again = 0; again < 2; again++) {
+        thread = start_waiter(&waiter);
+        assert_ok(call->C_Finalize(NULL));
+        if (again)
+            assert_ok(call->C_Initialize(NULL));
+        pthread_join(thread, NULL);
+        assert_int_equal(waiter.rv, CKR_CRYPTOKI_NOT_INITIALIZED);
+        if (!again)
+            assert_ok(call->C_Initialize(NULL));
+    }
+}
+
 static atomic_bool let;
 
 static void *wait_when_let(void *data)
@@ -539,8 +549,10 @@ static void test_what_took_a_number_while_somebody_waited_is_let_alone(void **st
     /* The two that the module keeps, and those that the call has for itself. */
     while (find_numbers(numbers, 4) < 4 || !sleeps(waiter.tid))
         usleep(1000);
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(fcntl(numbers[i], F_GETFD) & FD_CLOEXEC);
         assert_int_equal(dup2(pipes[0], numbers[i]), numbers[i]);
+    }
     cabinet_put(&cabinet, 1, "more");
     pthread_join(thread, NULL);
     assert_ok(waiter.rv);
