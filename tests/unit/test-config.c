@@ -354,9 +354,9 @@ static void test_where_the_users_directory_is(void **state)
     static const struct {
         const char *config, *home, *user;
     } rows[] = {
-        {"/c", "/home/x", "/c/countersign"},
-        {"", "/home/x", "/home/x/.config/countersign"},
-        {"c", "/home/x", "/home/x/.config/countersign"}, /* of wherever it was started in */
+        {"/c", "/home/you", "/c/countersign"},
+        {"", "/home/you", "/home/you/.config/countersign"},
+        {"c", "/home/you", "/home/you/.config/countersign"}, /* of wherever it was started in */
         {"c", "x", ""},
     };
     struct cs_places places;

@@ -65,9 +65,9 @@ static void test_where_the_record_is(void **state)
     static const struct {
         const char *state, *home, *path;
     } rows[] = {
-        {"/s", "/home/x", "/s/countersign/audit.jsonl"},
-        {"", "/home/x", "/home/x/.local/state/countersign/audit.jsonl"},
-        {"s", "/home/x", "/home/x/.local/state/countersign/audit.jsonl"},
+        {"/s", "/home/you", "/s/countersign/audit.jsonl"},
+        {"", "/home/you", "/home/you/.local/state/countersign/audit.jsonl"},
+        {"s", "/home/you", "/home/you/.local/state/countersign/audit.jsonl"},
     };
     char path[200];
 
