@@ -80,7 +80,6 @@ static int log_in_with_pin(
         .asker = &login->asker,
         .flags = flags,
         .automatic = is_automatic(login->token, on_request),
-        .tried = on_request ? (struct cs_bytes){0} : login->asker.tried,
         .force = force,
         .resend = force,
         .cancel_fd = login->cancel.fd};
@@ -89,6 +88,8 @@ static int log_in_with_pin(
 
     if (r < 0)
         return r;
+    if (!on_request)
+        request.tried = login->asker.tried;
     do {
         r = get_pin(login, &request, pin, failure);
         if (r < 0)

@@ -124,7 +124,7 @@ static int begin_source(
         cs_token_name(request->token), request->origin);
 }
 
-static int from_command(struct cs_pin_request *request, struct cs_bytes command,
+static int run_command(struct cs_pin_request *request, struct cs_bytes command,
     struct cs_secret *pin, struct cs_failure *failure)
 {
     CS_AUTO(cs_freep) char *copy = malloc(command.len + 1);
@@ -138,15 +138,23 @@ static int from_command(struct cs_pin_request *request, struct cs_bytes command,
     if (r < 0)
         return cs_fail(&failure->fault, r, "token '%s': its pin-command has too many arguments",
             cs_token_name(request->token));
-    snprintf(request->origin, sizeof(request->origin), "the PIN from the command %s", argv[0]);
-    r = begin_source(request, command, failure);
-    if (r < 0)
-        return r;
     r = cs_child_read_pin(argv, request->cancel_fd, COMMAND_TIMEOUT_MS, pin, &fault);
     if (r < 0)
         return cs_fail(&failure->fault, r, "token '%s' is locked: %s",
             cs_token_name(request->token), cs_fault_text(&fault, r));
     return check_pin(request, pin, failure);
+}
+
+static int from_command(struct cs_pin_request *request, struct cs_bytes command,
+    struct cs_secret *pin, struct cs_failure *failure)
+{
+    const char *program = (const char *)command.data;
+    int r;
+
+    snprintf(request->origin, sizeof(request->origin), "the PIN from the command %.*s",
+        (int)strnlen(program, command.len), program);
+    r = begin_source(request, command, failure);
+    return r < 0 ? r : run_command(request, command, pin, failure);
 }
 
 /* A name, not a path: credentials lie in one folder. */

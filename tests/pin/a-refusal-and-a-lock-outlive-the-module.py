@@ -31,13 +31,13 @@ class Desk:
         self.agent = None
 
     @contextlib.contextmanager
-    def run(self, source, pin, *script):
+    def run(self, source, pin, *script, more=None):
         """An agent that knows the token and its key."""
         self.pin.write_text(pin)
         self.fault.script(CORP)
         self.fault.forgive()
         self.fault.clear()
-        self.agent = self.f.agent(modules={"fault": self.fault.module}, tokens={"corp": self.source[source]},
+        self.agent = self.f.agent(modules={"fault": self.fault.module}, tokens={"corp": self.source[source], **(more or {})},
                                   environment={**self.fault.environment, "CREDENTIALS_DIRECTORY": str(self.folder)},
                                   rules=ANYTHING)
         with contextlib.closing(self.client()) as client:
@@ -119,6 +119,12 @@ def mend_cases(tap, desk):
         scratch.write_text("1234")
         scratch.rename(desk.pin)
         assert desk.sign() == "signed"
+    with tap.case("of two sources each is tried once"), \
+            desk.run("command", "0000", "crash C_Login", more={"pkcs11:token=corp": "pin-command = /usr/bin/printf 1111"}):
+        for _ in range(2):
+            assert desk.sign().name == "MODULE_FAILED"
+        desk.expect_locked("printf was sent to it before its module failed")
+        assert desk.fault.count("@crash") == 2, desk.fault.tail()
     with tap.case("a descriptor opens it at once"), desk.run("command", "0000", "crash C_Login once"):
         assert desk.sign().name == "MODULE_FAILED"
         desk.agent.unlock_with("corp", "1234")
