@@ -51,21 +51,47 @@ static void *open_loaded(const char *name)
 /* Object pointers become function pointers by memcpy, for ISO C knows no such cast. */
 static bool find_in(void *library, const char *name, void *functionp)
 {
-    void *function = dlsym(library, name); /* looks in libcrypto too, on which libssl depends */
+    void *function = dlsym(library, name);
 
     memcpy(functionp, &function, sizeof(function));
     return function;
 }
 
-/* In a library that has, or depends on, an OpenSSL: another preload library has the name alone. */
+/*
+ * The libcrypto that the library's calls go to: mostly the one that came with it. But as for the
+ * dynamic linker one that the whole program has is first, if it has the names in that version.
+ * NULL if there is none, as for another preload library, which has our one name alone.
+ */
+static void *open_libcrypto(void *library)
+{
+    static const char name[] = "CTLOG_STORE_free";
+    static const char *const versions[] = {"OPENSSL_3.0.0", "OPENSSL_4.0.0"};
+    const void *its = dlsym(library, name), *meant = its, *of_all;
+    const struct link_map *object;
+
+    for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
+        if (its && dlvsym(library, name, versions[i]) == its &&
+            (of_all = dlvsym(RTLD_DEFAULT, name, versions[i])))
+            meant = of_all;
+    object = object_of(meant);
+    return object ? open_loaded(object->l_name) : NULL;
+}
+
+/* Lets go of it; the host's own reference keeps it. */
+static void close_loaded(void *library)
+{
+    if (library)
+        dlclose(library);
+}
+
 static bool find_original(const char *library_name, void *functionp)
 {
     void *library = open_loaded(library_name);
-    bool found = library && dlsym(library, "CTLOG_STORE_free") &&
-                 find_in(library, "CTLOG_STORE_new_ex", functionp);
+    void *libcrypto = library ? open_libcrypto(library) : NULL;
+    bool found = libcrypto && find_in(libcrypto, "CTLOG_STORE_new_ex", functionp);
 
-    if (library)
-        dlclose(library); /* the host's own reference keeps it */
+    close_loaded(libcrypto);
+    close_loaded(library);
     return found;
 }
 
@@ -94,17 +120,22 @@ static struct cs_libssl *make(const struct link_map *object)
 {
     void *library = open_loaded(object->l_name);
     struct cs_libssl *table = library ? calloc(1, sizeof(*table)) : NULL;
-    bool whole = table && is_libssl(library, object);
+    void *libcrypto = table && is_libssl(library, object) ? open_libcrypto(library) : NULL;
+    bool whole = libcrypto;
 
-    for (size_t i = 0; whole && i < N_FUNCTIONS; i++)
-        whole = find_in(library, functions[i].name, (char *)table + functions[i].offset);
+    for (size_t i = 0; whole && i < N_FUNCTIONS; i++) {
+        void *place = (char *)table + functions[i].offset;
+
+        whole = find_in(libcrypto, functions[i].name, place) ||
+                find_in(library, functions[i].name, place);
+    }
     if (whole) {
         table->object = object;
-        return table; /* and the library stays open */
+        return table; /* and the libraries stay open */
     }
     free(table);
-    if (library)
-        dlclose(library);
+    close_loaded(libcrypto);
+    close_loaded(library);
     return NULL;
 }
 

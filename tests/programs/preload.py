@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The preload library in programs with habits of their own, and in those it has no business with."""
 import json
+import pathlib
+import re
 import shutil
 
 import programs
@@ -58,7 +60,24 @@ def gives_way(tap, stage, guest, key):
         assert signatures(stage.keeper) == before
 
 
+def bundle(stage):
+    """libcrypto and libssl by names of their own, as a plug-in brings them along."""
+    listed = stage.run(["ldd", GUESTS / "guest"], check=True).stdout
+    own = []
+    for name in "libcrypto", "libssl":
+        path = next(line.split()[2] for line in listed.splitlines() if line.strip().startswith(name + ".so."))
+        octets = pathlib.Path(path).read_bytes()
+        for library in b"libcrypto", b"libssl":
+            octets = re.sub(library + rb"\.so\.[0-9]\0", library + b".so.x\0", octets)
+        own.append(pathlib.Path(stage.path(f"{name}.so.x")))
+        own[-1].write_bytes(octets)
+    return own
+
+
 def stays_out(tap, stage):
+    with tap.case("a libssl that a plug-in brought along calls the libcrypto that it calls without us"):
+        seen = stage.told_nothing([GUESTS / "bundle-guest", *bundle(stage)])
+        assert seen.returncode == 0 and seen.stderr == "", seen
     with tap.case("a libssl of another major version works as ever"):
         seen = stage.told_nothing([GUESTS / "old-guest"])
         assert seen.returncode == 0 and seen.stderr == "", seen
