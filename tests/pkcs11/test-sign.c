@@ -343,6 +343,9 @@ static void test_digests_are_made_here(void **state)
     (void)state;
     caller_asked();
     SHA384(message, sizeof(message), theirs);
+    mechanism.ulParameterLen = 1;
+    assert_int_equal(call->C_DigestInit(session, &mechanism), CKR_MECHANISM_PARAM_INVALID);
+    mechanism.ulParameterLen = 0;
     assert_ok(call->C_DigestInit(session, &mechanism));
     assert_int_equal(call->C_DigestInit(session, &mechanism), CKR_OPERATION_ACTIVE);
     assert_int_equal(
@@ -381,6 +384,9 @@ static void test_a_digest_is_copied_by_its_state(void **state)
     assert_ok(call->C_GetOperationState(session, saved, &size));
     assert_int_equal(
         call->C_SetOperationState(copy, saved, size - 1, 0, 0), CKR_SAVED_STATE_INVALID);
+    assert_true(size < sizeof(saved));
+    assert_int_equal(
+        call->C_SetOperationState(copy, saved, size + 1, 0, 0), CKR_SAVED_STATE_INVALID);
     assert_int_equal(call->C_SetOperationState(copy, saved, size, 0, 1), CKR_KEY_NOT_NEEDED);
     assert_ok(call->C_SetOperationState(copy, saved, size, 0, 0));
     assert_ok(call->C_DigestUpdate(session, message, 1)); /* is nothing to the copy */
