@@ -10,6 +10,7 @@ import protocol_client as protocol
 from stage import Stage, Tap, error_of, wait_for
 
 CLIENTS = 1024
+REQUESTS = 64  # of one client
 HELLO_TIME = 10
 # KiB that the agent may grow by; AddressSanitizer keeps what was freed for a while.
 GROWTH = 128 * 1024 if os.environ.get("CS_SANITIZE") == "1" else 4096
@@ -19,6 +20,13 @@ host.token(spki=SPKI)
 host.scanned()
 host.sign_all()
 """
+DEAF_HOST = """
+host.ready()
+host.token(spki=SPKI)
+host.scanned()
+host.serve(lambda request: None)
+"""
+LOGIN = b" " * 64 + b"TLS 1.3, client CertificateVerify\0" + bytes(32)
 
 
 def memory_of(pid):
@@ -92,6 +100,17 @@ def main():
             with socket.socket(socket.AF_UNIX) as probe:
                 probe.connect(str(stage.socket))
             assert stage.stop_agent() == 0
+
+        with tap.case("one request too many under way is told so, and the others are not disturbed"):
+            stage.play(one=DEAF_HOST)
+            client = stage.client()
+            request = (protocol.blob(client.identities()[0].id) + protocol.u16(0x0403) + protocol.u8(0) +
+                       protocol.blob(LOGIN))
+            *_, last = [client.post(protocol.SIGN, request) for _ in range(REQUESTS + 1)]
+            kind, number, body = client.receive()
+            assert number == last, (number, last)
+            assert error_of(client.open_reply, protocol.SIGN, kind, body)[0] == "BUSY"
+            assert len(stage.client().tokens()) == 1
     tap.done()
 
 

@@ -212,6 +212,24 @@ static void test_another_token_is_put_into_the_slot_meanwhile(void **state)
     rig_end(&host);
 }
 
+/* The token may be open: nobody is to believe that it is not. */
+static void test_a_lock_that_fails_is_not_believed(void **state)
+{
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    token = rig_start_unlocked(&host, CORP);
+    control_script(CORP "\nfail C_Logout CKR_GENERAL_ERROR\n"
+                        "fail C_CloseAllSessions CKR_GENERAL_ERROR\n");
+    assert_true(host_logout(&host, token, true).code < 0);
+    assert_true(token->flags & CS_TOKEN_UNLOCKED);
+    control_script(CORP "\n");
+    assert_int_equal(host_logout(&host, token, true).type, CS_HOST_DONE);
+    assert_false(token->flags & CS_TOKEN_UNLOCKED);
+    rig_end(&host);
+}
+
 /* It is locked behind a login that is slow, and meanwhile somebody else has the PIN's command run.
  */
 static void test_a_lock_ends_what_began_before_it(void **state)
@@ -361,6 +379,7 @@ int main(void)
         TEST(a_token_that_is_pulled_while_its_pin_is_typed),
         TEST(another_token_lies_in_the_slot),
         TEST(another_token_is_put_into_the_slot_meanwhile),
+        TEST(a_lock_that_fails_is_not_believed),
         TEST(a_lock_ends_what_began_before_it),
         TEST(a_key_that_asks_always_is_one_unbroken_job),
         TEST(a_key_that_asks_always_on_the_reader),
