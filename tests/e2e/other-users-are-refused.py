@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The agent serves its own user alone, whatever the file modes say."""
+import contextlib
 import os
+import select
 import shutil
 import socket
 import stat
@@ -26,6 +28,18 @@ def as_nobody(function):
         finally:
             os._exit(2)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def insist(path):
+    """Says HELLO and asks for a lock, whatever the agent says to it, until it hangs up."""
+    hello = protocol.u16(1) + protocol.u16(1) + protocol.string("insistent") + protocol.u32(0)
+    with socket.socket(socket.AF_UNIX) as stranger:
+        stranger.connect(str(path))
+        stranger.sendall(protocol.frame(protocol.HELLO, 1, hello) +
+                         protocol.frame(protocol.LOCK, 2, protocol.string("")))
+        poll = select.poll()
+        poll.register(stranger, select.POLLHUP)
+        return bool(poll.poll(20000))
 
 
 def agent_of_nobody(f):
@@ -53,7 +67,7 @@ def main():
     tap = Tap()
     with Fixture() as f:
         tap.diagnose = f.diagnose
-        f.token("corp")
+        token = f.token("corp")
         agent = f.agent()
         with tap.case("the directory is for the owner alone, and so is the socket"):
             assert stat.S_IMODE(agent.socket.parent.stat().st_mode) == 0o700
@@ -74,6 +88,15 @@ def main():
                     return False
                 return False
             assert as_nobody(attempt), agent.log()
+        with tap.case("nor does it get anything done who goes on all the same"):
+            if os.geteuid() != 0:
+                raise Skip("only root can become another user")
+            agent.unlock(token)
+            assert as_nobody(lambda: insist(agent.socket)), agent.log()
+            agent.cli("refresh", check=True)  # comes behind a lock
+            with contextlib.closing(protocol.Client(agent.socket)) as client:
+                [seen] = client.tokens()
+            assert seen.has("unlocked"), agent.log()
         with tap.case("and is on record"):
             seen = agent.cli("log", "--json", check=True).stdout
             assert '"refused"' in seen and str(NOBODY) in seen, seen
