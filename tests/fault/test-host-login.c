@@ -291,6 +291,24 @@ static void test_a_key_that_asks_always_is_one_unbroken_job(void **state)
     rig_end(&host);
 }
 
+static void test_a_key_that_asks_always_spares_the_last_try(void **state)
+{
+    struct host_answer answer;
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    token = rig_start(&host, CORP "always-authenticate tries=2", &rig_by_wrong_command);
+    assert_int_equal(host_login(&host, token, SOFTHSM_PIN).type, CS_HOST_DONE);
+    assert_int_equal(verify_sign(&host, token, &rig_key, ID).code, CS_ERR_PIN_INCORRECT);
+    assert_true(token->flags & CS_TOKEN_PIN_FINAL_TRY);
+    answer = verify_sign(&host, token, &rig_key, ID);
+    assert_int_equal(answer.code, CS_ERR_PIN_FINAL_TRY);
+    assert_non_null(strstr(answer.text, "'countersign lock'"));
+    assert_int_equal(control_count("user=CONTEXT_SPECIFIC", NULL), 1);
+    rig_end(&host);
+}
+
 static void test_a_key_that_asks_always_on_the_reader(void **state)
 {
     struct host_token *token;
@@ -382,6 +400,7 @@ int main(void)
         TEST(a_lock_that_fails_is_not_believed),
         TEST(a_lock_ends_what_began_before_it),
         TEST(a_key_that_asks_always_is_one_unbroken_job),
+        TEST(a_key_that_asks_always_spares_the_last_try),
         TEST(a_key_that_asks_always_on_the_reader),
         TEST(a_login_beside_a_slow_reading_lasts),
         TEST(a_login_beside_a_slow_signature_lasts),
