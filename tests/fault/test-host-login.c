@@ -3,6 +3,7 @@
 #include "rig.h"
 
 #include <countersign/error.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -272,6 +273,29 @@ static void test_a_lock_ends_what_began_before_it(void **state)
     rig_end(&host);
 }
 
+/* In that order, and no other call in the token's sessions in between. */
+static void assert_unbroken(size_t n)
+{
+    static const char *const job[] = {"C_SignInit ", "C_Login ", "C_Sign "};
+    char *log = control_log(), *rest = log, *line;
+    size_t at = 0;
+
+    while ((line = strsep(&rest, "\n"))) {
+        if (!strstr(line, " slot=0 session=") || strstr(line, "C_OpenSession "))
+            continue;
+        if (at == 0 && !strstr(line, job[0]))
+            continue;
+        if (!strstr(line, job[at]))
+            fail_msg("no %sbut %s", job[at], line);
+        at++;
+        n -= at / 3;
+        at %= 3;
+    }
+    assert_int_equal(at, 0);
+    assert_int_equal(n, 0);
+    free(log);
+}
+
 static void test_a_key_that_asks_always_is_one_unbroken_job(void **state)
 {
     struct host_token *token, *home;
@@ -281,6 +305,7 @@ static void test_a_key_that_asks_always_is_one_unbroken_job(void **state)
     token = rig_start_unlocked(&host, CORP "always-authenticate\nslot 1 token=home");
     home = host_token(&host, "home");
     assert_int_equal(host_login_auto(&host, home, true).type, CS_HOST_DONE);
+    control_script(CORP "always-authenticate\nslot 1 token=home\ndelay C_Login 20\n");
     control_clear();
     rig_ask_signatures(&host, token, 12);
     rig_ask_signatures(&host, home, 12);
@@ -288,6 +313,7 @@ static void test_a_key_that_asks_always_is_one_unbroken_job(void **state)
     rig_sign_all(&host, "", 25);
     assert_int_equal(control_count("user=CONTEXT_SPECIFIC", NULL), 12);
     assert_int_equal(control_count("C_Sign slot=0", "rv=CKR_OK", NULL), 12);
+    assert_unbroken(12);
     rig_end(&host);
 }
 
