@@ -41,7 +41,8 @@ static size_t count_lines(const char *name)
     return n;
 }
 
-/* A countersign-prompt of the test's own: the first question gets the first of these lines. */
+/* A countersign-prompt of the test's own: the first question gets the first of these lines. Where
+ * there is a pipe of that name, it answers when the test says go. */
 static struct cs_host_configure person(const char *pins)
 {
     static char program[512];
@@ -50,7 +51,8 @@ static struct cs_host_configure person(const char *pins)
     unlink(path_of("asked"));
     write_file("pins", pins);
     snprintf(script, sizeof(script),
-        "#!/bin/sh\ncd %s\ncat >/dev/null\necho >> asked\nprintf '\\0'\n"
+        "#!/bin/sh\ncd %s\ncat >/dev/null\necho >> asked\n[ ! -p go ] || read line < go\n"
+        "printf '\\0'\n"
         "sed -n \"$(wc -l < asked)p\" pins | tr -d '\\n'\n",
         softhsm_folder());
     write_file("prompt", script);
@@ -157,6 +159,33 @@ static void test_a_source_is_not_tried_between_two_questions(void **state)
     rig_end(&host);
 }
 
+/* More than one login has room for. */
+static void test_many_wait_for_one_answer(void **state)
+{
+    enum { N = 150 };
+    struct cs_host_configure configure = person(SOFTHSM_PIN "\n");
+    struct cs_host_login_request m = {.how = CS_HOST_LOGIN_AUTO, .on_request = 1};
+    struct host_token *token;
+    struct host host;
+    uint32_t id;
+    FILE *go;
+
+    (void)state;
+    assert_int_equal(mkfifo(path_of("go"), 0600), 0);
+    token = start(&host, CORP "tries=9", &configure);
+    m.slot = token->slot;
+    for (int i = 0; i < N; i++)
+        host_ask_login(&host, &m, -1);
+    go = fopen(path_of("go"), "we"); /* when it is asked */
+    assert_non_null(go);
+    fclose(go);
+    for (int i = 0; i < N; i++)
+        assert_int_equal(host_next_answer(&host, &id).type, CS_HOST_DONE);
+    assert_int_equal(sent(), 1);
+    rig_end(&host);
+    unlink(path_of("go"));
+}
+
 static void test_many_that_were_refused_are_remembered(void **state)
 {
     struct host_token *token;
@@ -203,6 +232,7 @@ int main(void)
         TEST(not_for_the_last_try_unless_they_insist),
         TEST(what_was_refused_is_sent_again_by_force_alone),
         TEST(a_source_is_not_tried_between_two_questions),
+        TEST(many_wait_for_one_answer),
         TEST(many_that_were_refused_are_remembered),
         TEST(more_than_a_line_is_not_sent),
     };
