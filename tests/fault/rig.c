@@ -2,6 +2,7 @@
 /* A token host on countersign-fault.so. */
 #include "rig.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct softhsm_key rig_key, rig_home_key;
@@ -90,4 +91,21 @@ void rig_ask_signatures(struct host *host, const struct host_token *token, size_
     for (size_t i = 0; i < n; i++)
         host_ask_sign(host, &m);
     OPENSSL_free((void *)spki.data);
+}
+
+const char *rig_path(const char *name)
+{
+    static char path[512];
+
+    snprintf(path, sizeof(path), "%s/%s", softhsm_folder(), name);
+    return path;
+}
+
+void rig_write(const char *name, const char *content)
+{
+    FILE *file = fopen(rig_path(name), "we");
+
+    assert_non_null(file);
+    fputs(content, file);
+    assert_int_equal(fclose(file), 0);
 }

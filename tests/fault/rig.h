@@ -37,6 +37,10 @@ void rig_ask_signatures(struct host *host, const struct host_token *token, size_
 /* Takes n answers, each with this sentence; "": it is no failure. */
 void rig_sign_all(struct host *host, const char *expected, size_t n);
 
+/* A file in the folder of the tokens; until the next call. */
+const char *rig_path(const char *name);
+void rig_write(const char *name, const char *content);
+
 #define TEST(name) cmocka_unit_test_setup(test_##name, rig_fresh)
 
 #endif

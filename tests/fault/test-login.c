@@ -18,26 +18,9 @@
         (const uint8_t *)(argv), sizeof(argv) - 1                                                  \
     }
 
-static const char *path_of(const char *name)
-{
-    static char path[512];
-
-    snprintf(path, sizeof(path), "%s/%s", softhsm_folder(), name);
-    return path;
-}
-
-static void write_file(const char *name, const char *content)
-{
-    FILE *file = fopen(path_of(name), "we");
-
-    assert_non_null(file);
-    fputs(content, file);
-    assert_int_equal(fclose(file), 0);
-}
-
 static void remove_file(const char *name)
 {
-    unlink(path_of(name));
+    unlink(rig_path(name));
 }
 
 static size_t logins(void)
@@ -165,7 +148,7 @@ static void test_automatic_wrong_pin_is_sent_once(void **state)
 
 static void write_credential(const char *name, const char *pin)
 {
-    write_file(name, pin);
+    rig_write(name, pin);
     setenv("CREDENTIALS_DIRECTORY", softhsm_folder(), 1);
 }
 
@@ -183,7 +166,7 @@ static void test_pin_from_a_credential(void **state)
     assert_int_equal(host_stop(&host), 0);
     /* A name is not a path, wherever it leads. */
     snprintf(path, sizeof(path), "..%s/corp.pin", strrchr(softhsm_folder(), '/'));
-    assert_int_equal(access(path_of(path), R_OK), 0);
+    assert_int_equal(access(rig_path(path), R_OK), 0);
     configure = source((struct cs_bytes){0}, path);
     token = start(&host, &configure);
     assert_int_equal(host_login_auto(&host, token, false).code, CS_ERR_LOCKED);
@@ -435,7 +418,7 @@ static struct cs_host_configure prompt(const char *answer)
     snprintf(path, sizeof(path), "%s/prompt", softhsm_folder());
     snprintf(script, sizeof(script), "#!/bin/sh\ncat > %s/request\necho >> %s/asked\nprintf '%s'\n",
         softhsm_folder(), softhsm_folder(), answer);
-    write_file("prompt", script);
+    rig_write("prompt", script);
     assert_int_equal(chmod(path, 0700), 0);
     remove_file("asked");
     return (struct cs_host_configure){.prompt_program = cs_bytes_of(path), .prompt_timeout = 30};

@@ -10,27 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *path_of(const char *name)
-{
-    static char path[512];
-
-    snprintf(path, sizeof(path), "%s/%s", softhsm_folder(), name);
-    return path;
-}
-
-static void write_file(const char *name, const char *content)
-{
-    FILE *file = fopen(path_of(name), "we");
-
-    assert_non_null(file);
-    fputs(content, file);
-    assert_int_equal(fclose(file), 0);
-}
-
 /* How often a script has noted that it ran. */
 static size_t count_lines(const char *name)
 {
-    FILE *file = fopen(path_of(name), "re");
+    FILE *file = fopen(rig_path(name), "re");
     size_t n = 0;
     int c;
 
@@ -48,15 +31,15 @@ static struct cs_host_configure person(const char *pins)
     static char program[512];
     char script[2048];
 
-    unlink(path_of("asked"));
-    write_file("pins", pins);
+    unlink(rig_path("asked"));
+    rig_write("pins", pins);
     snprintf(script, sizeof(script),
         "#!/bin/sh\ncd %s\ncat >/dev/null\necho >> asked\n[ ! -p go ] || read line < go\n"
         "printf '\\0'\n"
         "sed -n \"$(wc -l < asked)p\" pins | tr -d '\\n'\n",
         softhsm_folder());
-    write_file("prompt", script);
-    snprintf(program, sizeof(program), "%s", path_of("prompt"));
+    rig_write("prompt", script);
+    snprintf(program, sizeof(program), "%s", rig_path("prompt"));
     assert_int_equal(chmod(program, 0700), 0);
     return (struct cs_host_configure){.prompt_program = cs_bytes_of(program), .prompt_timeout = 30};
 }
@@ -147,11 +130,11 @@ static void test_a_source_is_not_tried_between_two_questions(void **state)
     struct host host;
 
     (void)state;
-    unlink(path_of("ran"));
+    unlink(rig_path("ran"));
     configure.n_sources = 1;
     configure.sources[0].command =
         CS_BYTES(command, (size_t)snprintf(command, sizeof(command), "sh%c-c%cecho >> %s; false", 0,
-                              0, path_of("ran")));
+                              0, rig_path("ran")));
     token = start(&host, CORP "tries=9", &configure);
     assert_int_equal(host_login_auto(&host, token, true).type, CS_HOST_DONE);
     assert_int_equal(count_lines("asked"), 2);
@@ -171,19 +154,19 @@ static void test_many_wait_for_one_answer(void **state)
     FILE *go;
 
     (void)state;
-    assert_int_equal(mkfifo(path_of("go"), 0600), 0);
+    assert_int_equal(mkfifo(rig_path("go"), 0600), 0);
     token = start(&host, CORP "tries=9", &configure);
     m.slot = token->slot;
     for (int i = 0; i < N; i++)
         host_ask_login(&host, &m, -1);
-    go = fopen(path_of("go"), "we"); /* when it is asked */
+    go = fopen(rig_path("go"), "we"); /* when it is asked */
     assert_non_null(go);
     fclose(go);
     for (int i = 0; i < N; i++)
         assert_int_equal(host_next_answer(&host, &id).type, CS_HOST_DONE);
     assert_int_equal(sent(), 1);
     rig_end(&host);
-    unlink(path_of("go"));
+    unlink(rig_path("go"));
 }
 
 static void test_many_that_were_refused_are_remembered(void **state)
