@@ -10,7 +10,7 @@
 #include "token-host/session.h"
 #include "token-host/token.h"
 
-void cs_sessions_init(struct cs_sessions *sessions, const struct cs_token *token)
+void cs_sessions_init(struct cs_sessions *sessions, struct cs_token *token)
 {
     *sessions = (struct cs_sessions){.token = token, .max = CS_SESSIONS_MAX};
     pthread_mutex_init(&sessions->lock, NULL);
@@ -44,7 +44,9 @@ static CK_RV open_session(struct cs_sessions *sessions, CK_SESSION_HANDLE *sessi
 
     sessions->n_open++;
     pthread_mutex_unlock(&sessions->lock);
+    pthread_rwlock_rdlock(&sessions->token->calls);
     rv = cs_session_open(sessions->token, 0, sessionp);
+    pthread_rwlock_unlock(&sessions->token->calls);
     pthread_mutex_lock(&sessions->lock);
     if (rv == CKR_OK)
         return rv;

@@ -10,7 +10,7 @@
 struct cs_token;
 
 struct cs_sessions {
-    const struct cs_token *token;
+    struct cs_token *token;
     pthread_mutex_t lock;
     pthread_cond_t given;
     CK_SESSION_HANDLE idle[CS_SESSIONS_MAX];
@@ -19,7 +19,7 @@ struct cs_sessions {
     unsigned max;
 };
 
-void cs_sessions_init(struct cs_sessions *sessions, const struct cs_token *token);
+void cs_sessions_init(struct cs_sessions *sessions, struct cs_token *token);
 /* Closes none: a token that went took them along, and the module may have given their handles to
  * others. */
 void cs_sessions_deinit(struct cs_sessions *sessions);

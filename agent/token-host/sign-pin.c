@@ -48,10 +48,14 @@ static int begin(struct cs_sign_pin *pin, const struct cs_host *host, struct cs_
     const struct cs_host_sign_request *m, int cancel_fd, struct cs_failure *failure)
 {
     CK_FLAGS flags;
-    CK_RV rv = cs_token_refresh_info(token, &flags);
     bool known;
+    CK_RV rv;
     int r;
 
+    /* Another's signature may be at the step where it wants no call in between. */
+    pthread_rwlock_rdlock(&token->calls);
+    rv = cs_token_refresh_info(token, &flags);
+    pthread_rwlock_unlock(&token->calls);
     if (rv != CKR_OK)
         return cs_ckr_fail(failure, rv, cs_token_name(token));
     r = check_counters(token, flags, failure);

@@ -163,11 +163,24 @@ static void look_again(struct cs_token *token, const CK_TOKEN_INFO *info)
         cs_warn("%s", cs_fault_text(&failure.fault, r));
 }
 
+static CK_RV get_info(
+    const struct cs_slots *slots, CK_SLOT_ID slot, struct cs_token *known, CK_TOKEN_INFO *info)
+{
+    CK_RV rv;
+
+    if (known)
+        pthread_rwlock_rdlock(&known->calls);
+    rv = CS_MODULE_CALL(slots->module, C_GetTokenInfo(slot, info));
+    if (known)
+        pthread_rwlock_unlock(&known->calls);
+    return rv;
+}
+
 static void look_at(struct cs_slots *slots, CK_SLOT_ID slot)
 {
     struct cs_token *known = token_in(slots, slot);
     CK_TOKEN_INFO info = {0};
-    CK_RV rv = CS_MODULE_CALL(slots->module, C_GetTokenInfo(slot, &info));
+    CK_RV rv = get_info(slots, slot, known, &info);
 
     if (rv != CKR_OK) {
         cs_log(rv == CKR_TOKEN_NOT_PRESENT ? CS_LOG_DEBUG : CS_LOG_WARNING,
