@@ -64,13 +64,14 @@ static void unmake(void *data, const char *file, int line)
 
 static void *remake(void *data, size_t size, const char *file, int line)
 {
-    void *block;
+    char *block;
 
     if (!data)
         return make(size, file, line);
-    (void)file, (void)line;
     block = realloc((char *)data - HEAD, HEAD + size);
-    return block ? (char *)block + HEAD : NULL;
+    if (!block)
+        return NULL;
+    return block + HEAD;
 }
 
 static void *find(void *library, const char *name, void *functionp)
