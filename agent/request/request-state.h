@@ -66,7 +66,7 @@ struct cs_request {
     struct cs_consent_waiter consent;
     const char *consented; /* by which answer, for people; NULL: none was needed */
     struct cs_executable consented_to;
-    unsigned n_logins; /* that were made for it: after so many another would not help */
+    bool logged_in; /* a login was made for it; another would not help */
     struct cs_buf data;
     struct cs_absent_waiter absent;
     const struct cs_host *asked_host; /* of the token that was asked last */

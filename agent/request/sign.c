@@ -20,7 +20,6 @@
 #include <string.h>
 
 #define ASK_AGAIN 1000 /* milliseconds, for a token that is there and says that it is not */
-#define LOGINS_MAX 3   /* a token may lose a login, or be locked, before it has signed */
 #define LEFT_MAX 16    /* a bad contact, or a host that plays */
 
 static void advance(struct cs_request *request);
@@ -194,7 +193,7 @@ static void go_on(struct cs_request *request)
 /* On a token that is back, or was put in its place: it has lost its login. */
 static void try_anew(struct cs_request *request)
 {
-    request->n_logins = 0;
+    request->logged_in = false;
     go_on(request);
 }
 
@@ -313,17 +312,12 @@ static void on_logged_in(struct cs_login_waiter *waiter, int code, const char *t
         fail_by_token(request, code, text);
 }
 
-static bool may_log_in(const struct cs_request *request)
-{
-    return request->n_logins < LOGINS_MAX;
-}
-
 static void log_in(
     struct cs_request *request, const struct cs_token *token, struct cs_bytes key_label)
 {
     int r;
 
-    request->n_logins++;
+    request->logged_in = true;
     note_asked(request, token);
     request->login.caller = request->caller;
     request->login.how = CS_HOST_LOGIN_AUTO;
@@ -345,7 +339,7 @@ static void fail_without_identity(struct cs_request *request)
     struct cs_fault fault = {0};
 
     if (token && cs_token_is_locked(token)) {
-        if (may_log_in(request)) {
+        if (!request->logged_in) {
             log_in(request, token, (struct cs_bytes){0});
             return;
         }
@@ -397,7 +391,7 @@ static void on_answer(void *user, const struct cs_answer *answer)
     }
     if (try_another(request, answer->code))
         return;
-    if (answer->code == CS_ERR_LOCKED && may_log_in(request) && identity) {
+    if (answer->code == CS_ERR_LOCKED && !request->logged_in && identity) {
         log_in(request, identity->token, identity->source->label);
     } else if (answer->code == CS_ERR_LOCKED && identity) {
         cs_token_say_locked(identity->token->name, identity->token->word, &fault);
@@ -455,7 +449,7 @@ static void advance(struct cs_request *request)
         return;
     }
     /* A private key that shows while the token is locked may be free to use. */
-    if (cs_token_is_locked(identity->token) && !identity->private_key && may_log_in(request)) {
+    if (cs_token_is_locked(identity->token) && !identity->private_key && !request->logged_in) {
         log_in(request, identity->token, identity->source->label);
         return;
     }

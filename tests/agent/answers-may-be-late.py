@@ -58,29 +58,6 @@ def handle(request):
 host.serve(handle)
 """
 
-# Says that it is unlocked, and then that it is not.
-LOSING = """
-host.ready()
-host.token(spki=SPKI, flags=LOGIN_REQUIRED | INITIALIZED, private=False)
-host.scanned()
-lost = 0
-
-def handle(request):
-    global lost
-    if request.kind == LOGIN:
-        host.note('login')
-        host.state(1, LOGIN_REQUIRED | INITIALIZED | UNLOCKED)
-        host.done(request)
-    elif lost < LOSSES:
-        lost += 1
-        host.state(1, LOGIN_REQUIRED | INITIALIZED)
-        host.failed(request, LOCKED_CODE, 'the token ended the login')
-    else:
-        host.signed(request)
-
-host.serve(handle)
-"""
-
 STUCK = """
 host.ready()
 host.token(spki=SPKI)
@@ -310,14 +287,6 @@ def main():
             name, text = error_of(client.unlock, "corp")
             assert name == "LOCKED" and "nobody can be asked" in text
             assert logins(stage) == ["login 0 0", "login 0 1"]
-
-        for losses in (2, 3):
-            with tap.case(f"a login that is lost {losses} times before it has signed: " +
-                          ("it is made again" if losses == 2 else "LOCKED in the end")):
-                client, key = begin(stage, LOSING.replace("LOSSES", str(losses)))
-                answer = sign(client, key) if losses == 2 else error_of(sign, client, key)[0]
-                assert answer == (b"signature" if losses == 2 else "LOCKED"), answer
-                assert logins(stage) == ["login"] * 3
 
         with tap.case("all who wait hear of a wrong PIN"):
             client, key = begin(stage)
