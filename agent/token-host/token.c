@@ -282,10 +282,11 @@ static bool take_objects(struct cs_token *token, struct cs_objects *objects)
     /* A locked token hides private keys; that is no reason to forget them. */
     if (locked && cs_objects_keep_private(objects, &token->objects) < 0)
         cs_warn("token '%s': out of memory for its objects", cs_token_name(token));
+    /* One may be from before the token was locked: its signature ended after that. */
+    cs_pairs_clear(&token->pairs);
     if (cs_objects_same_handles(objects, &token->objects))
         return false;
     changed = !cs_objects_equal(objects, &token->objects);
-    cs_pairs_clear(&token->pairs);
     cs_objects_deinit(&token->objects);
     token->objects = *objects;
     *objects = (struct cs_objects){0};
