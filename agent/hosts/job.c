@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Jobs of one token host. A job stays here until the host answers it or is gone, even if nobody
- * waits for the answer any more: an answer to anything else breaks the rules. Used by host.c.
+ * waits for the answer any more: an answer to anything else breaks the rules. Used by
+ * host-talk.c.
  */
 #include "hosts/job.h"
 
@@ -14,7 +15,7 @@ void cs_jobs_init(struct cs_jobs *jobs)
     TAILQ_INIT(&jobs->list);
 }
 
-struct cs_job *cs_jobs_add(struct cs_jobs *jobs, struct cs_host *host)
+struct cs_job *cs_jobs_add(struct cs_jobs *jobs, struct cs_host_talk *talk)
 {
     struct cs_job *job = calloc(1, sizeof(*job));
 
@@ -24,7 +25,7 @@ struct cs_job *cs_jobs_add(struct cs_jobs *jobs, struct cs_host *host)
         jobs->last_id++;
     while (jobs->last_id == 0 || cs_jobs_find(jobs, jobs->last_id));
     job->id = jobs->last_id;
-    job->host = host;
+    job->talk = talk;
     TAILQ_INSERT_TAIL(&jobs->list, job, link);
     return job;
 }

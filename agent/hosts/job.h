@@ -5,9 +5,11 @@
 
 #include "hosts/host.h"
 
+struct cs_host_talk;
+
 struct cs_job {
     TAILQ_ENTRY(cs_job) link;
-    struct cs_host *host;
+    struct cs_host_talk *talk;
     uint32_t id;
     enum cs_host_message_type type;
     uint64_t asked; /* on the loop's clock */
@@ -25,7 +27,7 @@ struct cs_jobs {
 };
 
 void cs_jobs_init(struct cs_jobs *jobs);
-struct cs_job *cs_jobs_add(struct cs_jobs *jobs, struct cs_host *host);
+struct cs_job *cs_jobs_add(struct cs_jobs *jobs, struct cs_host_talk *talk);
 /* Writes the frame that asks. */
 int cs_job_put(struct cs_job *job, const struct cs_host_question *question, struct cs_buf *buf);
 struct cs_job *cs_jobs_find(const struct cs_jobs *jobs, uint32_t id);

@@ -2,7 +2,7 @@
 /*
  * Reports of a token host. A picture is built aside and replaces the one before when it is whole,
  * so that clients never see half a token. The host runs the vendor's code: what it says is read
- * strictly and counted. Used by host.c.
+ * strictly and counted. Used by host-talk.c.
  */
 #include "hosts/report.h"
 #include "base/log.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent/hosts/host without a process: it says and answers what the target wants. Linked in the
- * place of host.c. */
+ * place of host.c and host-talk.c. */
 #ifndef CS_TESTS_FUZZ_FAKE_HOST_H
 #define CS_TESTS_FUZZ_FAKE_HOST_H
 
