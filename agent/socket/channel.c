@@ -2,8 +2,7 @@
 /*
  * Framed streams. Sending is tried at once, so that a short answer costs one system call and no
  * further turn of the loop. Nothing is read while much waits to be sent: who does not take answers
- * gets no more of them. Used by peer.c for clients and by host-talk.c for token
- * hosts.
+ * gets no more of them. Used by peer.c for clients and by host-talk.c for token hosts.
  */
 #include "socket/channel.h"
 #include "base/cleanup.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* LOGIN and LOGOUT. */
+/* LOGIN: a token is unlocked. */
 #ifndef CS_TOKEN_HOST_LOGIN_H
 #define CS_TOKEN_HOST_LOGIN_H
 
@@ -9,8 +9,5 @@
 void cs_login_start(struct cs_host *host, uint32_t id, struct cs_bytes body);
 /* Answers the request if it waits for a login, and ends the login if nobody else waits for it. */
 bool cs_login_cancel(struct cs_host *host, uint32_t id);
-
-/* Ends a login, and logins under way, and answers. May wait for the module. */
-void cs_login_end(struct cs_host *host, uint32_t id, struct cs_bytes body);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "token-host/login.h"
+#include "token-host/logout.h"
 #include "token-host/pin-change.h"
 #include "token-host/sign.h"
 
@@ -114,7 +115,7 @@ static void run_logout(struct cs_job *job)
 {
     CS_AUTO(request_freep) struct request *request = (struct request *)job;
 
-    cs_login_end(request->host, request->id, cs_buf_bytes(&request->body));
+    cs_logout_run(request->host, request->id, cs_buf_bytes(&request->body));
 }
 
 static int cancel(struct cs_host *host, struct cs_bytes body)
