@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keeps the CONFIGURE message and matches its PIN sources with tokens. */
 #include "token-host/configuration.h"
+#include "token-host/token-info.h"
 #include "base/cleanup.h"
 
 #include <countersign/error.h>
@@ -17,13 +18,6 @@ int cs_configuration_take(struct cs_configuration *configuration, struct cs_byte
         return configuration->body.error;
     configuration->given = true;
     return cs_host_configure_get(cs_buf_bytes(&configuration->body), &configuration->m);
-}
-
-static bool field_is(const uint8_t *field, size_t size, struct cs_bytes name)
-{
-    while (size > 0 && field[size - 1] == ' ')
-        size--;
-    return name.len > 0 && cs_bytes_equal(CS_BYTES(field, size), name);
 }
 
 static bool uri_matches(struct cs_bytes text, const CK_TOKEN_INFO *info)
@@ -46,8 +40,8 @@ static bool is_for(const struct cs_host_pin_source *source, const CK_TOKEN_INFO 
         return true;
     if (name.len > 7 && memcmp(name.data, "pkcs11:", 7) == 0)
         return uri_matches(name, info);
-    return field_is(info->label, sizeof(info->label), name) ||
-           field_is(info->serialNumber, sizeof(info->serialNumber), name);
+    return cs_bytes_equal(CS_TOKEN_INFO_TEXT(info->label), name) ||
+           cs_bytes_equal(CS_TOKEN_INFO_TEXT(info->serialNumber), name);
 }
 
 const struct cs_host_pin_source *cs_configuration_source(

@@ -84,7 +84,7 @@ static void unlink_token(struct cs_slots *slots, struct cs_token *token)
 static struct cs_slots_refused *find_refused(struct cs_slots *slots, const struct cs_token *token)
 {
     for (unsigned i = 0; i < slots->n_refused && i < CS_SLOTS_REFUSED_MAX; i++)
-        if (cs_token_is(token, &slots->refused[i].info))
+        if (cs_token_info_is(&token->info, &slots->refused[i].info))
             return &slots->refused[i];
     return NULL;
 }
@@ -110,7 +110,7 @@ static void recall_refused(struct cs_slots *slots, struct cs_token *token)
     const struct cs_slots_refused *place;
 
     for (struct cs_token *other = slots->tokens; other; other = other->next)
-        if (cs_token_is(other, &token->info))
+        if (cs_token_info_is(&other->info, &token->info))
             keep_refused(slots, other);
     place = find_refused(slots, token);
     if (place)
@@ -170,7 +170,7 @@ static CK_RV get_info(
 
     if (known)
         pthread_rwlock_rdlock(&known->calls);
-    rv = CS_MODULE_CALL(slots->module, C_GetTokenInfo(slot, info));
+    rv = cs_token_info_get(slots->module, slot, info);
     if (known)
         pthread_rwlock_unlock(&known->calls);
     return rv;
@@ -191,7 +191,7 @@ static void look_at(struct cs_slots *slots, CK_SLOT_ID slot)
         cs_debug("slot %lu: its token is not initialised", (unsigned long)slot);
         return;
     }
-    if (known && cs_token_is(known, &info))
+    if (known && cs_token_info_is(&known->info, &info))
         look_again(known, &info);
     else
         add_token(slots, slot, &info);

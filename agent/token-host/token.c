@@ -20,40 +20,6 @@
 #define STOP_PATIENCE 2 /* seconds */
 #define LOGIN_ENDED "the token ended the login"
 
-static struct cs_bytes unpad(const uint8_t *field, size_t size)
-{
-    while (size > 0 && (field[size - 1] == ' ' || field[size - 1] == '\0'))
-        size--;
-    return CS_BYTES(field, size);
-}
-
-/* With the word only if a shell takes it as it is. */
-static void set_unlock(struct cs_token_words *words, const char *word)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-    bool simple = *word && *word != '-' && word[strspn(word, plain)] == '\0';
-
-    snprintf(words->unlock, sizeof(words->unlock), "countersign unlock%s%s", simple ? " " : "",
-        simple ? word : "");
-}
-
-static void set_words(struct cs_token *token)
-{
-    const CK_TOKEN_INFO *info = &token->info;
-    struct cs_token_words *words = &token->words, *by_serial = &token->words_by_serial;
-    char label[72], serial[72];
-
-    cs_words_clean(label, sizeof(label), unpad(info->label, sizeof(info->label)));
-    cs_words_clean(serial, sizeof(serial), unpad(info->serialNumber, sizeof(info->serialNumber)));
-    snprintf(words->name, sizeof(words->name), "%s", *label ? label : serial);
-    set_unlock(words, words->name);
-    *by_serial = *words;
-    if (!*serial)
-        return;
-    snprintf(by_serial->name, sizeof(by_serial->name), "%s (serial %s)", label, serial);
-    set_unlock(by_serial, serial);
-}
-
 static const struct cs_token_words *words_of(const struct cs_token *token)
 {
     return __atomic_load_n(&token->by_serial, __ATOMIC_RELAXED) ? &token->words_by_serial
@@ -96,7 +62,7 @@ int cs_token_new(struct cs_module *module, struct cs_link *link, uint32_t number
     token->info = *info;
     token->asker = CS_BUF_INIT(64 * 1024);
     snprintf(token->why, sizeof(token->why), "not unlocked yet");
-    set_words(token);
+    cs_token_info_words(info, &token->words, &token->words_by_serial);
     cs_sessions_init(&token->sessions, token);
     pthread_rwlockattr_init(&attr);
     /* A stream of signatures must not keep a writer out for ever. */
@@ -141,15 +107,6 @@ void cs_token_unref(struct cs_token *token)
     pthread_mutex_destroy(&token->reading);
     pthread_mutex_destroy(&token->entering);
     free(token);
-}
-
-bool cs_token_is(const struct cs_token *token, const CK_TOKEN_INFO *info)
-{
-    return memcmp(token->info.label, info->label, sizeof(info->label)) == 0 &&
-           memcmp(token->info.manufacturerID, info->manufacturerID, sizeof(info->manufacturerID)) ==
-               0 &&
-           memcmp(token->info.model, info->model, sizeof(info->model)) == 0 &&
-           memcmp(token->info.serialNumber, info->serialNumber, sizeof(info->serialNumber)) == 0;
 }
 
 static bool is_gone(const struct cs_token *token)
@@ -215,10 +172,10 @@ static int begin_picture(const struct cs_token *token, struct cs_picture *pictur
 {
     const CK_TOKEN_INFO *info = &token->info;
     const struct cs_host_token m = {.slot = token->number,
-        .label = unpad(info->label, sizeof(info->label)),
-        .manufacturer = unpad(info->manufacturerID, sizeof(info->manufacturerID)),
-        .model = unpad(info->model, sizeof(info->model)),
-        .serial = unpad(info->serialNumber, sizeof(info->serialNumber)),
+        .label = CS_TOKEN_INFO_TEXT(info->label),
+        .manufacturer = CS_TOKEN_INFO_TEXT(info->manufacturerID),
+        .model = CS_TOKEN_INFO_TEXT(info->model),
+        .serial = CS_TOKEN_INFO_TEXT(info->serialNumber),
         .flags = wire_flags(token),
         .since = token->since,
         .why = why_locked(token)};
@@ -411,9 +368,9 @@ bool cs_token_is_stale(struct cs_token *token)
 /* A PIN belongs to one token, not to a slot. */
 CK_RV cs_token_see(const struct cs_token *token, CK_TOKEN_INFO *info)
 {
-    CK_RV rv = CS_MODULE_CALL(token->module, C_GetTokenInfo(token->slot, info));
+    CK_RV rv = cs_token_info_get(token->module, token->slot, info);
 
-    if (rv == CKR_OK && (!cs_token_is(token, info) || is_gone(token)))
+    if (rv == CKR_OK && (!cs_token_info_is(&token->info, info) || is_gone(token)))
         return CKR_TOKEN_NOT_PRESENT;
     return rv;
 }

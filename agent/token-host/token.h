@@ -9,16 +9,11 @@
 #include "token-host/picture.h"
 #include "token-host/refused.h"
 #include "token-host/session.h"
+#include "token-host/token-info.h"
 
 #define CS_TOKEN_WHY_MAX 160
 
 struct cs_login;
-
-/* For sentences. */
-struct cs_token_words {
-    char name[160];   /* the label, harmless */
-    char unlock[184]; /* the command that unlocks it */
-};
 
 struct cs_token {
     /* Never change. */
@@ -78,9 +73,6 @@ void cs_token_set_by_serial(struct cs_token *token, bool by_serial);
  * not show them an object. Calls that go on for too long, as while a touch is waited for, do not
  * hold it up. Ends with pthread_rwlock_unlock. */
 void cs_token_stop_calls(struct cs_token *token);
-
-/* Whether this is still the token that info is about. */
-bool cs_token_is(const struct cs_token *token, const CK_TOKEN_INFO *info);
 
 /* Reads the objects, sees whether the login still holds, and tells the agent what changed.
  * fresh: not through sessions that may be dead. */

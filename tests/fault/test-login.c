@@ -212,6 +212,30 @@ static void test_sources_are_for_their_tokens(void **state)
     }
 }
 
+/* PKCS#11 wants blanks there; some modules leave what memset left. */
+static void test_texts_may_be_padded_with_nul(void **state)
+{
+    static const char *const names[] = {"corp", "pkcs11:token=corp", "7f", "pkcs11:serial=7f"};
+    char script[256] = CORP "label=corp";
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    for (size_t i = 4; i < 32; i++)
+        strcat(script, "%00");
+    strcat(script, " serial-number=7f%00");
+    control_clear();
+    for (size_t i = 0; i < 4; i++) {
+        struct cs_host_configure configure = source((struct cs_bytes)COMMAND("echo\0001234"), NULL);
+
+        configure.sources[0].token = cs_bytes_of(names[i]);
+        token = rig_start(&host, script, &configure);
+        assert_string_equal(token->label, "corp");
+        assert_int_equal(host_login_auto(&host, token, true).code, 0);
+        assert_int_equal(host_stop(&host), 0);
+    }
+}
+
 static void test_a_held_token_opens_only_for_a_person(void **state)
 {
     struct cs_host_configure configure = source((struct cs_bytes)COMMAND("echo\0001234"), NULL);
@@ -502,6 +526,7 @@ int main(void)
         TEST(pin_from_a_credential),
         TEST(default_credential_needs_no_configuration),
         TEST(sources_are_for_their_tokens),
+        TEST(texts_may_be_padded_with_nul),
         TEST(a_held_token_opens_only_for_a_person),
         TEST(logins_collapse_to_one),
         TEST(a_pin_by_descriptor_need_not_wait),
