@@ -16,6 +16,7 @@ from fixture import Fixture
 from tap import Tap, skip_all
 
 ECDSA = 0x0403
+RSA = 0x0401
 DIGEST = hashlib.sha256(b"x").digest()
 DISPLAY = [("DISPLAY", ":99")]
 
@@ -31,12 +32,13 @@ def wait(condition, what):
 class Signer(threading.Thread):
     """A program that signs a hash, or a message; `result` is "signed" or the error."""
 
-    def __init__(self, s, environment=None, message=None, client=None, key="alice"):
+    def __init__(self, s, environment=None, message=None, client=None, key="alice",
+                 scheme=ECDSA):
         super().__init__(daemon=True)
         self.client = client or protocol.Client(s.agent.socket, environment=DISPLAY if environment is None else environment)
         self.client.socket.settimeout(60)
         self.key, chain = self.client.resolve(key, 1)
-        self.message, self.text, self.result = message, "", None
+        self.message, self.scheme, self.text, self.result = message, scheme, "", None
         if callable(message):
             self.message = message(chain[0])
         self.start()
@@ -44,9 +46,9 @@ class Signer(threading.Thread):
     def run(self):
         try:
             if self.message is None:
-                self.client.sign(self.key.id, ECDSA, DIGEST, 1)
+                self.client.sign(self.key.id, self.scheme, DIGEST, 1)
             else:
-                self.client.sign(self.key.id, ECDSA, self.message)
+                self.client.sign(self.key.id, self.scheme, self.message)
             self.result = "signed"
         except protocol.AgentError as why:
             self.result, self.text = why.name, why.text
@@ -124,6 +126,10 @@ def answers(tap, f, token):
         signer = s.sign(environment=[])
         assert signer.result == "DENIED" and "nobody can be asked" in signer.text, signer.text
         assert "[rule " in signer.text and "START" not in s.pinentry.asked(), signer.text
+    with tap.case("a scheme that the key has not: said before anybody is asked"), Scene(f, token, "ok") as s:
+        signer = s.sign(scheme=RSA)
+        assert signer.result == "SCHEME" and "only in: ecdsa_secp256r1_sha256" in signer.text, signer.text
+        assert s.asked() == 0, s.pinentry.asked()
 
 
 def vector(size, *parts):
@@ -153,6 +159,9 @@ def session(tap, f, token):
         assert s.sign(message=handshake_with(b"b.example")).result == "DENIED" and s.asked() == 2
         assert s.sign(message=handshake_with(b"a.example"), key="bob").result == "DENIED" and s.asked() == 3
         assert s.sign(message=handshake_with(b"a.example")).result == "signed" and s.asked() == 3
+        _, chain = protocol.Client(s.agent.socket).resolve("bob", 1)
+        another = handshake_with(b"a.example")(chain[0])
+        assert s.sign(message=another).result == "DENIED" and s.asked() == 3, "a handshake by another's certificate"
     with tap.case("this session: asked once, listed, counted"), Scene(f, token, "notok", "cancel") as s:
         assert [s.sign().result for _ in range(3)] == ["signed"] * 3 and s.asked() == 1
         consents = json.loads(s.json("consent"))["consents"]
@@ -243,6 +252,13 @@ def changing(tap, f, token):
         signer = Signer(s)
         s.pinentry.wait(1, "CONFIRM")
         s.agent.write_rules('[rule "no more"]\nsign = tls\n')
+        assert signer.end() == "DENIED" and "'no more'" in signer.text, signer.text
+    with tap.case("so is one that comes while the PIN is asked for"), \
+            Scene(f, token, f"after:2.0:pin:{token.pin}") as s:
+        s.agent.cli("lock", check=True)
+        signer = Signer(s, message=protocol.HANDSHAKE)
+        s.pinentry.wait()
+        s.agent.write_rules('[rule "no more"]\nsign = none\n')
         assert signer.end() == "DENIED" and "'no more'" in signer.text, signer.text
     with tap.case("a yes is not for what the program has become meanwhile"), \
             Scene(f, token, "after:2.0:ok", "cancel") as s:

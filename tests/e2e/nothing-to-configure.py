@@ -8,6 +8,7 @@ import re
 import signal
 import stat
 import subprocess
+from types import SimpleNamespace
 
 import programs
 import secrecy
@@ -66,6 +67,12 @@ def presents(tap, f, run, ca, ecdsa, rsa):
         with tap.case(f"a server with another authority sees the RSA key, {version}"):
             seen = run.curl(other, *words)
             assert seen.answer == {**seen.answer, "dn": DN.format(rsa.key.label), "protocol": version}, seen
+    with tap.case("a context that meets both shows each its own"):
+        seen = run.python(server, f"""
+for url in (sys.argv[1], {other.url!r}, sys.argv[1]):
+    print(urllib.request.urlopen(url, context=context).read().decode())
+""")
+        assert re.findall(r"CN=(\w+)", seen.stdout) == [ecdsa.label, rsa.key.label, ecdsa.label], seen
     with tap.case("s_client"):
         seen = run("openssl", "s_client", "-connect", f"127.0.0.1:{server.port}", "-servername",
                    "localhost", "-CAfile", ca.certificate, "-ign_eof",
@@ -112,6 +119,22 @@ def chain(tap, f, run, agent, token):
         with tap.case(f"the intermediate is sent too, {version}"):
             seen = run.curl(server, *words)
             assert seen.answer == {**seen.answer, "dn": DN.format("below"), "protocol": version}, seen
+
+
+def demands(tap, f, run, agent, token):
+    """Of two that the server's authority knows the EC one expires last."""
+    guild, elsewhere = f.authority("Guild"), f.authority("Elsewhere")
+    token.identity(guild, "rsa2048", "dave")
+    carol = token.generate("p256", "carol")
+    token.write_certificate(guild.issue(carol.public, "/O=Countersign Test/CN=carol", days=60), "carol", carol.id)
+    agent.cli("refresh", check=True)
+    both = SimpleNamespace(certificate=f.scratch(elsewhere.chain + guild.chain))
+    for schemes, label in ((None, "carol"), ("RSA-PSS+SHA256:RSA+SHA256", "dave")):
+        server = f.server(guild, client_ca=both, schemes=schemes)
+        for version, words in VERSIONS.items():
+            with tap.case(f"a server with two authorities and {schemes or 'any scheme'} sees {label}, {version}"):
+                seen = run.curl(server, *words)
+                assert seen.answer == {**seen.answer, "dn": DN.format(label), "protocol": version}, seen
 
 
 def identity(tap, f, run, agent, ca, rsa):
@@ -323,6 +346,7 @@ def main():
         run = Runs(f)
         server = presents(tap, f, run, ca, alice, bob)
         chain(tap, f, run, agent, token)
+        demands(tap, f, run, agent, token)
         identity(tap, f, run, agent, ca, bob)
         steps_back(tap, f, run, agent, ca, server)
         changes_nothing(tap, f, run)

@@ -51,6 +51,19 @@ static SSL_CTX *make(const char *way, OSSL_LIB_CTX *libctx)
     return context;
 }
 
+/* What has extra data of that kind and is no SSL_CTX. */
+static int is_left_alone(void)
+{
+    static const char before[8192];
+    static __thread char other[sizeof(before)];
+    CRYPTO_EX_DATA data;
+
+    if (!CRYPTO_new_ex_data(CRYPTO_EX_INDEX_SSL_CTX, other, &data))
+        return 0;
+    CRYPTO_free_ex_data(CRYPTO_EX_INDEX_SSL_CTX, other, &data);
+    return memcmp(other, before, sizeof(before)) == 0;
+}
+
 static int fetch(SSL_CTX *context, const char *port)
 {
     static const char get[] = "GET / HTTP/1.0\r\n\r\n";
@@ -79,7 +92,7 @@ static int visit(char **argv)
     SSL_CTX *context = make(argv[1], libctx);
     int done = 0;
 
-    if (context) {
+    if (context && is_left_alone()) {
         SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
         done = SSL_CTX_load_verify_file(context, argv[3]) && fetch(context, argv[2]);
     }
