@@ -46,6 +46,18 @@ def serves(tap, stage, guest, key):
             assert seen.answer and seen.answer["dn"] == f"CN={key.label},O=Countersign Test", seen
 
 
+def finds_the_provider(tap, stage, guest, key):
+    """Where no configuration has loaded it."""
+    bare = {"OPENSSL_CONF": "/dev/null", "OPENSSL_MODULES": str(programs.PROVIDER.parent),
+            "LD_PRELOAD": str(programs.PRELOAD)}
+    for way, by_default in ("plain", True), ("libctx", False):
+        with tap.case(f"the provider is loaded where an SSL_CTX is, and nowhere else: {way}"):
+            server = guest.server
+            seen = stage.run([GUESTS / "guest", way, server.port, server.ca.certificate], environment=bare)
+            assert f"CN={key.label},O=Countersign Test" in seen.stdout, seen
+            assert ("by default" in seen.stdout) == by_default, seen
+
+
 def gives_way(tap, stage, guest, key):
     with tap.case("a program's own client_cert_cb stands, and no signature is made"):
         before = signatures(stage.keeper)
@@ -92,6 +104,7 @@ def main():
         tap, key = stage.table.tap, stage.keys[0]
         guest = Guest(stage, key)
         serves(tap, stage, guest, key)
+        finds_the_provider(tap, stage, guest, key)
         gives_way(tap, stage, guest, key)
         stays_out(tap, stage)
     tap.done()

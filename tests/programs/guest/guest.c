@@ -4,7 +4,8 @@
  *
  *   guest WAY PORT CA [CERTIFICATE KEY]
  *
- * It prints the page of the server at 127.0.0.1.
+ * It prints the page of the server at 127.0.0.1, and whether our provider has come into the default
+ * library context.
  */
 #include <openssl/provider.h>
 #include <openssl/ssl.h>
@@ -138,5 +139,7 @@ int main(int argc, char **argv)
     done = strcmp(argv[1], "threads") == 0 ? visit_in_threads(argv) : visit(argv);
     if (asked)
         puts("asked");
+    if (OSSL_PROVIDER_available(NULL, "countersign"))
+        puts("by default");
     return done ? 0 : 1;
 }
