@@ -58,6 +58,15 @@ def finds_the_provider(tap, stage, guest, key):
             assert ("by default" in seen.stdout) == by_default, seen
 
 
+def leaves_no_trace(tap, stage, guest):
+    with tap.case("errno and the error queue are the program's, when something is presented"):
+        assert guest.run("guest", "callback", "-", "-").stdout.startswith("presented\n")
+    with tap.case("and when nothing is, because the provider is not to be had"):
+        bare = {"OPENSSL_CONF": "/dev/null", "OPENSSL_MODULES": str(stage.folder), "LD_PRELOAD": str(programs.PRELOAD)}
+        seen = stage.run([GUESTS / "guest", "callback", "-", "-"], environment=bare)
+        assert seen.stdout == "nothing\n", seen
+
+
 def gives_way(tap, stage, guest, key):
     with tap.case("a program's own client_cert_cb stands, and no signature is made"):
         before = signatures(stage.keeper)
@@ -73,7 +82,7 @@ def gives_way(tap, stage, guest, key):
 
 
 def bundle(stage):
-    """libcrypto and libssl by names of their own, as a plug-in brings them along."""
+    """libcrypto and libssl by names of their own, as a plug-in brings them along; and the libssl that they are."""
     listed = stage.run(["ldd", GUESTS / "guest"], check=True).stdout
     own = []
     for name in "libcrypto", "libssl":
@@ -83,12 +92,16 @@ def bundle(stage):
             octets = re.sub(library + rb"\.so\.[0-9]\0", library + b".so.x\0", octets)
         own.append(pathlib.Path(stage.path(f"{name}.so.x")))
         own[-1].write_bytes(octets)
-    return own
+    return own, path
 
 
 def stays_out(tap, stage):
     with tap.case("a libssl that a plug-in brought along calls the libcrypto that it calls without us"):
-        seen = stage.told_nothing([GUESTS / "bundle-guest", *bundle(stage)])
+        own, libssl = bundle(stage)
+        seen = stage.told_nothing([GUESTS / "bundle-guest", *own])
+        assert seen.returncode == 0 and seen.stderr == "", seen
+    with tap.case("and is left alone behind another one, which is served"):
+        seen = stage.told_nothing([GUESTS / "bundle-guest", *own, libssl])
         assert seen.returncode == 0 and seen.stderr == "", seen
     with tap.case("a libssl of another major version works as ever"):
         seen = stage.told_nothing([GUESTS / "old-guest"])
@@ -105,6 +118,7 @@ def main():
         guest = Guest(stage, key)
         serves(tap, stage, guest, key)
         finds_the_provider(tap, stage, guest, key)
+        leaves_no_trace(tap, stage, guest)
         gives_way(tap, stage, guest, key)
         stays_out(tap, stage)
     tap.done()

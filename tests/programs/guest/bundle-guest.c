@@ -3,10 +3,10 @@
  * A program that has libcrypto, with an allocator of its own, and opens another libssl that a
  * plug-in brought along together with another libcrypto, for preload.py.
  *
- *   bundle-guest LIBCRYPTO LIBSSL
+ *   bundle-guest LIBCRYPTO LIBSSL [LIBSSL-BEFORE]
  *
  * That libssl calls the program's libcrypto, which has the names first. So the other never runs,
- * and all that the program's frees it has made.
+ * and all that the program's frees it has made. We present for the libssl that came first, alone.
  */
 #include <dlfcn.h>
 #include <execinfo.h>
@@ -82,26 +82,37 @@ static void *find(void *library, const char *name, void *functionp)
     return function;
 }
 
-int main(int argc, char **argv)
+/* Makes an SSL_CTX by a libssl. Whether somebody presents for it; -1: there is none. */
+static int make_context(void *library)
 {
     __typeof__(&TLS_client_method) method;
-    __typeof__(&SSL_CTX_new) make_context;
-    __typeof__(&SSL_CTX_free) free_context;
+    __typeof__(&SSL_CTX_new) make_one;
+    __typeof__(&SSL_CTX_get_client_cert_cb) get_callback;
+    __typeof__(&SSL_CTX_free) free_it;
     SSL_CTX *context;
-    void *library;
+    int presents;
 
-    if (argc != 3 || !CRYPTO_set_mem_functions(make, remake, unmake) ||
+    if (!library || !find(library, "TLS_client_method", &method) ||
+        !find(library, "SSL_CTX_new", &make_one) ||
+        !find(library, "SSL_CTX_get_client_cert_cb", &get_callback) ||
+        !find(library, "SSL_CTX_free", &free_it))
+        return -1;
+    context = make_one(method());
+    presents = context ? get_callback(context) != NULL : -1;
+    free_it(context);
+    return presents;
+}
+
+int main(int argc, char **argv)
+{
+    int before = argc > 3;
+
+    if (argc < 3 || !CRYPTO_set_mem_functions(make, remake, unmake) ||
+        (before && make_context(dlopen(argv[3], RTLD_NOW | RTLD_LOCAL)) != 1) ||
         !dlopen(argv[1], RTLD_NOW | RTLD_LOCAL))
         return 2;
-    library = dlopen(argv[2], RTLD_NOW | RTLD_LOCAL);
-    if (!library || !find(library, "TLS_client_method", &method) ||
-        !find(library, "SSL_CTX_new", &make_context) ||
-        !find(library, "SSL_CTX_free", &free_context))
-        return 2;
     other = argv[1];
-    context = make_context(method());
-    if (!context)
-        return 2;
-    free_context(context);
+    if (make_context(dlopen(argv[2], RTLD_NOW | RTLD_LOCAL)) != !before)
+        return 3;
     return foreign ? 1 : 0;
 }

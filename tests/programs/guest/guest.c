@@ -5,8 +5,13 @@
  *   guest WAY PORT CA [CERTIFICATE KEY]
  *
  * It prints the page of the server at 127.0.0.1, and whether our provider has come into the default
- * library context.
+ * library context. With the way "callback" it meets no server: it calls what OpenSSL would call.
  */
+#include "store.h"
+
+#include <errno.h>
+#include <openssl/ct.h>
+#include <openssl/err.h>
 #include <openssl/provider.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
@@ -65,6 +70,29 @@ static int is_left_alone(void)
     return memcmp(other, before, sizeof(before)) == 0;
 }
 
+/* Whoever is called leaves errno and the error queue as they are. */
+static int call_back(SSL_CTX *context)
+{
+    int (*present)(SSL *, X509 **, EVP_PKEY **) = SSL_CTX_get_client_cert_cb(context);
+    SSL *ssl = SSL_new(context);
+    X509 *shown = NULL;
+    EVP_PKEY *its = NULL;
+    CTLOG_STORE *store;
+    int presented;
+
+    ERR_clear_error();
+    errno = E2BIG;
+    store = CTLOG_STORE_new_ex(NULL, NULL);
+    presented = store && present && errno == E2BIG ? present(ssl, &shown, &its) : -1;
+    if (errno == E2BIG && ERR_peek_error() == 0 && presented >= 0)
+        puts(presented ? "presented" : "nothing");
+    CTLOG_STORE_free(store);
+    X509_free(shown);
+    EVP_PKEY_free(its);
+    SSL_free(ssl);
+    return 1;
+}
+
 static int fetch(SSL_CTX *context, const char *port)
 {
     static const char get[] = "GET / HTTP/1.0\r\n\r\n";
@@ -93,7 +121,9 @@ static int visit(char **argv)
     SSL_CTX *context = make(argv[1], libctx);
     int done = 0;
 
-    if (context && is_left_alone()) {
+    if (context && strcmp(argv[1], "callback") == 0) {
+        done = call_back(context);
+    } else if (context && is_left_alone()) {
         SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
         done = SSL_CTX_load_verify_file(context, argv[3]) && fetch(context, argv[2]);
     }
@@ -132,7 +162,7 @@ int main(int argc, char **argv)
 {
     int done;
 
-    if (argc < 4)
+    if (argc < 4 || !store_is_made())
         return 2;
     certificate = argc > 5 ? argv[4] : NULL;
     key = argc > 5 ? argv[5] : NULL;
