@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """`countersign run`: a program that was told nothing presents the right certificate, or is as ever."""
+import contextlib
 import json
 import os
 import pathlib
@@ -24,6 +25,14 @@ import ssl, sys, urllib.request
 context = ssl.create_default_context(cafile=sys.argv[2])
 def fetch():
     return urllib.request.urlopen(sys.argv[1], context=context).read().decode()
+"""
+VISITS = """
+import urllib.error
+for line in sys.stdin:
+    try:
+        print(fetch().strip())
+    except urllib.error.HTTPError as refused:
+        print(refused.code)
 """
 
 
@@ -49,6 +58,25 @@ class Runs:
     def python(self, server, code, **more):
         return self(PYTHON, "-c", FETCH + code, server.url, server.ca.certificate, **more)
 
+    @contextlib.contextmanager
+    def visitor(self, server, *options):
+        """A program that runs on, with one context: a function that makes a visit and gives whom the server
+        saw, or its refusal."""
+        process = subprocess.Popen(
+            [programs.CLI, "run", *options, "--", PYTHON, "-uc", FETCH + VISITS, server.url, server.ca.certificate],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**self.f.environment, **self.environment})
+
+        def visit():
+            process.stdin.write("\n")
+            process.stdin.flush()
+            seen = process.stdout.readline().strip()
+            return (server_module.answer(seen) or {"dn": seen})["dn"]
+        try:
+            yield visit
+        finally:
+            process.kill()
+            process.communicate()
+
 
 def signatures(agent):
     return json.loads(agent.cli("status", "--json", check=True).stdout)["signatures"]
@@ -62,6 +90,9 @@ def presents(tap, f, run, ca, ecdsa, rsa):
             assert seen.returncode == 0 and seen.answer, seen
             assert seen.answer == {**seen.answer, "dn": DN.format(ecdsa.label), "protocol": version}, seen
             assert seen.stderr == "", seen
+    with tap.case("a COUNTERSIGN_IDENTITY that is empty names none"):
+        seen = run.curl(server, environment={"COUNTERSIGN_IDENTITY": ""})
+        assert seen.answer and seen.answer["dn"] == DN.format(ecdsa.label), seen
     other = f.server(ca, client_ca=rsa.authority)
     for version, words in VERSIONS.items():
         with tap.case(f"a server with another authority sees the RSA key, {version}"):
@@ -104,21 +135,31 @@ assert well([last])
 """)
         assert seen.returncode == 0 and seen.answer, seen
         assert seen.answer["dn"] == DN.format(ecdsa.label), seen
-    return server
+    return server, other
 
 
 def chain(tap, f, run, agent, token):
     """The server knows the root alone, the token has leaf and intermediate."""
     root = f.authority("Root")
     middle = f.authority("Branch", parent=root)
-    token.identity(middle, "p256", "below")
-    token.write_certificate(middle.certificate.read_text(), "branch", b"\xca")
+    below = token.identity(middle, "p256", "below")
     agent.cli("refresh", check=True)
     server = f.server(root)
-    for version, words in VERSIONS.items():
-        with tap.case(f"the intermediate is sent too, {version}"):
-            seen = run.curl(server, *words)
-            assert seen.answer == {**seen.answer, "dn": DN.format("below"), "protocol": version}, seen
+    with run.visitor(server, "--identity", "below") as visit:
+        with tap.case("without the intermediate the server knows nobody"):
+            assert visit() == "400"
+        token.write_certificate(middle.certificate.read_text(), "branch", b"\xca")
+        agent.cli("refresh", check=True)
+        for version, words in VERSIONS.items():
+            with tap.case(f"the intermediate is sent too, {version}"):
+                seen = run.curl(server, *words)
+                assert seen.answer == {**seen.answer, "dn": DN.format("below"), "protocol": version}, seen
+        with tap.case("also by a program that has been there without it"):
+            assert visit() == DN.format("below")
+        with tap.case("which shows a certificate that was renewed meanwhile"):
+            token.write_certificate(middle.issue(below.public, "/CN=renewed", days=60), "below", below.id)
+            agent.cli("refresh", check=True)
+            assert visit() == "CN=renewed"
 
 
 def demands(tap, f, run, agent, token):
@@ -268,16 +309,17 @@ def configuration(tap, f, run, ca):
         assert seen.returncode == 0 and "set XDG_RUNTIME_DIR" in seen.stderr, seen
 
 
-def absent(tap, f, run, agent, token, ca, server):
+def absent(tap, f, run, agent, token, ca, servers):
     lenient = f.server(ca, verify="optional")
-    with tap.case("locked: the handshake goes on without a certificate"):
-        agent.cli("lock", check=True)
-        for version, words in VERSIONS.items():
-            seen = run.curl(server, *words)
-            assert seen.returncode == 0 and "400 No required SSL certificate" in seen.stdout, (version, seen)
-    with tap.case("unlocked again: as before"):
-        agent.unlock(token)
-        assert run.curl(server).answer
+    for locked, server in servers.items():
+        with tap.case(f"{locked.label} is locked: the handshake goes on without a certificate"):
+            agent.cli("lock", locked.label, check=True)
+            for version, words in VERSIONS.items():
+                seen = run.curl(server, *words)
+                assert seen.returncode == 0 and "400 No required SSL certificate" in seen.stdout, (version, seen)
+        with tap.case("unlocked again: as before"):
+            agent.unlock(locked)
+            assert run.curl(server).answer
     agent.stop()
     with tap.case("no agent: as without us"):
         seen = run.curl(lenient)
@@ -286,26 +328,11 @@ def absent(tap, f, run, agent, token, ca, server):
         seen = run("touch", f.path("ran"), options=["--identity", "alice"])
         assert seen.returncode == 3 and not f.path("ran").exists(), seen
     with tap.case("an agent that comes between two handshakes serves the second"):
-        process = subprocess.Popen(
-            [programs.CLI, "run", "--", PYTHON, "-uc", FETCH + """
-import urllib.error
-try:
-    fetch()
-except urllib.error.HTTPError as refused:
-    print(refused.code)
-input()
-print(fetch())
-""", lenient.url, ca.certificate], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env={**f.environment, **run.environment})
-        try:
-            assert process.stdout.readline() == "403\n"
+        with run.visitor(lenient) as visit:
+            assert visit() == "403"
             agent.start()
             agent.unlock(token)
-            out, _ = process.communicate("\n", timeout=60)
-            assert server_module.answer(out)["dn"] == DN.format("alice"), out
-        finally:
-            process.kill()
-            process.wait()
+            assert visit() == DN.format("alice")
 
 
 def unlocks(tap, f, run, ca, token):
@@ -340,18 +367,20 @@ def main():
         ca = f.authority("Office")
         token = f.token("corp")
         alice = token.identity(ca, "p256", "alice")
-        bob = Other(f.authority("Partner"), token)
+        partner = f.token("partner")
+        bob = Other(f.authority("Partner"), partner)
         agent = f.agent()
         agent.unlock(token)
+        agent.unlock(partner)
         run = Runs(f)
-        server = presents(tap, f, run, ca, alice, bob)
+        server, other = presents(tap, f, run, ca, alice, bob)
         chain(tap, f, run, agent, token)
         demands(tap, f, run, agent, token)
         identity(tap, f, run, agent, ca, bob)
         steps_back(tap, f, run, agent, ca, server)
         changes_nothing(tap, f, run)
         configuration(tap, f, run, ca)
-        absent(tap, f, run, agent, token, ca, server)
+        absent(tap, f, run, agent, token, ca, {token: server, partner: other})
         agent.stop()
         unlocks(tap, f, run, ca, token)
         with tap.case("no private key is in any file"):

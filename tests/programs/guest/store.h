@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A library with libssl below it that makes a CTLOG_STORE itself, before anybody makes an SSL_CTX. */
+/* A library above libssl that makes a CTLOG_STORE itself, before anybody makes an SSL_CTX. */
 #ifndef STORE_H
 #define STORE_H
 
