@@ -163,6 +163,15 @@ host.sign_all()
                 assert ask(key)
                 assert stage.record("bad").count("start") == 3
 
+        with tap.case("who wants to lock waits, too, and the others are locked at once"):
+            noting = "host.serve(lambda request: (host.note('logout'), host.done(request)))"
+            stage.play(bad=FAILS_TWICE, good=GOOD.replace("spki=SPKI, ", "").replace("host.sign_all()", noting))
+            key, = stage.client().identities()
+            for _ in range(2):
+                assert error_of(sign, stage.client(), key)[0] == "MODULE_FAILED"
+            assert sorted(stage.client().lock()) == ["corp", "good"]
+            assert stage.record("good").count("logout") == 2, "at once, and when all have said what they have"
+
         with tap.case("who waits for one that does not come back is told which, and nobody else waits"):
             stage.play(bad=ENDS_FOR_GOOD, good=GOOD.replace("spki=SPKI, ", ""))
             key, = stage.client().identities()
