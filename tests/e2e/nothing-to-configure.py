@@ -156,10 +156,11 @@ def chain(tap, f, run, agent, token):
                 assert seen.answer == {**seen.answer, "dn": DN.format("below"), "protocol": version}, seen
         with tap.case("also by a program that has been there without it"):
             assert visit() == DN.format("below")
-        with tap.case("which shows a certificate that was renewed meanwhile"):
+        with tap.case("a certificate that is renewed is shown at once"), run.visitor(server) as other:
+            assert other() == DN.format("below")
             token.write_certificate(middle.issue(below.public, "/CN=renewed", days=60), "below", below.id)
             agent.cli("refresh", check=True)
-            assert visit() == "CN=renewed"
+            assert visit() == other() == "CN=renewed"
 
 
 def demands(tap, f, run, agent, token):
