@@ -139,6 +139,13 @@ def clients_raise_no_signal_and_leave_no_socket_open():
     nothing(bad)
 
 
+def libraries_of_clients_use_secure_getenv():
+    """A program that is set-uid believes nothing that its user has put into the environment."""
+    libraries = [path for path in C_FILES if path.parts[0] == "client" and path.parts[1] != "cli"]
+    assert any("secure_getenv(" in text(path) for path in libraries), "nobody asks"
+    nothing(path for path in libraries if re.search(r"\bgetenv\(", text(path)))
+
+
 def licence_is_named_at_the_top():
     code = C_FILES + HEADERS + SCRIPTS + [path for path in FILES if path.suffix in (".py", ".sh")]
     nothing(path for path in code
@@ -222,7 +229,7 @@ def main():
     checks = tap.Tap()
     for check in (formatted, shell_scripts_pass_shellcheck, python_compiles, headers_compile_alone,
                   own_header_comes_first, clients_include_nothing_of_the_agent,
-                  clients_raise_no_signal_and_leave_no_socket_open,
+                  clients_raise_no_signal_and_leave_no_socket_open, libraries_of_clients_use_secure_getenv,
                   licence_is_named_at_the_top, tests_build_with_cmocka_2, files_are_short, lines_end_cleanly, man_pages_are_clean,
                   no_path_of_this_machine, scripts_can_be_run, protocol_numbers_stand_in_its_description,
                   every_promise_of_the_threat_model_has_its_test):
