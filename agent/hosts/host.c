@@ -5,6 +5,7 @@
  * its tokens vanish, and it is started anew after a delay that grows. Invariant: a new process is
  * started only when the one before is reaped and its socket closed. The supervisor owns all hosts.
  */
+#include "hosts/host.h"
 #include "hosts/host-process.h"
 #include "hosts/host-talk.h"
 #include "base/log.h"
