@@ -61,6 +61,10 @@ def before_hello(tap, agent):
         raw.send(frame(protocol.HELLO, 1, u16(200) + u16(300) + string("test") + u32(0)))
         assert error_of(raw) == (1, "VERSION")
         closed(raw)
+    with tap.case("a range of versions that ends before it begins: PROTOCOL"):
+        raw = protocol.Connection(agent.socket)
+        raw.send(frame(protocol.HELLO, 1, u16(2) + GREETING[2:]))
+        assert error_of(raw) == (1, "PROTOCOL")
     with tap.case("a range of versions gets the highest common one"):
         assert protocol.Client(agent.socket, versions=(1, 9)).version == 1
     with tap.case("the first request may be sent right behind HELLO"):
