@@ -47,10 +47,10 @@ def serves(tap, stage, guest, key):
 
 
 def finds_the_provider(tap, stage, guest, key):
-    """Where no configuration has loaded it."""
+    """Where no configuration has loaded it; beside: behind another that takes our URIs."""
     bare = {"OPENSSL_CONF": "/dev/null", "OPENSSL_MODULES": str(programs.PROVIDER.parent),
             "LD_PRELOAD": str(programs.PRELOAD)}
-    for way, by_default in ("plain", True), ("libctx", False):
+    for way, by_default in ("plain", True), ("libctx", False), ("beside", False):
         with tap.case(f"the provider is loaded where an SSL_CTX is, and nowhere else: {way}"):
             server = guest.server
             seen = stage.run([GUESTS / "guest", way, server.port, server.ca.certificate], environment=bare)

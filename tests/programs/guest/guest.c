@@ -7,6 +7,7 @@
  * It prints the page of the server at 127.0.0.1, and whether our provider has come into the default
  * library context. With the way "callback" it meets no server: it calls what OpenSSL would call.
  */
+#include "other-provider.h"
 #include "store.h"
 
 #include <errno.h>
@@ -47,7 +48,9 @@ static SSL_CTX *make(const char *way, OSSL_LIB_CTX *libctx)
 {
     SSL_CTX *context;
 
-    if (strcmp(way, "libctx") == 0)
+    if (strcmp(way, "beside") == 0 && !other_provider_load(libctx))
+        return NULL;
+    if (strcmp(way, "libctx") == 0 || strcmp(way, "beside") == 0)
         return SSL_CTX_new_ex(libctx, NULL, TLS_client_method());
     context = SSL_CTX_new(TLS_client_method());
     if (context && strcmp(way, "client-cert-cb") == 0)
