@@ -90,6 +90,8 @@ BAD_BODIES = {
     "a byte left over": (protocol.TOKENS, u32(0) + b"\0"),
     "an empty body where there are fields": (protocol.RESOLVE, b""),
     "a body where there is none": (protocol.STATUS, b"\0"),
+    "a body of REFRESH": (protocol.REFRESH, b"\0"),
+    "a body of WATCH": (protocol.WATCH, b"\0"),
     "a body of CONSENTS": (protocol.CONSENTS, b"\0"),
     "a body of RECORD": (protocol.RECORD, u32(0)),
     "a number that is too short": (protocol.CONSENT_REVOKE, b"\0\0\0"),
@@ -111,6 +113,11 @@ def bad_bodies(tap, agent):
             client.send(frame(kind, 77, body))
             assert error_of(client) == (77, "PROTOCOL")
             client.status()
+    with tap.case("a second WATCH: PROTOCOL, and the connection goes on"):
+        client.ask(protocol.WATCH)
+        client.send(frame(protocol.WATCH, 77, b""))
+        assert error_of(client) == (77, "PROTOCOL")
+        client.status()
     for kind in (0x0000, 0x001F, 0x7FFF, 0x8009, 0xFFFF):
         with tap.case(f"type {kind:#06x}: UNSUPPORTED, and the connection goes on"):
             client.send(frame(kind, 78, b"whatever"))

@@ -12,7 +12,7 @@ import struct
 # What a client signs in TLS 1.3 with SHA-256: nothing else is signed without a rule.
 HANDSHAKE = b" " * 64 + b"TLS 1.3, client CertificateVerify\0" + bytes(32)
 HELLO, TOKENS, IDENTITIES, CERTIFICATES, RESOLVE, SIGN, UNLOCK, LOCK, STATUS = range(1, 10)
-WATCH, PIN_CHANGE, CHOOSE = 0x000C, 0x000D, 0x000F
+REFRESH, WATCH, PIN_CHANGE, CHOOSE = 0x000B, 0x000C, 0x000D, 0x000F
 POLICY, POLICY_CHECK = 0x10, 0x11
 CONSENTS, CONSENT_REVOKE, USES, RECORD = range(0x14, 0x18)
 REPLY, ERROR = 0x8000, 0xFFFF
