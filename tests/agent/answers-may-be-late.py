@@ -43,6 +43,7 @@ def handle(request):
     elif request.kind == LOGIN:
         how, on_request, program = request.login()
         host.note(f'login {how} {on_request}')
+        host.note('with ' + ' '.join(name for name in ('DISPLAY', 'LD_PRELOAD') if blob(name) in request.body))
         waiting[request.id] = True
         threading.Thread(target=answer, args=[request], daemon=True).start()
     elif request.kind == CANCEL:
@@ -278,6 +279,13 @@ def main():
             decide(stage, "right")
             assert [signer.result() for signer in signers] == [b"signature"] * 5
             assert logins(stage) == ["login 0 0"] and stage.record("slow").count("sign") == 5
+
+        with tap.case("of a program's variables a login takes along what prompts need, and nothing else"):
+            client, key = begin(stage)
+            decide(stage, "right")
+            environment = [("LD_PRELOAD", "/x"), ("DISPLAY", ":5")]
+            assert sign(protocol.Client(stage.socket, environment=environment), key) == b"signature"
+            assert "with DISPLAY" in stage.record("slow"), stage.record("slow")
 
         with tap.case("nobody can be asked: LOCKED, and how to unlock"):
             client, key = begin(stage)

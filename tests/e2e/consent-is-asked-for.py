@@ -304,8 +304,9 @@ def leaving(tap, f, token):
         signer.end()
         wait(lambda: not os.path.exists(f"/proc/{pid}"), "the end of the dialog")
         assert s.sign().result == "signed" and s.asked() == 2
-    with tap.case("the agent's own display is asked, not the one that the program names"), \
-            Scene(f, token, "ok", environment={"DISPLAY": ":7"}) as s:
+    terminal = os.ttyname(os.openpty()[1])
+    with tap.case("the agent's own display is asked, not the one that the program names, nor a terminal"), \
+            Scene(f, token, "ok", environment={"DISPLAY": ":7", "GPG_TTY": terminal}) as s:
         assert s.sign(environment=[("DISPLAY", ":66"), ("GPG_TTY", "/dev/null")]).result == "signed"
         assert "ENV DISPLAY=:7" in s.pinentry.asked() and ":66" not in s.pinentry.asked(), s.pinentry.asked()
         assert "ENV GPG_TTY" not in s.pinentry.asked(), s.pinentry.asked()
