@@ -32,6 +32,11 @@ if host.starts == 1:
 host.sign_all()
 """
 
+COUNTS_SOCKETS = """
+links = [os.path.realpath("/proc/self/fd/" + fd) for fd in os.listdir("/proc/self/fd")]
+host.note(f"sockets: {sum('/socket:' in link for link in links)}")
+""" + DIES_OF_REFRESH.format(first="os.abort()")
+
 ENDS_FOR_GOOD = """
 if host.starts > 1:
     sys.exit(1)
@@ -190,6 +195,13 @@ host.sign_all()
                 assert stage.cli("refresh").returncode == 0
                 assert stage.record("bad").count("start") == 2
                 assert {token.label for token in stage.client().tokens()} == {b"corp", b"good"}
+
+        with tap.case("the next one inherits nothing of the clients that are there, but its own socket"):
+            stage.play(bad=COUNTS_SOCKETS)
+            clients = [stage.client() for _ in range(3)]
+            assert stage.cli("refresh").returncode == 0
+            assert stage.record("bad").count("sockets: 1") == 2, stage.record("bad")
+            del clients
 
         with tap.case("one that ends at a refresh and does not come back: MODULE_FAILED, and which"):
             stage.play(bad=ENDS_FOR_GOOD)
