@@ -172,10 +172,15 @@ def main():
             wait_for(stage.answers, "the agent listens at its own socket")
             assert stage.stop_agent() == 0
 
-        with tap.case("LISTEN_FDS that is no socket: an error"):
-            with open("/dev/null", "rb") as null:
-                process = activated(stage, null)
-            assert process.wait(20) == 1
+        with tap.case("LISTEN_FDS that is no socket, or another one than ours: an error"):
+            with open("/dev/null", "rb") as null, socket.create_server(("127.0.0.1", 0)) as network, \
+                    socket.socket(socket.AF_UNIX) as deaf, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as packets:
+                packets.bind(str(stage.path("packets.sock")))
+                packets.listen()
+                for n, wrong in enumerate((null, network, deaf, packets), 1):
+                    process = activated(stage, wrong)
+                    assert process.wait(20) == 1
+                    assert stage.log().count("one listening Unix stream socket") == n, (wrong, stage.log())
 
         with tap.case("a mistake in the configuration: file, line, and what to write"):
             conf = stage.path("agent.conf")

@@ -15,8 +15,7 @@ import protocol_client as protocol
 from fixture import Fixture
 from tap import Tap, skip_all
 
-ECDSA = 0x0403
-RSA = 0x0401
+ECDSA, RSA, ED25519 = 0x0403, 0x0401, 0x0807
 DIGEST = hashlib.sha256(b"x").digest()
 DISPLAY = [("DISPLAY", ":99")]
 
@@ -32,13 +31,12 @@ def wait(condition, what):
 class Signer(threading.Thread):
     """A program that signs a hash, or a message; `result` is "signed" or the error."""
 
-    def __init__(self, s, environment=None, message=None, client=None, key="alice",
-                 scheme=ECDSA):
+    def __init__(self, s, environment=None, message=None, client=None, key="alice"):
         super().__init__(daemon=True)
         self.client = client or protocol.Client(s.agent.socket, environment=DISPLAY if environment is None else environment)
         self.client.socket.settimeout(60)
         self.key, chain = self.client.resolve(key, 1)
-        self.message, self.scheme, self.text, self.result = message, scheme, "", None
+        self.message, self.text, self.result = message, "", None
         if callable(message):
             self.message = message(chain[0])
         self.start()
@@ -46,9 +44,9 @@ class Signer(threading.Thread):
     def run(self):
         try:
             if self.message is None:
-                self.client.sign(self.key.id, self.scheme, DIGEST, 1)
+                self.client.sign(self.key.id, ECDSA, DIGEST, 1)
             else:
-                self.client.sign(self.key.id, self.scheme, self.message)
+                self.client.sign(self.key.id, ECDSA, self.message)
             self.result = "signed"
         except protocol.AgentError as why:
             self.result, self.text = why.name, why.text
@@ -126,9 +124,16 @@ def answers(tap, f, token):
         signer = s.sign(environment=[])
         assert signer.result == "DENIED" and "nobody can be asked" in signer.text, signer.text
         assert "[rule " in signer.text and "START" not in s.pinentry.asked(), signer.text
-    with tap.case("a scheme that the key has not: said before anybody is asked"), Scene(f, token, "ok") as s:
-        signer = s.sign(scheme=RSA)
-        assert signer.result == "SCHEME" and "only in: ecdsa_secp256r1_sha256" in signer.text, signer.text
+    with tap.case("what the key does not sign is said before anybody is asked"), Scene(f, token, "ok") as s:
+        client = protocol.Client(s.agent.socket, environment=DISPLAY)
+        key, _ = client.resolve("alice", 1)
+        for scheme, digest, said in ((RSA, DIGEST, "only in: ecdsa_secp256r1_sha256"), (ECDSA, DIGEST[1:], "has 32 bytes, not 31"),
+                                     (ED25519, DIGEST, "signs the message itself")):
+            try:
+                client.sign(key.id, scheme, digest, 1)
+                raise AssertionError(f"{scheme:#06x} is signed")
+            except protocol.AgentError as why:
+                assert said in why.text, why
         assert s.asked() == 0, s.pinentry.asked()
 
 
@@ -188,6 +193,12 @@ def session(tap, f, token):
         assert [signer.end() for signer in signers] == ["signed"] * 3
         assert s.asked() == 3 and s.pinentry.at_once() == 1, s.pinentry.asked()
         assert s.pinentry.told("SETNOTOK") == [] and s.pinentry.told("SETOK") == ["_Yes"] * 3
+
+
+def counted(tap, f, token):
+    with tap.case("a signature that waited for a person counts once in a rule's rate"), \
+            Scene(f, token, "ok", rules='[rule "r"]\nsign = tls, digest\nconsent = always\nrate = 2/h') as s:
+        assert [s.sign().result for _ in range(3)] == ["signed", "signed", "DENIED"] and s.asked() == 2, s.log("sign")
 
 
 def ghost(s, name):
@@ -344,6 +355,7 @@ def main():
             token.identity(office, "p256", name)
         answers(tap, f, token)
         session(tap, f, token)
+        counted(tap, f, token)
         pretending(tap, f, token)
         changing(tap, f, token)
         leaving(tap, f, token)
