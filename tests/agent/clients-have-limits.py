@@ -10,7 +10,9 @@ import protocol_client as protocol
 from stage import Stage, Tap, error_of, wait_for
 
 CLIENTS = 1024
+REFUSED = 64  # of more that are told so at a time
 REQUESTS = 64  # of one client
+ALL_REQUESTS = 4096
 HELLO_TIME = 10
 # KiB that the agent may grow by; AddressSanitizer keeps what was freed for a while.
 GROWTH = 128 * 1024 if os.environ.get("CS_SANITIZE") == "1" else 4096
@@ -48,6 +50,14 @@ def flood(connection, data):
     return sent
 
 
+def is_told(connection):
+    """Whether it gets an answer before its end."""
+    try:
+        return connection.socket.recv(1, socket.MSG_PEEK) != b""
+    except ConnectionResetError:
+        return False
+
+
 def main():
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 4096), most))
@@ -77,6 +87,9 @@ def main():
             assert first.status().clients == CLIENTS
             name, _ = error_of(stage.client)
             assert name == "BUSY"
+            more = [protocol.Connection(stage.socket) for _ in range(REFUSED + 1)]
+            assert not all(map(is_told, more)), "each of any number"
+            assert is_told(more[0])
             crowd.pop().close()
             wait_for(lambda: first.status().clients == CLIENTS - 1, "room")
             assert len(stage.client().tokens()) == 1
@@ -111,6 +124,15 @@ def main():
             assert number == last, (number, last)
             assert error_of(client.open_reply, protocol.SIGN, kind, body)[0] == "BUSY"
             assert len(stage.client().tokens()) == 1
+
+        with tap.case("nor may all together have more under way than there is room for"):
+            crowd = [stage.client() for _ in range(ALL_REQUESTS // REQUESTS - 1)]
+            assert len(stage.client().tokens()) == 1
+            for other in crowd:
+                for _ in range(REQUESTS):
+                    other.post(protocol.SIGN, request)
+                other.status()  # so they have been read
+            assert error_of(stage.client().tokens)[0] == "BUSY"
     tap.done()
 
 
