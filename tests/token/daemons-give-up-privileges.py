@@ -3,6 +3,7 @@
 """Agent, token host and prompt: no core dump, no debugger of the same user, no new privileges."""
 import os
 import shutil
+import signal
 import time
 
 import process
@@ -125,6 +126,9 @@ def main():
                 assert process.core_limits(pid) == ("0", "0"), process.core_limits(pid)
             with tap.case(f"{name}: no new privileges"):
                 assert process.status(pid, "NoNewPrivs") == "1"
+            with tap.case(f"{name}: no pipe that broke and no file that may not grow ends it"):
+                ignored = int(process.status(pid, "SigIgn"), 16)
+                assert all(ignored >> number - 1 & 1 for number in (signal.SIGPIPE, signal.SIGXFSZ)), hex(ignored)
             with tap.case(f"{name}: holds no descriptor of another's"):
                 check_descriptors(name, pid)
         with tap.case("a program that is none of ours is dumpable, so the check can tell"):
@@ -137,6 +141,13 @@ def main():
             agent.stop()
             for pid in pids.values():
                 assert not os.path.exists(f"/proc/{pid}"), pids
+        with tap.case("started without standard streams it has some, so that nothing else is opened in their place"):
+            if os.geteuid() != 0:
+                raise Skip("only root sees the descriptors of a process that is not dumpable")
+            agent = f.agent(user=user, under=["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"])
+            streams = [os.readlink(f"/proc/{agent.process.pid}/fd/{fd}") for fd in range(3)]
+            assert streams == ["/dev/null"] * 3, streams
+            agent.stop()
     tap.done()
 
 
