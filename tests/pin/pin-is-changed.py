@@ -96,6 +96,10 @@ def by_descriptors(tap, f, fault):
             wrong = s.change_by_fd("0000", "1234", "corp")
             assert wrong.returncode == 5, wrong
         assert fault.count("C_SetPIN") == 1, fault.tail()
+    with tap.case("one that was refused before may be the new one"), PinScene(f, fault, CORP) as s:
+        assert s.agent.unlock_with("corp", "222222", check=False).returncode == 5
+        assert s.change_by_fd("999999", "222222", "corp").returncode == 0 and s.opens_with("222222")
+        assert s.change_by_fd("222222", "999999", "corp").returncode == 0
     with tap.case("a new one of a wrong length is not sent, and the limits are told"), \
             PinScene(f, fault, CORP) as s:
         for new in ("12", "", "7" * 300):
