@@ -115,6 +115,31 @@ static void test_a_folder_that_cannot_be_made_is_told(void **state)
     assert_int_equal(rmdir(folder), 0);
 }
 
+static void test_a_file_is_made_for_its_owner_alone(void **state)
+{
+    char folder[] = "/tmp/cs-test-runtime-XXXXXX", below[64], path[64];
+    mode_t mask = umask(0);
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(below, sizeof(below), "%s/below", folder);
+    snprintf(path, sizeof(path), "%s/below/file", folder);
+    for (int i = 0; i < 2; i++) { /* where there is no folder, and where there is one */
+        struct stat st;
+        int fd = cs_runtime_create(path, O_WRONLY | O_CLOEXEC);
+
+        assert_int_equal(fstat(fd, &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0600);
+        close(fd);
+        assert_int_equal(stat(below, &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0700);
+        assert_int_equal(unlink(path), 0);
+    }
+    umask(mask);
+    assert_int_equal(rmdir(below), 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 static void test_a_path_must_fit_the_socket_address(void **state)
 {
     const size_t most = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
@@ -165,6 +190,7 @@ int main(void)
         cmocka_unit_test(test_where_the_record_is),
         cmocka_unit_test(test_what_is_wrong_is_named),
         cmocka_unit_test(test_a_folder_that_cannot_be_made_is_told),
+        cmocka_unit_test(test_a_file_is_made_for_its_owner_alone),
         cmocka_unit_test(test_a_path_must_fit_the_socket_address),
         cmocka_unit_test(test_the_variables_for_prompts_are_those_of_the_protocol_text),
     };
