@@ -100,6 +100,12 @@ def by_descriptors(tap, f, fault):
         assert s.agent.unlock_with("corp", "222222", check=False).returncode == 5
         assert s.change_by_fd("999999", "222222", "corp").returncode == 0 and s.opens_with("222222")
         assert s.change_by_fd("222222", "999999", "corp").returncode == 0
+    with tap.case("a refused one is sent again once another one was right, for it may have become the PIN elsewhere"), \
+            PinScene(f, fault, CORP) as s:
+        for pin, sent in (("222222", 1), ("222222", 1), ("999999", 2), ("222222", 3)):
+            s.agent.unlock_with("corp", pin, check=False)
+            assert s.logins() == sent, (pin, fault.tail())
+            s.agent.cli("lock", "corp", check=True)
     with tap.case("a new one of a wrong length is not sent, and the limits are told"), \
             PinScene(f, fault, CORP) as s:
         for new in ("12", "", "7" * 300):
