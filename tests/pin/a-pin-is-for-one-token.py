@@ -11,7 +11,11 @@ from scene import DISPLAY, Scene, results
 from tap import Tap, skip_all
 from wait import wait
 
-CORP, GONE, OTHER = "slot 0 token=corp", "slot 0 absent", "slot 0 token=other"
+CORP, GONE = "slot 0 token=corp", "slot 0 absent"
+OTHERS = {"another token": "slot 0 token=other", "one with its label": "slot 0 token=other label=corp"}
+# Below them is the same one, so its sessions stay; no token does that.
+ALIKE = {"one with its serial": CORP + " label=other", "one of another maker": CORP + " manufacturer=Other",
+         "one of another model": CORP + " model=Other"}
 ABSENT, PULLED = 7, "token 'corp': the token was pulled out: insert it"
 
 
@@ -45,7 +49,7 @@ class PinScene(Scene):
         pid = self.pinentry.pid()
         wait(lambda: not os.path.exists(f"/proc/{pid}"), "the end of the dialog")
 
-    def swap(self, words, *pins):
+    def swap(self, other, words, *pins):
         """The command gets PINs by descriptors, while another token is put in its place."""
         pipes = [os.pipe() for _ in pins]
         options = zip(("--pin-fd", "--new-pin-fd"), pipes)
@@ -55,7 +59,7 @@ class PinScene(Scene):
                                                   for word in (name, reader)),
                           pass_fds=[reader for reader, _ in pipes])
         self.fault.wait("C_GetTokenInfo", looked + 1)
-        self.fault.script(OTHER)
+        self.fault.script(other)
         for (reader, writer), pin in zip(pipes, pins):
             os.write(writer, pin.encode())
             os.close(writer)
@@ -122,10 +126,12 @@ def consents_end(tap, f, fault):
 
 
 def pins_are_kept(tap, f, fault):
-    for words, pins in ((["unlock"], ["1234"]), (["pin", "change"], ["1234", "567890"])):
-        with tap.case(f"another token is put in its place: it gets nothing of '{' '.join(words)}'"), \
+    cases = [(["unlock"], ["1234"], *other) for other in OTHERS.items()]
+    cases += [(["pin", "change"], ["1234", "567890"], *other) for other in {**OTHERS, **ALIKE}.items()]
+    for words, pins, what, other in cases:
+        with tap.case(f"{what} is put in its place: it gets nothing of '{' '.join(words)}'"), \
                 PinScene(f, fault, settings="hot-plug = never") as s:
-            seen = s.swap(words, *pins)
+            seen = s.swap(other, words, *pins)
             assert seen.returncode == ABSENT and "token 'corp': the token is not there" in seen.stderr, seen
             assert s.logins() == fault.count("C_SetPIN") == 0
 
