@@ -119,7 +119,7 @@ static const struct row table[] = {
     ROW(CKR_SAVED_STATE_INVALID, CS_ERR_TOKEN_FAILED, PLAIN, MISUSE),
     ROW(CKR_INFORMATION_SENSITIVE, CS_ERR_TOKEN_FAILED, PLAIN, MISUSE),
     ROW(CKR_STATE_UNSAVEABLE, CS_ERR_TOKEN_FAILED, PLAIN, MISUSE),
-    ROW(CKR_CRYPTOKI_NOT_INITIALIZED, CS_ERR_MODULE_FAILED, PLAIN, "the module lost its state: restart the agent"),
+    ROW(CKR_CRYPTOKI_NOT_INITIALIZED, CS_ERR_MODULE_FAILED, PLAIN, "the module lost its state"),
     ROW(CKR_CRYPTOKI_ALREADY_INITIALIZED, CS_ERR_MODULE_FAILED, PLAIN, "the module is initialised already"),
     ROW(CKR_MUTEX_BAD, CS_ERR_MODULE_FAILED, PLAIN, "the module's locks are broken"),
     ROW(CKR_MUTEX_NOT_LOCKED, CS_ERR_MODULE_FAILED, PLAIN, "the module's locks are broken"),
@@ -186,6 +186,14 @@ bool cs_ckr_is_refused(CK_RV rv)
 bool cs_ckr_is_passing(CK_RV rv)
 {
     return rv != CKR_OK && find(rv)->nature == PASSING;
+}
+
+bool cs_ckr_is_breakdown(CK_RV rv)
+{
+    const struct row *row = find(rv);
+
+    return rv != CKR_OK && row->code != CS_ERR_TOKEN_ABSENT && row->code != CS_ERR_BUSY &&
+           (row->nature == PASSING || row->nature == STALE || row->code == CS_ERR_MODULE_FAILED);
 }
 
 int cs_ckr_fail(struct cs_failure *failure, CK_RV rv, const char *token)

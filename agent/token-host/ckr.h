@@ -25,6 +25,8 @@ bool cs_ckr_is_stale(CK_RV rv);
 bool cs_ckr_is_refused(CK_RV rv);
 /* What a card or a network fails once and does when it is asked again. */
 bool cs_ckr_is_passing(CK_RV rv);
+/* It says nothing of the call, but that the device or the whole module does not work. */
+bool cs_ckr_is_breakdown(CK_RV rv);
 
 /* Fills failure with "token 'NAME': sentence (CKR_X)" and returns the error. */
 int cs_ckr_fail(struct cs_failure *failure, CK_RV rv, const char *token);

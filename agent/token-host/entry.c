@@ -7,6 +7,7 @@
  * C_Login is called here and not through libp11, which copies the PIN to the heap.
  */
 #include "token-host/entry.h"
+#include "token-host/health.h"
 
 #include <countersign/error.h>
 #include <errno.h>
@@ -135,6 +136,7 @@ CK_RV cs_entry_send(struct cs_token *token, struct cs_secret *pin, const uint8_t
             cs_token_set_unlocked(token);
     }
     pthread_mutex_unlock(&token->entering);
+    cs_health_note(token, rv);
     return rv;
 }
 

@@ -7,6 +7,7 @@
 #include "token-host/request.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "token-host/health.h"
 #include "token-host/login.h"
 #include "token-host/logout.h"
 #include "token-host/pin-change.h"
@@ -69,14 +70,6 @@ static void report_scanned(struct cs_host *host)
     cs_link_send(&host->link, &buf);
 }
 
-/* Nothing is to be tidied up before a module is loaded, and vendors' exit handlers are no loss. */
-static void give_up(struct cs_host *host, int r, const struct cs_failure *failure)
-{
-    cs_error("%s", cs_fault_text(&failure->fault, r));
-    cs_link_failed(&host->link, 0, r, failure);
-    _exit(1);
-}
-
 static void run_boot(struct cs_job *job)
 {
     CS_AUTO(request_freep) struct request *request = (struct request *)job;
@@ -86,11 +79,13 @@ static void run_boot(struct cs_job *job)
 
     r = cs_module_new(host->path, host->init_args, &failure, &host->module);
     if (r < 0)
-        give_up(host, r, &failure);
+        cs_health_give_up(&host->link, r, &failure);
     host->slots.module = host->module;
     report_ready(host);
     cs_plug_begin(&host->plug);
     r = cs_slots_scan(&host->slots, &failure);
+    if (r < 0 && cs_ckr_is_breakdown(failure.rv))
+        cs_health_give_up(&host->link, r, &failure);
     if (r < 0)
         cs_error("%s", cs_fault_text(&failure.fault, r));
     report_scanned(host);

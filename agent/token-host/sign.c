@@ -10,6 +10,7 @@
  */
 #include "token-host/sign.h"
 #include "base/log.h"
+#include "token-host/health.h"
 #include "token-host/keypad.h"
 #include "token-host/mechanism.h"
 #include "token-host/public-key.h"
@@ -389,6 +390,8 @@ static void run_signing(struct cs_job *job)
         cs_steal(&signing);
         return;
     }
+    if (r == 0 || signing->rv != CKR_OK)
+        cs_health_note(signing->token, r == 0 ? CKR_OK : signing->rv);
     r = cs_token_explain_gone(signing->token, r, &failure);
     if (__atomic_exchange_n(&signing->answered, 1, __ATOMIC_ACQ_REL))
         return;

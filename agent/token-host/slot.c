@@ -5,6 +5,7 @@
  * new token for one that went. libp11's slots are not used, see module.c.
  */
 #include "token-host/slot.h"
+#include "token-host/health.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 
@@ -197,7 +198,7 @@ static void look_at(struct cs_slots *slots, CK_SLOT_ID slot)
         add_token(slots, slot, &info);
 }
 
-CK_RV cs_slots_list(
+static CK_RV list(
     const struct cs_slots *slots, CK_BBOOL token_present, CK_SLOT_ID *ids, CK_ULONG *np)
 {
     CK_RV rv;
@@ -209,6 +210,25 @@ CK_RV cs_slots_list(
     *np = CS_SLOTS_MAX;
     rv = CS_MODULE_CALL(slots->module, C_GetSlotList(token_present, ids, np));
     return rv == CKR_OK && *np > CS_SLOTS_MAX ? CKR_BUFFER_TOO_SMALL : rv;
+}
+
+static int explain_unlisted(CK_RV rv, struct cs_failure *failure)
+{
+    failure->rv = rv;
+    return cs_fail(&failure->fault, CS_ERR_MODULE_FAILED, "the module cannot list its slots (%s)",
+        cs_ckr_name(rv));
+}
+
+CK_RV cs_slots_list(struct cs_slots *slots, CK_BBOOL token_present, CK_SLOT_ID *ids, CK_ULONG *np)
+{
+    CK_RV rv = list(slots, token_present, ids, np);
+    struct cs_failure failure = {0};
+
+    if (!cs_ckr_is_breakdown(rv))
+        __atomic_store_n(&slots->n_unlisted, 0, __ATOMIC_RELAXED);
+    else if (__atomic_add_fetch(&slots->n_unlisted, 1, __ATOMIC_RELAXED) > 1)
+        cs_health_give_up(slots->link, explain_unlisted(rv, &failure), &failure);
+    return rv;
 }
 
 int cs_slots_scan(struct cs_slots *slots, struct cs_failure *failure)
@@ -232,9 +252,5 @@ int cs_slots_scan(struct cs_slots *slots, struct cs_failure *failure)
     }
     slots->first_why = NULL;
     pthread_mutex_unlock(&slots->scanning);
-    if (rv == CKR_OK)
-        return 0;
-    failure->rv = rv;
-    return cs_fail(&failure->fault, CS_ERR_MODULE_FAILED, "the module cannot list its slots (%s)",
-        cs_ckr_name(rv));
+    return rv == CKR_OK ? 0 : explain_unlisted(rv, failure);
 }

@@ -22,7 +22,8 @@ struct cs_slots {
     pthread_mutex_t lock;     /* guards the list */
     struct cs_token *tokens;
     uint32_t last_number;
-    unsigned n_gone;                                       /* tokens that went, so far; atomic */
+    unsigned n_gone;     /* tokens that went, so far; atomic */
+    unsigned n_unlisted; /* times on end that they could not be listed; atomic */
     struct cs_slots_refused refused[CS_SLOTS_REFUSED_MAX]; /* a ring; guarded by scanning */
     unsigned n_refused;                                    /* so far */
     const char *first_why; /* why tokens are locked that the first scan finds; NULL: as usual */
@@ -34,9 +35,9 @@ void cs_slots_init(struct cs_slots *slots, struct cs_link *link, struct cs_cance
 /* Looks at every slot and tells the agent what is new, changed or gone. */
 int cs_slots_scan(struct cs_slots *slots, struct cs_failure *failure);
 
-/* The module's slots, or those with a token. ids: room for CS_SLOTS_MAX. */
-CK_RV cs_slots_list(
-    const struct cs_slots *slots, CK_BBOOL token_present, CK_SLOT_ID *ids, CK_ULONG *np);
+/* The module's slots, or those with a token. ids: room for CS_SLOTS_MAX. Does not return when the
+ * module cannot list them again and again. */
+CK_RV cs_slots_list(struct cs_slots *slots, CK_BBOOL token_present, CK_SLOT_ID *ids, CK_ULONG *np);
 
 /* Whether a scan would find what nobody has noticed: a token that was away for a moment. One call
  * for each token. */

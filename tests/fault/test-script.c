@@ -66,18 +66,18 @@ static void test_rules(void **state)
     (void)state;
     assert_true(parse("fail C_Sign CKR_DEVICE_ERROR once at=3 slot=0 after\n"
                       "delay * 15 every=2 times=4\n"
-                      "hang C_Login then=CKR_FUNCTION_FAILED forever\n"
+                      "hang C_Login then=CKR_FUNCTION_FAILED forever elder\n"
                       "exit C_FindObjects 4\n",
         &script));
     assert_int_equal(script.n_rules, 4);
     assert_int_equal(rule[0].function, FAULT_C_Sign);
     assert_int_equal(rule[0].rv, CKR_DEVICE_ERROR);
     assert_true(rule[0].times == 1 && rule[0].at == 3 && rule[0].every == 1 && rule[0].after);
-    assert_true(rule[0].has_slot && rule[0].slot == 0);
+    assert_true(rule[0].has_slot && rule[0].slot == 0 && !rule[0].elder);
     assert_int_equal(rule[1].function, FAULT_EVERY_FUNCTION);
     assert_true(rule[1].value == 15 && rule[1].every == 2 && rule[1].times == 4);
     assert_false(rule[1].has_slot);
-    assert_true(rule[2].rv == CKR_FUNCTION_FAILED && rule[2].forever);
+    assert_true(rule[2].rv == CKR_FUNCTION_FAILED && rule[2].forever && rule[2].elder);
     assert_int_equal(rule[3].value, 4);
 }
 

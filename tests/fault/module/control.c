@@ -24,8 +24,8 @@
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 static int directory_fd = -1;
 static bool started, broken;
-static pid_t started_by; /* a child has to initialise for itself */
-static struct fault_version version;
+static pid_t started_by;                    /* a child has to initialise for itself */
+static struct fault_version version, first; /* first: when it was started */
 static struct fault_script script;
 static fault_control_apply apply_script;
 
@@ -129,6 +129,7 @@ bool fault_control_start(fault_control_apply apply)
     started = true;
     started_by = getpid();
     ok = load();
+    first = version;
     started = ok;
     fault_control_leave();
     return ok;
@@ -205,6 +206,11 @@ const struct fault_script *fault_control_script(void)
 struct fault_version fault_control_version(void)
 {
     return version;
+}
+
+bool fault_control_is_elder(void)
+{
+    return started && !is_version(&first, &version);
 }
 
 bool fault_control_take(const char *name, char *text, size_t size)

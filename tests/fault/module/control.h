@@ -24,6 +24,8 @@ CK_RV fault_control_enter(void);
 void fault_control_leave(void);
 const struct fault_script *fault_control_script(void);
 struct fault_version fault_control_version(void);
+/* Whether the module was started before that version came. */
+bool fault_control_is_elder(void);
 /* Whenever: the script has changed since. */
 bool fault_control_is_newer(const struct fault_version *than);
 

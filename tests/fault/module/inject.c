@@ -22,6 +22,8 @@ static bool applies(
 {
     if (rule->function != FAULT_EVERY_FUNCTION && rule->function != function)
         return false;
+    if (rule->elder && !fault_control_is_elder())
+        return false;
     return !rule->has_slot || (slot && *slot == rule->slot);
 }
 

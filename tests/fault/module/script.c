@@ -65,6 +65,7 @@
  *     after       fail: SoftHSM is called first; only its answer is lost
  *     then=CKR    hang: answers so when it ends
  *     forever     hang: even when the script changes
+ *     elder       in a process alone whose C_Initialize was before this version of the script
  *       Calls are counted from when this version of the script was first read, by all processes
  *       together. Delays add up; of the rest the first rule that applies is played.
  */
@@ -161,6 +162,7 @@ static const struct word limits[] = {
     LIMIT("after", WORD_FLAG, after),
     LIMIT("then", WORD_RV, rv),
     LIMIT("forever", WORD_FLAG, forever),
+    LIMIT("elder", WORD_FLAG, elder),
     {0},
 };
 

@@ -59,7 +59,7 @@ struct fault_rule {
     CK_ULONG value;            /* milliseconds or exit status */
     CK_RV rv;                  /* of fail, and of hang when it ends; CKR_OK: go on */
     CK_ULONG at, every, times; /* times 0: always */
-    bool has_slot, after, forever;
+    bool has_slot, after, forever, elder;
     CK_SLOT_ID slot;
 };
 
