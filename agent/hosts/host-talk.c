@@ -105,6 +105,15 @@ static int take_tried(struct cs_host_talk *talk, struct cs_bytes body)
     return 0;
 }
 
+static int take_trouble(struct cs_host_talk *talk, const struct cs_frame *frame)
+{
+    int r = cs_reports_take(&talk->reports, frame);
+
+    if (r == 0)
+        talk->on->troubled(talk->user);
+    return r;
+}
+
 static int take_frame(struct cs_host_talk *talk, const struct cs_frame *frame)
 {
     struct cs_job *job = cs_jobs_find(&talk->jobs, frame->id);
@@ -130,6 +139,8 @@ static int take_frame(struct cs_host_talk *talk, const struct cs_frame *frame)
         return take_refused(talk, frame->body);
     case CS_HOST_PIN_TRIED:
         return take_tried(talk, frame->body);
+    case CS_HOST_TROUBLE:
+        return take_trouble(talk, frame);
     default:
         return cs_reports_take(&talk->reports, frame);
     }

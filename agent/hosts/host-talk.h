@@ -9,6 +9,8 @@
 struct cs_host_talk_events {
     /* It has reported every token that is there. Once in each talk. */
     void (*scanned)(void *user);
+    /* It has more trouble with its tokens, or less. */
+    void (*troubled)(void *user);
     /* It says why it is about to give up. */
     void (*explained)(void *user, struct cs_bytes why);
     /* It broke the rules, why says to people which. It is of no use any more. */

@@ -163,6 +163,11 @@ static void on_scanned(void *user)
     tell(host);
 }
 
+static void on_troubled(void *user)
+{
+    tell(user);
+}
+
 static void on_explained(void *user, struct cs_bytes why)
 {
     explain(user, why);
@@ -188,6 +193,7 @@ static void on_talk_closed(void *user)
 
 static const struct cs_host_talk_events talk_events = {
     .scanned = on_scanned,
+    .troubled = on_troubled,
     .explained = on_explained,
     .broken = on_broken,
     .ended = on_talk_ended,
@@ -385,6 +391,11 @@ bool cs_host_is_awaited(const struct cs_host *host)
     return host->awaited;
 }
 
+bool cs_host_is_troubled(const struct cs_host *host)
+{
+    return host->talk.reports.trouble[0] != '\0';
+}
+
 const char *cs_host_name(const struct cs_host *host)
 {
     return host->module->name;
@@ -398,6 +409,7 @@ void cs_host_describe(const struct cs_host *host, struct cs_msg_module *m)
         [CS_HOST_STATE_RUNNING] = "running",
         [CS_HOST_STATE_FAILED] = "failed",
     };
+    const struct cs_reports *reports = &host->talk.reports;
 
     *m = (struct cs_msg_module){
         .name = cs_bytes_of(host->module->name),
@@ -405,7 +417,9 @@ void cs_host_describe(const struct cs_host *host, struct cs_msg_module *m)
         .state = cs_bytes_of(states[host->state]),
         .pid = host->process.alive ? (uint32_t)host->process.handle.pid : 0,
         .restarts = host->restarts > 0 ? host->restarts - 1 : 0,
-        .error = cs_bytes_of(host->error[0] ? host->error : host->talk.reports.trouble),
+        .error = cs_bytes_of(host->error[0]        ? host->error
+                             : reports->trouble[0] ? reports->trouble
+                                                   : reports->left_out),
     };
 }
 

@@ -35,7 +35,7 @@ struct cs_host_setting {
     const char *prompt_program;
     struct cs_inventory *inventory;
     struct cs_audit *audit;
-    /* The host became running or failed, or stopped for good. */
+    /* The host became running or failed, or stopped for good; or cs_host_is_troubled changed. */
     void (*changed)(void *user);
     void *user;
 };
@@ -55,6 +55,8 @@ bool cs_host_is_settled(const struct cs_host *host);
 int cs_host_say_failed(const struct cs_host *host, struct cs_fault *fault);
 /* It ran, failed, and is soon to be back: a token that is missing may be one of its own. */
 bool cs_host_is_awaited(const struct cs_host *host);
+/* It cannot use a token that is there. cs_host_describe says why. */
+bool cs_host_is_troubled(const struct cs_host *host);
 const char *cs_host_name(const struct cs_host *host);
 /* For STATUS. */
 void cs_host_describe(const struct cs_host *host, struct cs_msg_module *m);

@@ -79,13 +79,13 @@ static void judge(struct cs_reports *reports)
         if (inventory->tokens[i]->host == reports->host)
             n += inventory->tokens[i]->n_left_out;
     if (n > 0)
-        snprintf(reports->trouble, sizeof(reports->trouble),
+        snprintf(reports->left_out, sizeof(reports->left_out),
             "%zu object%s of its tokens %s left out, for a module may show no more than %d objects "
             "and %u MB: take off its tokens what you do not need",
             n, n == 1 ? "" : "s", n == 1 ? "is" : "are", CS_LIMIT_OBJECTS_PER_HOST,
             CS_LIMIT_HOST_BYTES >> 20);
     else
-        reports->trouble[0] = '\0';
+        reports->left_out[0] = '\0';
 }
 
 static int take_object(struct cs_reports *reports, struct cs_bytes body)
@@ -130,7 +130,7 @@ static int take_end(struct cs_reports *reports, struct cs_bytes body)
         return r;
     judge(reports);
     if (n_left_out > 0)
-        cs_warn("module '%s': %s", reports->module, reports->trouble);
+        cs_warn("module '%s': %s", reports->module, reports->left_out);
     return 0;
 }
 
@@ -176,6 +176,16 @@ static int take_gone(struct cs_reports *reports, struct cs_bytes body)
     return 0;
 }
 
+static int take_trouble(struct cs_reports *reports, struct cs_bytes body)
+{
+    struct cs_host_trouble m;
+    int r = cs_host_trouble_get(body, &m);
+
+    if (r == 0)
+        cs_text_clean(m.text, reports->trouble, sizeof(reports->trouble));
+    return r;
+}
+
 int cs_reports_take(struct cs_reports *reports, const struct cs_frame *frame)
 {
     switch (frame->type) {
@@ -189,6 +199,8 @@ int cs_reports_take(struct cs_reports *reports, const struct cs_frame *frame)
         return take_state(reports, frame->body);
     case CS_HOST_TOKEN_GONE:
         return take_gone(reports, frame->body);
+    case CS_HOST_TROUBLE:
+        return take_trouble(reports, frame->body);
     default:
         return CS_ERR_PROTOCOL;
     }
@@ -201,5 +213,5 @@ void cs_reports_drop(struct cs_reports *reports)
     if (reports->n_tokens > 0)
         cs_inventory_remove_host(reports->inventory, reports->host);
     reports->n_tokens = 0;
-    reports->trouble[0] = '\0';
+    reports->left_out[0] = reports->trouble[0] = '\0';
 }

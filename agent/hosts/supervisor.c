@@ -8,6 +8,7 @@ static void on_changed(void *user)
     struct cs_supervisor *supervisor = user;
 
     supervisor->setting.inventory->failed = cs_supervisor_failed(supervisor);
+    supervisor->setting.inventory->troubled = cs_supervisor_troubled(supervisor);
     supervisor->changed(supervisor->user);
 }
 
@@ -100,6 +101,14 @@ const char *cs_supervisor_failed(const struct cs_supervisor *supervisor)
 {
     for (size_t i = 0; i < supervisor->n_hosts; i++)
         if (cs_host_get_state(supervisor->hosts[i]) != CS_HOST_STATE_RUNNING)
+            return cs_host_name(supervisor->hosts[i]);
+    return NULL;
+}
+
+const char *cs_supervisor_troubled(const struct cs_supervisor *supervisor)
+{
+    for (size_t i = 0; i < supervisor->n_hosts; i++)
+        if (cs_host_is_troubled(supervisor->hosts[i]))
             return cs_host_name(supervisor->hosts[i]);
     return NULL;
 }

@@ -20,7 +20,8 @@ struct cs_inventory {
     const struct cs_identity **identities; /* each key of each token once */
     size_t n_certificates;
     struct cs_plain_certificate *certificates;
-    const char *failed; /* a module that does not run, so that its tokens are not here; or NULL */
+    const char *failed;   /* a module that does not run, so that its tokens are not here; or NULL */
+    const char *troubled; /* one that cannot use a token; or NULL */
 };
 
 void cs_inventory_init(struct cs_inventory *inventory);

@@ -216,6 +216,10 @@ static void append_missing(struct sentence *sentence, const struct cs_inventory 
         append(sentence, "; module '");
         append(sentence, inventory->failed);
         append(sentence, "' does not run: see 'countersign status'");
+    } else if (inventory->troubled) {
+        append(sentence, "; module '");
+        append(sentence, inventory->troubled);
+        append(sentence, "' cannot use a token that is there: see 'countersign status'");
     } else if (inventory->n_tokens == 0) {
         append(sentence, "; there is no token: insert one");
     }
@@ -258,7 +262,7 @@ static int say_not_found(const struct cs_inventory *inventory, const struct patt
         append_candidate(
             &sentence, inventory->identities[i]->uri, inventory->identities[i]->key->id);
     append_left_out(&sentence);
-    if (inventory->failed)
+    if (inventory->failed || inventory->troubled)
         append_missing(&sentence, inventory);
     else
         append(&sentence, "; 'countersign refresh' looks for new ones");

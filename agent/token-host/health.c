@@ -56,7 +56,7 @@ void cs_health_note(struct cs_token *token, CK_RV rv)
     if (!cs_ckr_is_breakdown(rv))
         return;
     failure.rv = rv;
-    cs_fail(&failure.fault, CS_ERR_MODULE_FAILED, "it has lost token '%s': %s (%s)",
-        cs_token_name(token), cs_ckr_text(rv), cs_ckr_name(rv));
+    cs_fail(&failure.fault, CS_ERR_MODULE_FAILED, "it has lost token '%s' (%s)",
+        cs_token_name(token), cs_ckr_name(rv));
     cs_health_give_up(token->link, CS_ERR_MODULE_FAILED, &failure);
 }

@@ -154,6 +154,19 @@ int cs_host_failed_get(struct cs_bytes body, struct cs_host_failed *m)
     return cs_reader_end(&reader);
 }
 
+void cs_host_trouble_put(struct cs_buf *buf, const struct cs_host_trouble *m)
+{
+    cs_buf_put_bytes(buf, m->text);
+}
+
+int cs_host_trouble_get(struct cs_bytes body, struct cs_host_trouble *m)
+{
+    struct cs_reader reader = cs_reader_of(body);
+
+    m->text = cs_get_string(&reader);
+    return cs_reader_end(&reader);
+}
+
 void cs_host_ready_put(struct cs_buf *buf, const struct cs_host_ready *m)
 {
     cs_buf_put_bytes(buf, m->manufacturer);

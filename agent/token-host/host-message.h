@@ -7,7 +7,7 @@
  *
  * The agent asks with a request id of its own choice and the host answers that id with DONE,
  * SIGNED or FAILED, in any order. The host reports on its own, with id 0, the messages from READY
- * to PIN_REFUSED. If the module cannot be loaded the host sends FAILED with id 0, in place of
+ * to TROUBLE. If the module cannot be loaded the host sends FAILED with id 0, in place of
  * READY, and exits.
  */
 #ifndef CS_TOKEN_HOST_MESSAGE_H
@@ -42,6 +42,7 @@ enum cs_host_message_type {
     CS_HOST_TOKEN_GONE = 0x0197,  /* or was never whole: what was begun of it is void */
     CS_HOST_PIN_REFUSED = 0x0198, /* a token refused a PIN; body as of FAILED */
     CS_HOST_PIN_TRIED = 0x0199,   /* one that nobody entered is about to be sent to a token */
+    CS_HOST_TROUBLE = 0x019a,     /* a token that is there cannot be used; or that this is over */
 };
 
 /* Where the PIN of matching tokens comes from when no person is to be asked. */
@@ -120,6 +121,10 @@ struct cs_host_failed {
     struct cs_bytes text;
 };
 
+struct cs_host_trouble {
+    struct cs_bytes text; /* a string: which, and why; empty: there is none any more */
+};
+
 struct cs_host_ready {
     struct cs_bytes manufacturer, description;
 };
@@ -170,6 +175,8 @@ void cs_host_sign_put(struct cs_buf *buf, const struct cs_host_sign_request *m);
 int cs_host_sign_get(struct cs_bytes body, struct cs_host_sign_request *m);
 void cs_host_failed_put(struct cs_buf *buf, const struct cs_host_failed *m);
 int cs_host_failed_get(struct cs_bytes body, struct cs_host_failed *m);
+void cs_host_trouble_put(struct cs_buf *buf, const struct cs_host_trouble *m);
+int cs_host_trouble_get(struct cs_bytes body, struct cs_host_trouble *m);
 void cs_host_ready_put(struct cs_buf *buf, const struct cs_host_ready *m);
 int cs_host_ready_get(struct cs_bytes body, struct cs_host_ready *m);
 void cs_host_token_put(struct cs_buf *buf, const struct cs_host_token *m);

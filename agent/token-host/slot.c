@@ -11,6 +11,7 @@
 
 #include <countersign/error.h>
 #include <stdio.h>
+#include <string.h>
 
 void cs_slots_init(struct cs_slots *slots, struct cs_link *link, struct cs_cancels *cancels)
 {
@@ -129,6 +130,31 @@ static void remove_token(struct cs_slots *slots, struct cs_token *token)
     cs_token_unref(token);
 }
 
+/* The first one of a scan is what the agent is told. */
+static void pass_over(struct cs_slots *slots, CK_SLOT_ID slot, const char *why)
+{
+    char text[CS_SLOTS_TROUBLE_MAX];
+
+    snprintf(text, sizeof(text), "slot %lu is passed over: %s", (unsigned long)slot, why);
+    cs_warn("%s", text);
+    if (!slots->trouble[0])
+        memcpy(slots->trouble, text, sizeof(text));
+}
+
+static void report_trouble(struct cs_slots *slots)
+{
+    uint8_t room[2 * CS_SLOTS_TROUBLE_MAX];
+    struct cs_buf buf = CS_BUF_IN(room);
+    size_t frame = cs_frame_begin(&buf, CS_HOST_TROUBLE, 0);
+
+    if (strcmp(slots->trouble, slots->told) == 0)
+        return;
+    memcpy(slots->told, slots->trouble, sizeof(slots->told));
+    cs_host_trouble_put(&buf, &(const struct cs_host_trouble){cs_bytes_of(slots->told)});
+    cs_frame_end(&buf, frame);
+    cs_link_send(slots->link, &buf);
+}
+
 /* In the list before it is read: as soon as it is reported the agent may ask for it. */
 static void add_token(struct cs_slots *slots, CK_SLOT_ID slot, const CK_TOKEN_INFO *info)
 {
@@ -149,7 +175,7 @@ static void add_token(struct cs_slots *slots, CK_SLOT_ID slot, const CK_TOKEN_IN
         unlink_token(slots, token);
         cs_token_unref(token);
     }
-    cs_warn("slot %lu is passed over: %s", (unsigned long)slot, cs_fault_text(&failure.fault, r));
+    pass_over(slots, slot, cs_fault_text(&failure.fault, r));
 }
 
 static void look_again(struct cs_token *token, const CK_TOKEN_INFO *info)
@@ -182,10 +208,15 @@ static void look_at(struct cs_slots *slots, CK_SLOT_ID slot)
     struct cs_token *known = token_in(slots, slot);
     CK_TOKEN_INFO info = {0};
     CK_RV rv = get_info(slots, slot, known, &info);
+    char why[256];
 
+    if (cs_ckr_code(rv) == CS_ERR_TOKEN_ABSENT) {
+        cs_debug("slot %lu: no token (%s)", (unsigned long)slot, cs_ckr_name(rv));
+        return;
+    }
     if (rv != CKR_OK) {
-        cs_log(rv == CKR_TOKEN_NOT_PRESENT ? CS_LOG_DEBUG : CS_LOG_WARNING,
-            "slot %lu is passed over (%s)", (unsigned long)slot, cs_ckr_name(rv));
+        snprintf(why, sizeof(why), "%s (%s)", cs_ckr_text(rv), cs_ckr_name(rv));
+        pass_over(slots, slot, why);
         return;
     }
     if (!(info.flags & CKF_TOKEN_INITIALIZED)) {
@@ -239,6 +270,7 @@ int cs_slots_scan(struct cs_slots *slots, struct cs_failure *failure)
 
     pthread_mutex_lock(&slots->scanning);
     rv = cs_slots_list(slots, CK_TRUE, ids, &n);
+    slots->trouble[0] = '\0';
     if (rv == CKR_OK) {
         for (struct cs_token *token = slots->tokens; token; token = token->next)
             token->seen = false;
@@ -250,6 +282,7 @@ int cs_slots_scan(struct cs_slots *slots, struct cs_failure *failure)
                 remove_token(slots, token);
         }
     }
+    report_trouble(slots);
     slots->first_why = NULL;
     pthread_mutex_unlock(&slots->scanning);
     return rv == CKR_OK ? 0 : explain_unlisted(rv, failure);

@@ -13,6 +13,7 @@ struct cs_slots_refused {
 };
 
 #define CS_SLOTS_REFUSED_MAX 16
+#define CS_SLOTS_TROUBLE_MAX 512
 
 struct cs_slots {
     struct cs_module *module;
@@ -26,6 +27,7 @@ struct cs_slots {
     unsigned n_unlisted; /* times on end that they could not be listed; atomic */
     struct cs_slots_refused refused[CS_SLOTS_REFUSED_MAX]; /* a ring; guarded by scanning */
     unsigned n_refused;                                    /* so far */
+    char trouble[CS_SLOTS_TROUBLE_MAX], told[CS_SLOTS_TROUBLE_MAX]; /* of this scan; to the agent */
     const char *first_why; /* why tokens are locked that the first scan finds; NULL: as usual */
 };
 

@@ -80,9 +80,13 @@ class Scene:
         module, = self.client.status().modules
         return module.pid == self.pid and module.restarts == 0
 
-    def mend(self):
+    def mend(self, function):
         self.script()
-        assert self.is_whole()
+        # One that opens no session has lost its token: then a new host is started, which is no quicker than it should.
+        if not self.is_whole():
+            assert function == "C_OpenSession"
+            self.agent.restart()
+            self.begin()
         self.refresh()
         try:
             self.unlock()
@@ -96,7 +100,8 @@ class Scene:
 
 def is_sensible(error, code):
     """It is in the catalogue, names who it is about, and does not put it down to the user."""
-    return (("no key fits" not in error.text or code in UNTOLD) and error.name in protocol.ERROR_NAMES.values() and
+    known = "no key fits" not in error.text or "cannot use a token that is there" in error.text
+    return ((known or code in UNTOLD) and error.name in protocol.ERROR_NAMES.values() and
             re.search(r"corp|alice|fault", error.text) and len(error.text) > 15)
 
 
@@ -118,7 +123,7 @@ def main():
                     bad = [error for error in errors if not is_sensible(error, code)]
                     assert not bad, (code, bad)
                     seen[code] = errors
-                    scene.mend()
+                    scene.mend(function)
                 assert any(seen.values()), "no code did any harm"
             for code in ("CKR_GENERAL_ERROR", "CKR_DEVICE_REMOVED", "0x80000001"):
                 for error in seen.get(code, []):

@@ -125,6 +125,29 @@ static struct host_answer sign_rsa(
     return answer;
 }
 
+static void test_a_token_that_cannot_be_used_is_reported(void **state)
+{
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    token = rig_start(&host, CORP "\nslot 1 bad=CKR_TOKEN_NOT_RECOGNIZED\nslot 2 absent", NULL);
+    assert_false(token->gone);
+    assert_string_equal(host.trouble,
+        "slot 1 is passed over: the token is not initialised, or not one that the module knows "
+        "(CKR_TOKEN_NOT_RECOGNIZED)");
+    control_script(
+        CORP "\nslot 1 token=home\nslot 2 absent\nfail C_OpenSession CKR_SESSION_COUNT slot=1\n");
+    assert_int_equal(host_refresh(&host).type, CS_HOST_DONE);
+    assert_string_equal(host.trouble,
+        "slot 1 is passed over: token 'home': the token has no session left: close other programs "
+        "that use it (CKR_SESSION_COUNT, 0xb1)");
+    control_script(CORP "\nslot 1 absent\n");
+    assert_int_equal(host_refresh(&host).type, CS_HOST_DONE);
+    assert_string_equal(host.trouble, "");
+    rig_end(&host);
+}
+
 /* Whatever lies behind the buffer would go to the client. */
 static void test_more_than_there_was_room_for(void **state)
 {
@@ -158,6 +181,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(few_sessions_are_shared),
+        TEST(a_token_that_cannot_be_used_is_reported),
         TEST(a_token_that_needs_no_login),
         TEST(unknown_attributes_are_left_alone),
         TEST(a_wrong_pin_for_a_key_that_asks_always),

@@ -72,6 +72,11 @@ bool cs_host_is_awaited(const struct cs_host *host)
     return false;
 }
 
+bool cs_host_is_troubled(const struct cs_host *host)
+{
+    return host->reports.trouble[0] != '\0';
+}
+
 const char *cs_host_name(const struct cs_host *host)
 {
     return host->module->name;

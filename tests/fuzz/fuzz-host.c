@@ -97,6 +97,10 @@ static void report(struct fuzz_input *input)
             cs_host_tried_put(&body, &(struct cs_host_tried){.slot = what / 6,
                                          .source = CS_BYTES(source, sizeof(source))});
             good = how < 0xf0;
+        } else if (how & 2) {
+            type = CS_HOST_TROUBLE;
+            cs_buf_reset(&body);
+            cs_host_trouble_put(&body, &(struct cs_host_trouble){text});
         }
         break;
     case 3:

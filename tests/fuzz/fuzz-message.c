@@ -70,6 +70,8 @@ ROUND_TRIP(cs_host_token, cs_host_token)
 ROUND_TRIP(cs_host_object, cs_host_object)
 ROUND_TRIP(cs_host_token_state, cs_host_token_state)
 ROUND_TRIP_NUMBER(cs_host_number)
+ROUND_TRIP(cs_host_tried, cs_host_tried)
+ROUND_TRIP(cs_host_trouble, cs_host_trouble)
 ROUND_TRIP(cs_prompt_request, cs_prompt_request)
 ROUND_TRIP(cs_msg_find, cs_msg_find)
 ROUND_TRIP(cs_msg_found, cs_msg_found)
@@ -163,6 +165,8 @@ static int (*const messages[])(struct cs_bytes body, struct cs_buf *out) = {
     cs_host_token_state,
     cs_host_number,
     cs_prompt_request,
+    cs_host_tried,
+    cs_host_trouble,
     cs_msg_find,
     cs_msg_found,
     cs_msg_watching,

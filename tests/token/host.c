@@ -203,6 +203,7 @@ static void take_report(struct host *host, const struct cs_frame *frame)
 {
     struct cs_host_failed refused;
     struct cs_host_tried tried;
+    struct cs_host_trouble trouble;
     struct cs_host_ready ready;
 
     switch (frame->type) {
@@ -232,6 +233,10 @@ static void take_report(struct host *host, const struct cs_frame *frame)
     case CS_HOST_PIN_REFUSED:
         assert_int_equal(cs_host_failed_get(frame->body, &refused), 0);
         assert_int_equal(refused.code, CS_ERR_PIN_INCORRECT);
+        break;
+    case CS_HOST_TROUBLE:
+        assert_int_equal(cs_host_trouble_get(frame->body, &trouble), 0);
+        copy_text(host->trouble, sizeof(host->trouble), trouble.text);
         break;
     case CS_HOST_PIN_TRIED:
         assert_int_equal(cs_host_tried_get(frame->body, &tried), 0);

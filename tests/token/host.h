@@ -36,6 +36,7 @@ struct host {
     bool ready, scanned;
     struct host_token tokens[HOST_TOKENS_MAX];
     size_t n_tokens;
+    char trouble[600];
     unsigned n_void; /* first pictures that were begun and given up */
 };
 

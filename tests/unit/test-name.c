@@ -367,6 +367,23 @@ static void test_a_module_that_does_not_run_is_named(void **state)
     assert_string_equal(fault.text, "module 'broken' does not run: see 'countersign status'");
 }
 
+static void test_a_module_in_trouble_is_named(void **state)
+{
+    const struct cs_token *token = NULL;
+    struct cs_fault fault = {0};
+
+    (void)state;
+    inventory.troubled = "odd";
+    assert_int_equal(cs_name_find_token(&inventory, "none", &token, &fault), CS_ERR_NOT_FOUND);
+    assert_non_null(strstr(fault.text, "there are: pkcs11:"));
+    assert_non_null(strstr(fault.text, "; module 'odd' cannot use a token that is there: see "));
+    for (uint32_t slot = 1; slot <= 3; slot++)
+        cs_inventory_remove(&inventory, NULL, slot);
+    assert_int_equal(cs_name_find_locked(&inventory, &token, &fault), CS_ERR_NOT_FOUND);
+    assert_string_equal(
+        fault.text, "module 'odd' cannot use a token that is there: see 'countersign status'");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -387,6 +404,7 @@ int main(void)
         TEST(test_a_label_of_two_tokens_calls_neither),
         TEST(test_tokens),
         TEST(test_a_module_that_does_not_run_is_named),
+        TEST(test_a_module_in_trouble_is_named),
     };
 
     return cmocka_run_group_tests_name("name", tests, NULL, NULL);

@@ -71,6 +71,11 @@ static void sample_host_tried(struct cs_buf *buf)
         buf, &(struct cs_host_tried){.slot = 7, .source = CS_BYTES(source, sizeof(source))});
 }
 
+static void sample_host_trouble(struct cs_buf *buf)
+{
+    cs_host_trouble_put(buf, &(struct cs_host_trouble){.text = TEXT("slot 1 is passed over")});
+}
+
 static void sample_host_ready(struct cs_buf *buf)
 {
     cs_host_ready_put(
@@ -142,6 +147,7 @@ CODEC_BODY(host_logout, cs_host_logout_request);
 CODEC_BODY(host_sign, cs_host_sign_request);
 CODEC_BODY(host_failed, cs_host_failed);
 CODEC_BODY(host_tried, cs_host_tried);
+CODEC_BODY(host_trouble, cs_host_trouble);
 CODEC_BODY(host_ready, cs_host_ready);
 CODEC_BODY(host_token, cs_host_token);
 CODEC_BODY(host_object, cs_host_object);
@@ -159,8 +165,9 @@ static int recode_host_number(struct cs_bytes body, struct cs_buf *again)
 }
 
 static const struct codec codecs[] = {CODEC(host_configure), CODEC(host_login), CODEC(host_logout),
-    CODEC(host_sign), CODEC(host_failed), CODEC(host_tried), CODEC(host_ready), CODEC(host_token),
-    CODEC(host_object), CODEC(host_token_state), CODEC(host_number), CODEC(prompt_request)};
+    CODEC(host_sign), CODEC(host_failed), CODEC(host_tried), CODEC(host_trouble), CODEC(host_ready),
+    CODEC(host_token), CODEC(host_object), CODEC(host_token_state), CODEC(host_number),
+    CODEC(prompt_request)};
 #define N_CODECS (sizeof(codecs) / sizeof(codecs[0]))
 
 static void test_every_body_comes_back_and_nothing_else_does(void **state)
@@ -173,8 +180,8 @@ static void test_every_body_comes_back_and_nothing_else_does(void **state)
 /* Guards against a change that leaves talk.h as it is: FNV-1a of the samples, of one version. */
 static void test_another_form_is_another_version(void **state)
 {
-    const char *version = "3";
-    const uint32_t sum_of_version = 0x9e58a498;
+    const char *version = "4";
+    const uint32_t sum_of_version = 0x906664e6;
     struct cs_buf buf = CS_BUF_INIT(1 << 20);
     uint32_t sum = 2166136261u;
 
