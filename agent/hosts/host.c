@@ -37,6 +37,8 @@ struct cs_host {
     uint64_t ticked;
     uint32_t restarts;
     unsigned delay; /* before the next start */
+    bool renewing;  /* this life of it ended for cs_host_renew */
+    bool anew;      /* the one before failed */
     bool explained; /* error is why this life of it ended */
     char error[CS_TEXT_MAX];
 };
@@ -258,7 +260,7 @@ static int spawn(struct cs_host *host, int fd)
         argv[argc++] = (char *)"--init-args";
         argv[argc++] = host->module->init_args;
     }
-    if (host->restarts > 1)
+    if (host->anew)
         argv[argc++] = (char *)"--restarted";
     return cs_host_process_start(
         &host->process, host->setting->loop, argv, fd, &process_events, host);
@@ -281,7 +283,9 @@ static void start(struct cs_host *host)
     host->state = CS_HOST_STATE_STARTING;
     host->explained = false;
     host->started = now(host);
-    if (host->restarts++ > 0)
+    host->anew = !host->renewing && host->restarts++ > 0;
+    host->renewing = false;
+    if (host->anew)
         cs_info("module '%s' is started anew", host->module->name);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
         give_up(host, strerror(errno));
@@ -365,6 +369,45 @@ void cs_host_stop(struct cs_host *host)
     }
     cs_host_talk_close(&host->talk);
     uv_timer_start(&host->restart, on_restart, CS_LIMIT_HOST_STOP_TIME, 0);
+}
+
+/* A token that needs no login has none to lose. */
+static bool has_login(const struct cs_host *host)
+{
+    const struct cs_inventory *inventory = host->setting->inventory;
+
+    for (size_t i = 0; i < inventory->n_tokens; i++)
+        if (inventory->tokens[i]->host == host && !cs_token_is_locked(inventory->tokens[i]) &&
+            (inventory->tokens[i]->flags & CS_TOKEN_LOGIN_REQUIRED))
+            return true;
+    return false;
+}
+
+bool cs_host_renew(struct cs_host *host)
+{
+    if (host->stopping || now(host) - host->started < CS_LIMIT_HOST_RENEW_TIME)
+        return false;
+    if (host->state == CS_HOST_STATE_RUNNING) {
+        if (!cs_jobs_is_empty(&host->talk.jobs) || has_login(host))
+            return false;
+        host->renewing = true;
+        host->state = CS_HOST_STATE_FAILED;
+        explain(host, cs_bytes_of("it is started anew for a refresh"));
+        cs_host_talk_close(&host->talk);
+        cs_reports_drop(&host->talk.reports);
+        uv_timer_start(&host->restart, on_restart, CS_LIMIT_HOST_STOP_TIME, 0);
+    }
+    if (host->state != CS_HOST_STATE_FAILED)
+        return false;
+    host->delay = 0;
+    host->settle_until = now(host) + CS_LIMIT_FIRST_SCAN_TIME;
+    host->settled = false;
+    host->awaited = true;
+    if (!host->process.open && !host->talk.open)
+        uv_timer_start(&host->restart, on_restart, 0, 0);
+    start_ticking(host);
+    tell(host);
+    return true;
 }
 
 /* What others see */

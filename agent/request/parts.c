@@ -65,3 +65,12 @@ int cs_request_ask_part(
     part->host = host;
     return cs_host_ask(host, question, on_part_done, part, &part->job);
 }
+
+void cs_request_lose_part(struct cs_request *request, struct cs_host *host)
+{
+    struct cs_part *part = &request->parts[request->n_parts++];
+
+    part->request = request;
+    part->host = host;
+    part->lost = true;
+}

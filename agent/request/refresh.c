@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * REFRESH: every host looks at its slots and objects anew and reports what changed before it
- * answers, so the inventory is up to date when the last one has. A module that does not run is
- * left out: it reports everything when it starts, and so it is when one ends over it.
+ * answers, so the inventory is up to date when the last one has. Where no login is lost by it the
+ * module is started anew, for not all see again what they have seen; one that ends over it, too,
+ * reports everything when it is back.
  */
 #include "request/request-state.h"
 
@@ -30,9 +31,14 @@ static void refresh(struct cs_request *request)
     const struct cs_supervisor *supervisor = &request->service->supervisor;
     int r = cs_request_split(request, supervisor->n_hosts, reply_done);
 
-    for (size_t i = 0; r == 0 && i < supervisor->n_hosts; i++)
-        if (cs_host_get_state(supervisor->hosts[i]) == CS_HOST_STATE_RUNNING)
-            r = cs_request_ask_part(request, supervisor->hosts[i], &cs_supervisor_refresh_question);
+    for (size_t i = 0; r == 0 && i < supervisor->n_hosts; i++) {
+        struct cs_host *host = supervisor->hosts[i];
+
+        if (cs_host_renew(host))
+            cs_request_lose_part(request, host);
+        else if (cs_host_get_state(host) == CS_HOST_STATE_RUNNING)
+            r = cs_request_ask_part(request, host, &cs_supervisor_refresh_question);
+    }
     cs_request_join(request, r, NULL);
 }
 

@@ -123,6 +123,8 @@ int cs_request_split(
 /* Asks the host for one part of the request. */
 int cs_request_ask_part(
     struct cs_request *request, struct cs_host *host, const struct cs_host_question *question);
+/* Its part is done when it runs again. */
+void cs_request_lose_part(struct cs_request *request, struct cs_host *host);
 /* After the last part was asked for: goes on if all are done, or fails with r. */
 void cs_request_join(struct cs_request *request, int r, const struct cs_fault *fault);
 /* Nobody waits for the parts any more; what was begun goes on. */

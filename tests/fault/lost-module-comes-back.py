@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A module that has lost what is behind it, or sees its tokens but once: a new process of it does."""
+import programs
+from fixture import Fixture
+from tap import Tap, skip_all
+from twins import Twins, error_of
+
+REFRESH = 0x000B
+CORP = "slot 0 token=corp"
+LOST = (CORP, "fail C_Sign CKR_GENERAL_ERROR elder", "fail C_GenerateRandom CKR_GENERAL_ERROR elder")
+
+
+def refresh(twins):
+    twins.client.ask(REFRESH).end()
+
+
+def renewed(twins, label):
+    """A refresh starts it anew, unless that was done just now."""
+    before = twins.module(label)
+
+    def is_another():
+        refresh(twins)
+        return twins.module(label).pid != before.pid
+    twins.wait_for("another process", is_another)
+    after = twins.module(label)
+    assert after.state == "running" and after.restarts == before.restarts, (before, after)
+
+
+def lost(tap, twins):
+    with tap.case("what is behind the module went: one clear error, and a new process signs"):
+        before = twins.module("corp")
+        twins.corp.script(*LOST)
+        error = error_of(twins.sign, "corp")
+        assert error.name == "MODULE_FAILED" and "lost token 'corp' (CKR_GENERAL_ERROR)" in error.text, error
+        tap.comment(f"read by a user: {error}")
+        twins.wait_for_token("corp")
+        twins.unlock("corp")
+        assert twins.sign("corp")
+        after = twins.module("corp")
+        assert after.restarts == before.restarts + 1, (before, after)
+    with tap.case("its slots cannot be listed any more: a new process lists them, and signs"):
+        before = twins.module("corp")
+        twins.corp.script(CORP, "fail C_GetSlotList CKR_DEVICE_ERROR elder")
+        assert "cannot list its slots" in error_of(refresh, twins).text
+        refresh(twins)
+        twins.wait_for_token("corp")
+        twins.unlock("corp")
+        assert twins.sign("corp")
+        assert twins.module("corp").restarts == before.restarts + 1
+
+
+def refreshed(tap, twins):
+    with tap.case("a refresh leaves a module alone of which a token is unlocked"):
+        pids = [twins.module(label).pid for label in twins.tokens]
+        refresh(twins)
+        assert pids == [twins.module(label).pid for label in twins.tokens]
+        assert twins.sign("corp") and twins.sign("home")
+    with tap.case("of one that is locked it starts a new process, and it stays locked"):
+        home = twins.module("home")
+        twins.client.lock("corp")
+        renewed(twins, "corp")
+        assert error_of(twins.sign, "corp").name == "LOCKED"
+        twins.unlock("corp")
+        assert twins.sign("corp")
+        assert twins.module("home") == home
+    with tap.case("one that failed, and waits, is started at once"):
+        twins.corp.script(CORP, "fail C_Initialize CKR_DEVICE_ERROR")
+        twins.client.lock("corp")
+        before = twins.module("corp").restarts
+        twins.wait_for("its failure", lambda: error_or_nothing(refresh, twins))
+        twins.wait_for("some failures more", lambda: twins.module("corp").restarts >= before + 3)
+        assert twins.module("corp").state == "failed"
+        twins.corp.script(CORP)
+        twins.wait_for("its start", lambda: not error_or_nothing(refresh, twins) and
+                       twins.module("corp").state == "running")
+        twins.unlock("corp")
+        assert twins.sign("corp")
+
+
+def error_or_nothing(function, *arguments):
+    try:
+        return error_of(function, *arguments)
+    except AssertionError:
+        return None
+
+
+def unusable(tap, twins):
+    with tap.case("a token that the module cannot use is named, with the reason"):
+        twins.corp.script(CORP, "slot 1 bad=CKR_TOKEN_NOT_RECOGNIZED")
+        refresh(twins)
+        reason = "slot 1 is passed over: the token is not initialised, or not one that the module knows"
+        assert reason in twins.module("corp").error, twins.module("corp")
+        assert reason in " ".join(twins.agent.cli("status").stdout.split())
+        missed = twins.agent.cli("pem", "nobody")
+        assert "module 'corp' cannot use a token that is there: see 'countersign status'" in missed.stderr, missed
+        assert twins.sign("corp")
+    with tap.case("and no more when it has gone"):
+        twins.corp.script(CORP)
+        refresh(twins)
+        assert twins.module("corp").error == "", twins.module("corp")
+        assert "cannot use" not in twins.agent.cli("pem", "nobody").stderr
+
+
+def main():
+    missing = programs.missing("softhsm", "softhsm2-util", "pkcs11-tool", "openssl")
+    if missing:
+        skip_all(f"{missing} is not there")
+    tap = Tap()
+    with Fixture() as f:
+        twins = Twins(f, settings="hot-plug = never")
+        tap.diagnose = twins.tail
+        for label in twins.tokens:
+            twins.unlock(label)
+            assert twins.sign(label)
+        lost(tap, twins)
+        refreshed(tap, twins)
+        unusable(tap, twins)
+        with tap.case("no module was called against its word"):
+            twins.check()
+    tap.done()
+
+
+main()
