@@ -371,6 +371,12 @@ static void one(struct fuzz_input *input)
     }
 }
 
+static void finish(void)
+{
+    call->C_Finalize(NULL);
+    cabinet_stop(&cabinet);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input input = {data, size};
@@ -379,6 +385,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         cabinet_start(&cabinet);
         FUZZ_CHECK(C_GetFunctionList(&call) == CKR_OK);
         FUZZ_CHECK(call->C_Initialize(NULL) == CKR_OK);
+        FUZZ_CHECK(atexit(finish) == 0);
     }
     memset(sessions, 0, sizeof(sessions));
     memset(objects, 0, sizeof(objects));

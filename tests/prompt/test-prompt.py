@@ -438,7 +438,7 @@ def test_a_long_notice_is_cut_between_characters():
                 assert ask(asked)[0] == CANCELLED
                 assert any(l.startswith("CONFIRM") for l in fake.lines()), fake.lines()
     finally:
-        daemon.kill()
+        daemon.terminate()  # it removes its socket
         daemon.wait()
         daemon.stdout.close()
 
