@@ -23,6 +23,9 @@ packages_clients=(
     openssh-client openssh-server libengine-pkcs11-openssl p11-kit
 )
 
+# Modules that are not SoftHSM: a TPM, a token behind p11-kit; NSS's comes with the clients.
+packages_modules=(swtpm libtpm2-pkcs11-1 p11-kit p11-kit-modules)
+
 # The programs of tests/programs.
 packages_programs=(
     perl libio-socket-ssl-perl libwww-perl liblwp-protocol-https-perl swaks
@@ -41,6 +44,7 @@ packages_check=(
     pinentry-gtk2 pinentry-qt pinentry-gnome3 sway xvfb xdotool imagemagick fonts-dejavu-core
     desktop-file-utils
     "${packages_programs[@]}"
+    "${packages_modules[@]}"
 )
 
 # install_packages PACKAGE…: installs what is missing, as root or with sudo; does nothing when
