@@ -195,8 +195,11 @@ static void quote(const char *name, char *out, size_t size)
 int cs_token_say_locked(const char *name, const char *word, struct cs_fault *fault)
 {
     char quoted[2 * CS_TEXT_MAX];
+    const char *mark;
 
     quote(word, quoted, sizeof(quoted));
-    return cs_fail(
-        fault, CS_ERR_LOCKED, "token '%s' is locked: run 'countersign unlock %s'", name, quoted);
+    /* No quotes within quotes. */
+    mark = strchr(quoted, '\'') ? "" : "'";
+    return cs_fail(fault, CS_ERR_LOCKED, "token '%s' is locked: run %scountersign unlock %s%s",
+        name, mark, quoted, mark);
 }
