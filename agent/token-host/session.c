@@ -37,19 +37,41 @@ CK_RV cs_session_open(const struct cs_token *token, CK_FLAGS flags, CK_SESSION_H
     return rv;
 }
 
-/* The lock is not held while the module opens a session; the place is taken before. */
-static CK_RV open_session(struct cs_sessions *sessions, CK_SESSION_HANDLE *sessionp)
+/* The lock is not held while the module opens a session. */
+static CK_RV open_unlocked(struct cs_sessions *sessions, CK_SESSION_HANDLE *sessionp)
 {
     CK_RV rv;
 
-    sessions->n_open++;
     pthread_mutex_unlock(&sessions->lock);
     pthread_rwlock_rdlock(&sessions->token->calls);
     rv = cs_session_open(sessions->token, 0, sessionp);
     pthread_rwlock_unlock(&sessions->token->calls);
     pthread_mutex_lock(&sessions->lock);
-    if (rv == CKR_OK)
+    return rv;
+}
+
+static bool close_spent(struct cs_sessions *sessions)
+{
+    if (!sessions->has_spent)
+        return false;
+    sessions->has_spent = false;
+    CS_MODULE_CALL(sessions->token->module, C_CloseSession(sessions->spent));
+    return true;
+}
+
+/* The place is taken before. */
+static CK_RV open_session(struct cs_sessions *sessions, CK_SESSION_HANDLE *sessionp)
+{
+    CK_RV rv;
+
+    sessions->n_open++;
+    rv = open_unlocked(sessions, sessionp);
+    if (rv == CKR_SESSION_COUNT && close_spent(sessions))
+        rv = open_unlocked(sessions, sessionp);
+    if (rv == CKR_OK) {
+        close_spent(sessions);
         return rv;
+    }
     sessions->n_open--;
     if (rv == CKR_SESSION_COUNT && sessions->n_open > 0)
         sessions->max = sessions->n_open;
@@ -107,16 +129,28 @@ bool cs_session_take_idle(struct cs_sessions *sessions, CK_SESSION_HANDLE *sessi
     return found;
 }
 
+/* The last one goes when another is open: with it the login would end. */
+static void discard(struct cs_sessions *sessions, CK_SESSION_HANDLE session)
+{
+    bool is_last = sessions->n_open == 1 && !sessions->has_spent;
+
+    if (is_last)
+        sessions->spent = session;
+    else
+        CS_MODULE_CALL(sessions->token->module, C_CloseSession(session));
+    sessions->has_spent |= is_last;
+}
+
 void cs_session_give(struct cs_sessions *sessions, CK_SESSION_HANDLE session, CK_RV rv)
 {
     bool dead = rv == CKR_SESSION_HANDLE_INVALID || rv == CKR_SESSION_CLOSED ||
                 rv == CKR_DEVICE_REMOVED || rv == CKR_TOKEN_NOT_PRESENT || rv == CKR_DEVICE_ERROR ||
                 rv == CKR_OPERATION_ACTIVE;
 
+    pthread_mutex_lock(&sessions->lock);
     /* An operation that is stuck keeps its session busy; the handle itself is still good. */
     if (rv == CKR_OPERATION_ACTIVE || rv == CKR_DEVICE_ERROR)
-        CS_MODULE_CALL(sessions->token->module, C_CloseSession(session));
-    pthread_mutex_lock(&sessions->lock);
+        discard(sessions, session);
     if (dead)
         sessions->n_open--;
     else

@@ -17,6 +17,8 @@ struct cs_sessions {
     unsigned n_idle;
     unsigned n_open; /* idle and lent */
     unsigned max;
+    CK_SESSION_HANDLE spent; /* not lent any more, but perhaps all that keeps the login */
+    bool has_spent;
 };
 
 void cs_sessions_init(struct cs_sessions *sessions, struct cs_token *token);

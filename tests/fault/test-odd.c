@@ -20,6 +20,25 @@ static void test_few_sessions_are_shared(void **state)
     rig_end(&host);
 }
 
+/* Or what passes in a moment would cost a PIN. */
+static void test_a_login_outlives_the_session_that_failed(void **state)
+{
+    static const char *const slots[] = {CORP, CORP "sessions=1"};
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        control_clear();
+        token = rig_start_unlocked(&host, slots[i]);
+        control_script("%s\nfail C_Sign CKR_DEVICE_ERROR once\n", slots[i]);
+        assert_int_equal(verify_sign(&host, token, &rig_key, ID).code, i == 0 ? 0 : CS_ERR_LOCKED);
+        assert_int_equal(control_count("C_Login", NULL), 1);
+        assert_int_equal(control_count("C_CloseSession", NULL), 1);
+        rig_end(&host);
+    }
+}
+
 static void test_a_token_that_needs_no_login(void **state)
 {
     struct host_token *token;
@@ -181,6 +200,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(few_sessions_are_shared),
+        TEST(a_login_outlives_the_session_that_failed),
         TEST(a_token_that_cannot_be_used_is_reported),
         TEST(a_token_that_needs_no_login),
         TEST(unknown_attributes_are_left_alone),
