@@ -161,7 +161,7 @@ static void on_hangup(uv_signal_t *signal, int number)
     if (agent->stopping)
         return;
     cs_info("looks at the tokens again");
-    cs_supervisor_refresh(&agent->service.supervisor);
+    cs_supervisor_refresh(&agent->service.supervisor, true);
     cs_rulebook_reload(&agent->service.rulebook);
 }
 

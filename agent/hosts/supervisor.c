@@ -56,13 +56,14 @@ const struct cs_host_question cs_supervisor_refresh_question = {
     .fd = -1,
 };
 
-void cs_supervisor_refresh(struct cs_supervisor *supervisor)
+void cs_supervisor_refresh(struct cs_supervisor *supervisor, bool renew)
 {
     struct cs_job *job;
 
     for (size_t i = 0; i < supervisor->n_hosts; i++)
-        cs_host_ask(supervisor->hosts[i], &cs_supervisor_refresh_question, on_refreshed,
-            supervisor->hosts[i], &job);
+        if (!renew || !cs_host_renew(supervisor->hosts[i]))
+            cs_host_ask(supervisor->hosts[i], &cs_supervisor_refresh_question, on_refreshed,
+                supervisor->hosts[i], &job);
 }
 
 bool cs_supervisor_is_stopped(const struct cs_supervisor *supervisor)

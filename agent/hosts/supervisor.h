@@ -21,9 +21,9 @@ void cs_supervisor_init(struct cs_supervisor *supervisor, const struct cs_host_s
 int cs_supervisor_start(struct cs_supervisor *supervisor, struct cs_modules *modules);
 void cs_supervisor_stop(struct cs_supervisor *supervisor);
 /* Has every host look at its slots, tokens and objects again: all at once with nobody waiting, or
- * each by this question. */
+ * each by this question. renew: by cs_host_renew, where that may be. */
 extern const struct cs_host_question cs_supervisor_refresh_question;
-void cs_supervisor_refresh(struct cs_supervisor *supervisor);
+void cs_supervisor_refresh(struct cs_supervisor *supervisor, bool renew);
 /* Every host has ended and is reaped; its own memory then goes with the loop's next turn. */
 bool cs_supervisor_is_stopped(const struct cs_supervisor *supervisor);
 void cs_supervisor_deinit(struct cs_supervisor *supervisor);

@@ -87,7 +87,7 @@ static void take_sleep(struct cs_logind *logind, DBusMessage *message)
     } else if (!begins) {
         take_inhibitor(logind);
         /* Tokens may have been pulled while nobody looked. */
-        cs_supervisor_refresh(&logind->service->supervisor);
+        cs_supervisor_refresh(&logind->service->supervisor, false);
     }
 }
 

@@ -199,7 +199,10 @@ static void misbehave(uint8_t how)
         be_silent(how);
         return;
     default:
-        host_life_stop();
+        if (how & 8)
+            host_life_renew();
+        else
+            host_life_stop();
         return;
     }
     host_life_judge(HOST_ANY);

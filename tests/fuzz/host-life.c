@@ -45,7 +45,8 @@ void host_life_check(void)
     FUZZ_CHECK((m.pid == 0) == !fake_process.alive);
     FUZZ_CHECK(host_life_is_up() || host_life.inventory.n_tokens == 0);
     FUZZ_CHECK(state != CS_HOST_STATE_FAILED || m.error.len > 0);
-    FUZZ_CHECK(state != CS_HOST_STATE_FAILED || !fake_process.alive || fake_process.killed);
+    FUZZ_CHECK(state != CS_HOST_STATE_FAILED || !fake_process.alive || fake_process.killed ||
+               host_life.renewing);
     FUZZ_CHECK(host_life.verdict != HOST_BROKEN || !host_life_is_up());
     if (host_life.verdict == HOST_FINE && fake_process.alive)
         FUZZ_CHECK(state == (host_life.scanned ? CS_HOST_STATE_RUNNING : CS_HOST_STATE_STARTING));
@@ -57,7 +58,7 @@ static void look_for_new_life(void)
         return;
     host_life.number = fake_process.lives;
     host_life.verdict = HOST_FINE;
-    host_life.loaded = host_life.scanned = host_life.reported = false;
+    host_life.loaded = host_life.scanned = host_life.reported = host_life.renewing = false;
 }
 
 static void turn(void)
@@ -158,6 +159,17 @@ void host_life_begin(void (*changed)(void *user))
     FUZZ_CHECK(cs_host_new(&setting, &module, 0, &host_life.host) == 0);
     cs_host_start(host_life.host);
     look_for_new_life();
+}
+
+/* It ends by itself, or is killed a while later. */
+void host_life_renew(void)
+{
+    bool was_up = host_life_is_up();
+
+    if (!cs_host_renew(host_life.host))
+        return;
+    host_life_judge(HOST_ANY);
+    host_life.renewing = was_up;
 }
 
 void host_life_stop(void)

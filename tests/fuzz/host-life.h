@@ -18,6 +18,7 @@ struct host_life {
     enum host_verdict verdict;
     unsigned number;                /* of the life that all this is about */
     bool loaded, scanned, reported; /* in this life; a token is */
+    bool renewing;
     bool stopping;
 };
 
@@ -32,6 +33,7 @@ void host_life_check(void);
 
 bool host_life_is_up(void);
 void host_life_stop(void);
+void host_life_renew(void);
 /* The first thing that it does wrong counts. */
 void host_life_judge(enum host_verdict verdict);
 /* Turns the loop until each has read what the other said. */

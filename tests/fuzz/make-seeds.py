@@ -654,6 +654,12 @@ HOSTS = {
                          does("is-silent", 3) * 2 + UP + question("sign"),
     "is-stopped": UP + question("sign") + to_question(0, b"x") + does("is-stopped") + question("sign") + HEARD +
                   told_of("ready"),
+    "is-renewed": UP + does("is-silent", 3) + does("is-stopped", 1) + HEARD + does("ends") + HEARD + UP + question("sign") +
+                  told_of("pin-refused", b"slot 1", 2) + HEARD,
+    "is-renewed-and-stubborn": UP + does("is-silent", 3) + does("is-stopped", 1) + does("is-stubborn") +
+                               does("is-silent", 4) + does("is-stubborn") + does("is-silent", 4) + UP,
+    "is-renewed-while-it-waits": does("is-absent") + does("dies") + HEARD + does("is-silent", 3) * 2 + does("is-absent") +
+                                 does("is-stopped", 1) + HEARD + UP,
     "descriptors": says(frame(0x0192, 0, b"")[:5], 2) + says(frame(0x0192, 0, b"")[5:8], 6) + HEARD +
                    says(frame(0x0192, 0, b"")[8:], 1) + HEARD,
     "too-many-tokens": too_much("tokens") + HEARD,
