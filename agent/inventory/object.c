@@ -77,7 +77,10 @@ static int parse_certificate(struct cs_object *object)
     read_names(object, x509);
     object->not_before = time_of(X509_get0_notBefore(x509));
     object->not_after = time_of(X509_get0_notAfter(x509));
-    object->for_clients = X509_check_purpose(x509, X509_PURPOSE_SSL_CLIENT, 0) == 1;
+    /* Libcrypto takes keyAgreement, too, for a kind of client that is no more: what a card keeps
+     * for encryption alone has it, and does not sign. */
+    object->for_clients = X509_check_purpose(x509, X509_PURPOSE_SSL_CLIENT, 0) == 1 &&
+                          (X509_get_key_usage(x509) & KU_DIGITAL_SIGNATURE) != 0;
     object->ca = X509_check_ca(x509) == 1;
     if (X509_check_ca(x509) != 0)
         object->authority = cs_steal(&x509);

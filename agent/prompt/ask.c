@@ -255,6 +255,12 @@ static int explain(
     case CS_ERR_TIMEOUT:
         return cs_fail(fault, code, "nobody entered the PIN of token '%s' in time", token);
     case CS_ERR_LOCKED:
+        if (request->flags & CS_PROMPT_FOR_SIGNATURE)
+            return cs_fail(fault, code,
+                "this key wants the PIN of token '%s' for every signature, and there is no "
+                "terminal "
+                "or display to ask for it: try where there is one",
+                token);
         return cs_fail(fault, code,
             "token '%s' is locked and there is no terminal or display to ask for its PIN: run "
             "'countersign unlock' where there is one",

@@ -393,7 +393,7 @@ static void on_answer(void *user, const struct cs_answer *answer)
         return;
     if (answer->code == CS_ERR_LOCKED && !request->logged_in && identity) {
         log_in(request, identity->token, identity->source->label);
-    } else if (answer->code == CS_ERR_LOCKED && identity) {
+    } else if (answer->code == CS_ERR_LOCKED && identity && cs_token_is_locked(identity->token)) {
         cs_token_say_locked(identity->token->name, identity->token->word, &fault);
         fail(request, answer->code, &fault);
     } else {

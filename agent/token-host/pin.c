@@ -363,6 +363,11 @@ int cs_pin_get(struct cs_pin_request *request, struct cs_secret *pin, struct cs_
         r = from_sources(request, pin, failure);
     if (r == 0 || r == CS_ERR_CANCELLED)
         return r;
+    if (!person && r == CS_ERR_NOT_FOUND && request->purpose == CS_PROMPT_FOR_SIGNATURE)
+        return cs_fail(&failure->fault, CS_ERR_LOCKED,
+            "this key wants the PIN of token '%s' for every signature, and nobody can be asked for "
+            "it: configure where the PIN comes from",
+            cs_token_name(request->token));
     if (!person && r == CS_ERR_NOT_FOUND)
         return cs_fail(&failure->fault, CS_ERR_LOCKED,
             "token '%s' is locked and nobody can be asked for its PIN: run '%s --pin-fd N', or "

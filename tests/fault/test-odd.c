@@ -89,6 +89,24 @@ static void test_a_wrong_pin_for_a_key_that_asks_always(void **state)
     rig_end(&host);
 }
 
+/* It is unlocked, so to unlock it is no help. */
+static void test_nobody_to_ask_for_a_key_that_asks_always(void **state)
+{
+    struct host_answer answer;
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    token = rig_start(&host, CORP "always-authenticate", NULL);
+    assert_int_equal(host_login(&host, token, SOFTHSM_PIN).type, CS_HOST_DONE);
+    answer = verify_sign(&host, token, &rig_key, ID);
+    assert_int_equal(answer.code, CS_ERR_LOCKED);
+    assert_string_equal(answer.text,
+        "this key wants the PIN of token 'corp' for every signature, and nobody can be asked for "
+        "it: configure where the PIN comes from");
+    rig_end(&host);
+}
+
 static void test_what_the_module_says_is_told(void **state)
 {
     struct host_answer answer;
@@ -205,6 +223,7 @@ int main(void)
         TEST(a_token_that_needs_no_login),
         TEST(unknown_attributes_are_left_alone),
         TEST(a_wrong_pin_for_a_key_that_asks_always),
+        TEST(nobody_to_ask_for_a_key_that_asks_always),
         TEST(what_the_module_says_is_told),
         TEST(init_args_reach_the_module),
         TEST(more_than_there_was_room_for),

@@ -119,6 +119,13 @@ def every_time(tap, f, fault):
         assert s.pinentry.questions() == 7
         descriptions = s.told("SETDESC")
         assert sum("to sign once" in desc and "Key: alice" in desc for desc in descriptions) == 6
+    with tap.case("without a display it says what it wants, for the token is unlocked"), \
+            Scene(f, fault, always, "pin:1234") as s:
+        s.agent.unlock_with("corp", "1234")
+        s.environment = {}
+        signer, = s.signers(1)
+        assert signer.result() == "LOCKED", signer.error
+        assert "wants the PIN of token 'corp' for every signature" in signer.error.text, signer.error
     with tap.case("its dialogs come one after the other"), \
             Scene(f, fault, always, "pin:1234", "after:0.3:pin:1234") as s:
         assert results(s.signers(4)) == {"signed"}

@@ -46,7 +46,8 @@ static X509 *issue(const char *name, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issu
     X509_gmtime_adj(X509_getm_notAfter(certificate), (long)to * DAY);
     X509_set_pubkey(certificate, key);
     if (usage)
-        add_extension(certificate, NID_ext_key_usage, usage);
+        add_extension(
+            certificate, strstr(usage, "Auth") ? NID_ext_key_usage : NID_key_usage, usage);
     else
         add_extension(certificate, NID_basic_constraints, "critical,CA:TRUE");
     assert_true(X509_sign(certificate, issuer ? issuer_key : key, EVP_sha256()) > 0);
@@ -176,6 +177,8 @@ static void test_what_is_not_valid_or_not_for_clients_does_not_suit(void **state
     add_identity(w, "past", 0, -9, -1, "clientAuth");
     add_identity(w, "future", 0, 1, 9, "clientAuth");
     add_identity(w, "server", 0, -1, 9, "serverAuth");
+    add_identity(w, "mail", 0, -1, 9, "keyEncipherment");
+    add_identity(w, "vault", 0, -1, 9, "critical,keyAgreement");
     world_done(w);
     assert_string_equal(chosen(w, &(struct cs_criteria){0}), "");
     assert_int_equal(
@@ -183,6 +186,8 @@ static void test_what_is_not_valid_or_not_for_clients_does_not_suit(void **state
     assert_non_null(strstr(fault.text, "'past' has expired"));
     assert_non_null(strstr(fault.text, "'future' is not valid yet"));
     assert_non_null(strstr(fault.text, "'server' is not for TLS clients"));
+    assert_non_null(strstr(fault.text, "'mail' is not for TLS clients"));
+    assert_non_null(strstr(fault.text, "'vault' is not for TLS clients"));
 }
 
 static void test_the_issuer_may_be_any_of_the_chain(void **state)
