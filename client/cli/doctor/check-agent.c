@@ -134,6 +134,19 @@ static void mend_by_request(struct cs_findings *findings, const char *label, con
             quoted);
 }
 
+/* For the same subject, as the certificate has it. */
+static void mend_by_renewal(
+    struct cs_findings *findings, const struct countersign_identity *identity)
+{
+    char id[CS_ID_HEX];
+
+    cs_identity_hex(id, identity);
+    cs_mend(findings,
+        "ask for a new one: countersign pem %.16s --output key.pem && openssl x509 -x509toreq -in "
+        "key.pem -key key.pem -out new.csr",
+        id);
+}
+
 /* The best certificate of an identity; NULL without one. */
 static struct cs_x509 *certificate_of(const struct countersign_identity *identity)
 {
@@ -178,7 +191,7 @@ static void check_identity(struct cs_findings *findings,
     if (now < x509->not_before)
         cs_mend(findings, "look at the clock of this machine: date");
     else if (severity != CS_SEVERITY_OK)
-        mend_by_request(findings, label, countersign_identity_uri(identity));
+        mend_by_renewal(findings, identity);
 }
 
 static void check_identities(
