@@ -388,7 +388,8 @@ bool cs_host_renew(struct cs_host *host)
     if (host->stopping || now(host) - host->started < CS_LIMIT_HOST_RENEW_TIME)
         return false;
     if (host->state == CS_HOST_STATE_RUNNING) {
-        if (!cs_jobs_is_empty(&host->talk.jobs) || has_login(host))
+        if (!cs_jobs_is_empty(&host->talk.jobs) || has_login(host) ||
+            cs_memory_has_refused(&host->talk.reports.memory))
             return false;
         host->renewing = true;
         host->state = CS_HOST_STATE_FAILED;

@@ -4,7 +4,8 @@
  * it, so that no PIN of the configuration opens it. And with its host: that such a PIN was sent to
  * it and has not opened it. A module that fails over a wrong PIN would else get it from each of its
  * processes until the card is blocked. Of the PIN the host tells a hash of its source alone; of
- * what came in its own life each process knows more, the PIN itself. Used by host.c and report.c.
+ * what came in its own life each process knows more, the PIN itself, and so it is not replaced for
+ * a refresh while a token has refused one. Used by host.c and report.c.
  */
 #include "hosts/memory.h"
 
@@ -18,7 +19,8 @@ struct tried {
 
 struct cs_memory_token {
     bool held;
-    size_t n_tried; /* so far: the oldest makes room */
+    uint32_t refused; /* a PIN, in that life; 0: none */
+    size_t n_tried;   /* so far: the oldest makes room */
     struct tried tried[CS_HOST_TRIED_MAX];
     char uri[];
 };
@@ -87,13 +89,27 @@ static struct tried *find_tried(struct cs_memory_token *known, struct cs_bytes s
 
 void cs_memory_try(struct cs_memory *memory, const struct cs_token *token, struct cs_bytes source)
 {
+    static const uint8_t none[CS_HOST_SOURCE_SIZE];
     struct cs_memory_token *known = remember(memory, token);
-    struct tried *tried = known ? find_tried(known, source) : NULL;
+    struct tried *tried;
 
-    if (!tried)
+    if (!known)
         return;
+    if (cs_bytes_equal(source, CS_BYTES(none, sizeof(none)))) {
+        known->refused = memory->life;
+        return;
+    }
+    tried = find_tried(known, source);
     tried->life = memory->life;
     memcpy(tried->source, source.data, sizeof(tried->source));
+}
+
+bool cs_memory_has_refused(const struct cs_memory *memory)
+{
+    for (size_t i = 0; i < CS_LIMIT_TOKENS_PER_HOST; i++)
+        if (memory->tokens[i] && memory->tokens[i]->refused == memory->life)
+            return true;
+    return false;
 }
 
 void cs_memory_recall(

@@ -102,8 +102,7 @@ static CK_RV enter_once(struct cs_token *token, struct cs_secret *pin, bool fres
     return rv == CKR_USER_ALREADY_LOGGED_IN ? CKR_OK : rv;
 }
 
-/* Its module may not survive the PIN: the agent is told before. */
-static void announce(struct cs_token *token, const uint8_t *source)
+void cs_entry_announce(struct cs_token *token, const uint8_t source[CS_HOST_SOURCE_SIZE])
 {
     const struct cs_host_tried m = {
         .slot = token->number, .source = CS_BYTES(source, CS_HOST_SOURCE_SIZE)};
@@ -127,8 +126,8 @@ CK_RV cs_entry_send(struct cs_token *token, struct cs_secret *pin, const uint8_t
     if (cs_cancel_fired(cancel)) {
         rv = CKR_FUNCTION_CANCELED;
     } else if (cs_token_wants_login(token)) {
-        if (source)
-            announce(token, source);
+        if (source) /* its module may not survive the PIN */
+            cs_entry_announce(token, source);
         rv = enter_once(token, pin, false);
         if (is_session_gone(rv))
             rv = enter_once(token, pin, true);

@@ -22,6 +22,10 @@ int cs_entry_explain(
 CK_RV cs_entry_send(struct cs_token *token, struct cs_secret *pin, const uint8_t *source,
     const struct cs_cancel *cancel);
 
+/* Tells the agent that a PIN of that source is on its way to the token; or, with zeros, that the
+ * token has refused one. */
+void cs_entry_announce(struct cs_token *token, const uint8_t source[CS_HOST_SOURCE_SIZE]);
+
 /* Whether a new PIN is as long as the token wants it; 0: it does not say. */
 bool cs_entry_fits(size_t len, uint32_t min, uint32_t max);
 

@@ -41,7 +41,7 @@ enum cs_host_message_type {
     CS_HOST_TOKEN_STATE = 0x0196, /* flags of a token changed, its objects did not */
     CS_HOST_TOKEN_GONE = 0x0197,  /* or was never whole: what was begun of it is void */
     CS_HOST_PIN_REFUSED = 0x0198, /* a token refused a PIN; body as of FAILED */
-    CS_HOST_PIN_TRIED = 0x0199,   /* one that nobody entered is about to be sent to a token */
+    CS_HOST_PIN_TRIED = 0x0199,   /* one is about to be sent to a token, or was refused */
     CS_HOST_TROUBLE = 0x019a,     /* a token that is there cannot be used; or that this is over */
 };
 
@@ -86,10 +86,12 @@ struct cs_host_login_request {
     struct cs_bytes tried; /* sources of PIN_TRIED, one behind the other: the token is not open */
 };
 
-/* Before a PIN of the configuration goes to a token, which may be more than its module survives. */
+/* Before a PIN of the configuration goes to a token, which may be more than its module survives;
+ * and after one was refused, whoever had it: from then on the host knows what not to send again. */
 struct cs_host_tried {
     uint32_t slot;
-    struct cs_bytes source; /* a hash of where the PIN is from and its state, not of the PIN */
+    struct cs_bytes
+        source; /* a hash of where the PIN is from and its state, not of the PIN; or 0s */
 };
 #define CS_HOST_SOURCE_SIZE 32
 #define CS_HOST_TRIED_MAX 8 /* sources that are remembered of a token */

@@ -64,6 +64,20 @@ def refreshed(tap, twins):
         twins.unlock("corp")
         assert twins.sign("corp")
         assert twins.module("home") == home
+    with tap.case("one that knows of a refused PIN it leaves alone, and so the PIN is sent once"):
+        twins.client.lock("corp")
+        renewed(twins, "corp")
+        corp, sent = twins.module("corp"), twins.corp.count("C_Login")
+        for text in ("was refused (CKR_PIN_INCORRECT)", "refused before and is not sent again"):
+            assert text in error_of(twins.client.unlock_with, "corp", "9999").text
+            twins.client.lock("home")
+            renewed(twins, "home")
+            renewed(twins, "home")
+        assert twins.module("corp") == corp and twins.corp.count("C_Login") == sent + 1
+        twins.unlock("corp")
+        twins.client.lock("corp")
+        renewed(twins, "corp")
+        twins.unlock("home")
     with tap.case("one that failed, and waits, is started at once"):
         twins.corp.script(CORP, "fail C_Initialize CKR_DEVICE_ERROR")
         twins.client.lock("corp")
