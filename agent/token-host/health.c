@@ -4,13 +4,16 @@
  * network of an HSM, the other end of a p11-kit socket. Many then fail for ever, though a new
  * process would do. So after a failure that says nothing of the call itself the token is asked for
  * something that needs neither a key nor a person. If it was never of use here, a new process would
- * be none either: then all goes on.
+ * be none either: then all goes on. So it does for another that is logged in and still answers.
  */
 #include "token-host/health.h"
 #include "base/log.h"
+#include "token-host/slot.h"
 
 #include <countersign/error.h>
 #include <unistd.h>
+
+#define OTHERS_MAX 16 /* that are asked */
 
 /* Nothing is finalised: the module may hang in it, and vendors' exit handlers are no loss. */
 void cs_health_give_up(struct cs_link *link, int r, const struct cs_failure *failure)
@@ -42,6 +45,35 @@ static CK_RV ask_for_anything(struct cs_token *token)
     return rv;
 }
 
+struct others {
+    const struct cs_token *but;
+    size_t n;
+    struct cs_token *tokens[OTHERS_MAX];
+};
+
+static void add_other(struct cs_token *token, void *arg)
+{
+    struct others *others = arg;
+
+    pthread_mutex_lock(&token->lock);
+    if (token != others->but && token->logged_in && others->n < OTHERS_MAX)
+        others->tokens[others->n++] = cs_token_ref(token);
+    pthread_mutex_unlock(&token->lock);
+}
+
+bool cs_health_is_needed(struct cs_slots *slots, const struct cs_token *but)
+{
+    struct others others = {.but = but};
+    bool needed = false;
+
+    cs_slots_each(slots, add_other, &others);
+    for (size_t i = 0; i < others.n; i++) {
+        needed = needed || ask_for_anything(others.tokens[i]) == CKR_OK;
+        cs_token_unref(others.tokens[i]);
+    }
+    return needed;
+}
+
 void cs_health_note(struct cs_token *token, CK_RV rv)
 {
     struct cs_failure failure = {0};
@@ -53,7 +85,7 @@ void cs_health_note(struct cs_token *token, CK_RV rv)
     if (!cs_ckr_is_breakdown(rv) || !__atomic_load_n(&token->worked, __ATOMIC_RELAXED))
         return;
     rv = ask_for_anything(token);
-    if (!cs_ckr_is_breakdown(rv))
+    if (!cs_ckr_is_breakdown(rv) || cs_health_is_needed(token->slots, token))
         return;
     failure.rv = rv;
     cs_fail(&failure.fault, CS_ERR_MODULE_FAILED, "it has lost token '%s' (%s)",

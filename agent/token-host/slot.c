@@ -166,6 +166,7 @@ static void add_token(struct cs_slots *slots, CK_SLOT_ID slot, const CK_TOKEN_IN
     if (r == 0 && slots->first_why)
         snprintf(token->why, sizeof(token->why), "%s", slots->first_why);
     if (r == 0) {
+        token->slots = slots;
         recall_refused(slots, token);
         token->seen = true;
         insert_token(slots, token);
@@ -257,7 +258,8 @@ CK_RV cs_slots_list(struct cs_slots *slots, CK_BBOOL token_present, CK_SLOT_ID *
 
     if (!cs_ckr_is_breakdown(rv))
         __atomic_store_n(&slots->n_unlisted, 0, __ATOMIC_RELAXED);
-    else if (__atomic_add_fetch(&slots->n_unlisted, 1, __ATOMIC_RELAXED) > 1)
+    else if (__atomic_add_fetch(&slots->n_unlisted, 1, __ATOMIC_RELAXED) > 1 &&
+             !cs_health_is_needed(slots, NULL))
         cs_health_give_up(slots->link, explain_unlisted(rv, &failure), &failure);
     return rv;
 }

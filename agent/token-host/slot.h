@@ -38,7 +38,7 @@ void cs_slots_init(struct cs_slots *slots, struct cs_link *link, struct cs_cance
 int cs_slots_scan(struct cs_slots *slots, struct cs_failure *failure);
 
 /* The module's slots, or those with a token. ids: room for CS_SLOTS_MAX. Does not return when the
- * module cannot list them again and again. */
+ * module cannot list them again and again, unless a token would lose its login. */
 CK_RV cs_slots_list(struct cs_slots *slots, CK_BBOOL token_present, CK_SLOT_ID *ids, CK_ULONG *np);
 
 /* Whether a scan would find what nobody has noticed: a token that was away for a moment. One call

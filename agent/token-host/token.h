@@ -14,6 +14,7 @@
 #define CS_TOKEN_WHY_MAX 160
 
 struct cs_login;
+struct cs_slots;
 
 struct cs_token {
     /* Never change. */
@@ -54,7 +55,8 @@ struct cs_token {
     struct cs_login *logins; /* login.c's */
     struct cs_buf asker;     /* the last LOGIN message's body: who to ask for a PIN, if need be */
 
-    struct cs_token *next; /* slot.c's list */
+    struct cs_slots *slots; /* slot.c's list */
+    struct cs_token *next;
     bool seen;
 };
 

@@ -61,6 +61,40 @@ static void test_a_token_without_random_numbers_is_asked_for_a_session(void **st
     expect_end(&host, "CKR_DEVICE_ERROR");
 }
 
+/* Two readers, and the card in one of them broke. */
+static void test_one_that_others_need_goes_on(void **state)
+{
+    struct host_token *corp, *home;
+    struct host host;
+
+    (void)state;
+    corp = rig_start_unlocked(&host, BOTH);
+    home = host_token(&host, "home");
+    assert_int_equal(host_login_auto(&host, home, true).type, CS_HOST_DONE);
+    control_script(BOTH "fail C_Sign CKR_GENERAL_ERROR slot=0\n"
+                        "fail C_GenerateRandom CKR_GENERAL_ERROR slot=0\n");
+    for (int i = 0; i < 3; i++)
+        assert_non_null(strstr(sign(&host, corp), "CKR_GENERAL_ERROR"));
+    assert_string_equal(verify_sign(&host, home, &rig_home_key, ID).text, "");
+    /* One that is locked loses nothing. */
+    assert_int_equal(host_logout(&host, home, false).type, CS_HOST_DONE);
+    rig_ask_signatures(&host, corp, 1);
+    expect_end(&host, "it has lost token 'corp' (CKR_GENERAL_ERROR)");
+}
+
+static void test_one_that_lost_two_devices_ends(void **state)
+{
+    struct host_token *corp;
+    struct host host;
+
+    (void)state;
+    corp = rig_start_unlocked(&host, BOTH);
+    assert_int_equal(host_login_auto(&host, host_token(&host, "home"), true).type, CS_HOST_DONE);
+    control_script(BOTH LOST);
+    rig_ask_signatures(&host, corp, 1);
+    expect_end(&host, "it has lost token 'corp' (CKR_GENERAL_ERROR)");
+}
+
 /* Another key may work, and the next touch may come in time. */
 static void test_a_signature_that_fails_is_not_the_module(void **state)
 {
@@ -143,6 +177,22 @@ static void test_one_that_lists_nothing_twice_ends(void **state)
     expect_end(&host, "the module cannot list its slots (CKR_DEVICE_ERROR)");
 }
 
+static void test_one_that_lists_nothing_and_signs_goes_on(void **state)
+{
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    token = rig_start_unlocked(&host, BOTH);
+    control_script(BOTH "fail C_GetSlotList CKR_DEVICE_ERROR\n");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(host_refresh(&host).code, CS_ERR_MODULE_FAILED);
+    assert_string_equal(sign(&host, token), "");
+    assert_int_equal(host_logout(&host, token, false).type, CS_HOST_DONE);
+    host_ask(&host, CS_HOST_REFRESH);
+    expect_end(&host, "the module cannot list its slots (CKR_DEVICE_ERROR)");
+}
+
 static void test_one_that_lists_nothing_at_first_ends(void **state)
 {
     struct host host;
@@ -159,11 +209,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(one_that_lost_its_device_ends),
         TEST(a_token_without_random_numbers_is_asked_for_a_session),
+        TEST(one_that_others_need_goes_on),
+        TEST(one_that_lost_two_devices_ends),
         TEST(a_signature_that_fails_is_not_the_module),
         TEST(a_refusal_asks_nothing_more),
         TEST(one_that_never_worked_goes_on),
         TEST(a_login_that_fails_is_asked_about_too),
         TEST(one_that_lists_nothing_twice_ends),
+        TEST(one_that_lists_nothing_and_signs_goes_on),
         TEST(one_that_lists_nothing_at_first_ends),
     };
 
