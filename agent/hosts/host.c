@@ -371,15 +371,26 @@ void cs_host_stop(struct cs_host *host)
     uv_timer_start(&host->restart, on_restart, CS_LIMIT_HOST_STOP_TIME, 0);
 }
 
-/* A token that needs no login has none to lose. */
+static bool has_private_key(const struct cs_token *token)
+{
+    for (size_t i = 0; i < token->n_identities; i++)
+        if (token->identities[i].private_key)
+            return true;
+    return false;
+}
+
+/* A login, or what only a login has shown. */
 static bool has_login(const struct cs_host *host)
 {
     const struct cs_inventory *inventory = host->setting->inventory;
 
-    for (size_t i = 0; i < inventory->n_tokens; i++)
-        if (inventory->tokens[i]->host == host && !cs_token_is_locked(inventory->tokens[i]) &&
-            (inventory->tokens[i]->flags & CS_TOKEN_LOGIN_REQUIRED))
+    for (size_t i = 0; i < inventory->n_tokens; i++) {
+        const struct cs_token *token = inventory->tokens[i];
+
+        if (token->host == host && (token->flags & CS_TOKEN_LOGIN_REQUIRED) &&
+            (!cs_token_is_locked(token) || has_private_key(token)))
             return true;
+    }
     return false;
 }
 

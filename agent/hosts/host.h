@@ -49,8 +49,8 @@ void cs_host_start(struct cs_host *host);
 void cs_host_stop(struct cs_host *host);
 /* For a refresh, in a new process: some modules read their tokens only once, or find no way back to
  * what they have lost. One that failed is started at once; one that runs is not touched, and false
- * returned, if a login would be lost or a refused PIN forgotten, somebody waits for it, or it has
- * hardly been started. */
+ * returned, if a login would be lost, or what it has shown or a refused PIN forgotten, somebody
+ * waits for it, or it has hardly been started. */
 bool cs_host_renew(struct cs_host *host);
 
 enum cs_host_state cs_host_get_state(const struct cs_host *host);

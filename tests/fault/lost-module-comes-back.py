@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A module that has lost what is behind it, or sees its tokens but once: a new process of it does."""
+import os
+import signal
+
 import programs
 from fixture import Fixture
 from tap import Tap, skip_all
@@ -13,6 +16,14 @@ LOST = (CORP, "fail C_Sign CKR_GENERAL_ERROR elder", "fail C_GenerateRandom CKR_
 
 def refresh(twins):
     twins.client.ask(REFRESH).end()
+
+
+def never_unlocked(twins, label):
+    """Its process is another, which knows of no login."""
+    before = twins.module(label)
+    os.kill(before.pid, signal.SIGKILL)
+    twins.wait_for("another process", lambda: twins.module(label).restarts > before.restarts)
+    twins.wait_for_token(label)
 
 
 def renewed(twins, label):
@@ -58,33 +69,37 @@ def refreshed(tap, twins):
         refresh(twins)
         assert pids == [twins.module(label).pid for label in twins.tokens]
         assert twins.sign("corp") and twins.sign("home")
-    with tap.case("of one that is locked it starts a new process, and it stays locked"):
-        home = twins.module("home")
+    with tap.case("or whose private keys were seen, which it would forget"):
+        corp = twins.module("corp")
         twins.client.lock("corp")
+        never_unlocked(twins, "home")
+        renewed(twins, "home")
+        assert twins.module("corp") == corp
+        twins.unlock("home")
+    with tap.case("of one that was never unlocked it starts a new process, and that is locked"):
+        home = twins.module("home")
+        never_unlocked(twins, "corp")
         renewed(twins, "corp")
         assert error_of(twins.sign, "corp").name == "LOCKED"
         twins.unlock("corp")
         assert twins.sign("corp")
         assert twins.module("home") == home
     with tap.case("one that knows of a refused PIN it leaves alone, and so the PIN is sent once"):
-        twins.client.lock("corp")
+        never_unlocked(twins, "corp")
+        never_unlocked(twins, "home")
         renewed(twins, "corp")
         corp, sent = twins.module("corp"), twins.corp.count("C_Login")
         for text in ("was refused (CKR_PIN_INCORRECT)", "refused before and is not sent again"):
             assert text in error_of(twins.client.unlock_with, "corp", "9999").text
-            twins.client.lock("home")
             renewed(twins, "home")
             renewed(twins, "home")
         assert twins.module("corp") == corp and twins.corp.count("C_Login") == sent + 1
         twins.unlock("corp")
-        twins.client.lock("corp")
-        renewed(twins, "corp")
         twins.unlock("home")
     with tap.case("one that failed, and waits, is started at once"):
         twins.corp.script(CORP, "fail C_Initialize CKR_DEVICE_ERROR")
-        twins.client.lock("corp")
         before = twins.module("corp").restarts
-        twins.wait_for("its failure", lambda: error_or_nothing(refresh, twins))
+        os.kill(twins.module("corp").pid, signal.SIGKILL)
         twins.wait_for("some failures more", lambda: twins.module("corp").restarts >= before + 3)
         assert twins.module("corp").state == "failed"
         twins.corp.script(CORP)
