@@ -3,6 +3,7 @@
 #include "cli/setup/setup.h"
 #include "base/cleanup.h"
 #include "cli/pem.h"
+#include "cli/picture.h"
 
 #include <pwd.h>
 #include <stdarg.h>
@@ -155,21 +156,20 @@ static void add_label(
 static int find_only(struct cs_setup *setup, char *uri, size_t size)
 {
     struct cs_cli *cli = setup->cli;
-    struct countersign_list *list = NULL;
-    const struct countersign_identity *identity;
+    struct cs_picture picture = {0};
     char labels[400] = "";
     size_t n = 0;
-    int r = countersign_list_identities(cli->client, &list, &cli->fault);
+    int r = cs_picture_get(&picture, cli);
 
+    for (size_t i = 0; r == 0 && i < picture.n_identities; i++) {
+        if (countersign_identity_n_certificates(picture.sorted[i]) == 0)
+            continue;
+        snprintf(uri, size, "%s", countersign_identity_uri(picture.sorted[i]));
+        add_label(labels, sizeof(labels), n++, picture.sorted[i]);
+    }
+    cs_picture_deinit(&picture);
     if (r < 0)
         return r;
-    for (size_t i = 0; (identity = countersign_list_identity(list, i)); i++) {
-        if (countersign_identity_n_certificates(identity) == 0)
-            continue;
-        snprintf(uri, size, "%s", countersign_identity_uri(identity));
-        add_label(labels, sizeof(labels), n++, identity);
-    }
-    countersign_list_free(list);
     if (n == 0)
         return cs_fail(setup->fault, CS_ERR_NOT_FOUND,
             "there is no key with a certificate on any token: see 'countersign list'");
