@@ -28,8 +28,10 @@ struct cs_host {
     bool stopping;
     bool settled;
     bool awaited;          /* see cs_host_is_awaited */
+    bool due;              /* cs_host_renew has it started: its success or failure is to come */
     uint64_t settle_until; /* clients wait for the first scan until then */
     uint64_t started;
+    uint64_t renewable; /* when it may be for a refresh, at the earliest */
     struct cs_host_process process;
     struct cs_host_talk talk;
     uv_timer_t restart; /* or, while the process lives, its end */
@@ -123,6 +125,7 @@ static void fail(struct cs_host *host, const char *why)
     /* Clients wait for a host that comes back at once, not for one that keeps failing. */
     if (was_running)
         host->settle_until = now(host) + CS_LIMIT_FIRST_SCAN_TIME;
+    host->due = false;
     host->settled = host->stopping || host->delay > CS_LIMIT_RESTART_DELAY_FIRST;
     host->awaited = !host->stopping && (was_running || host->awaited) &&
                     now(host) + host->delay < host->settle_until;
@@ -158,8 +161,9 @@ static void on_scanned(void *user)
     struct cs_host *host = user;
 
     host->state = CS_HOST_STATE_RUNNING;
+    host->renewable = now(host) + CS_LIMIT_HOST_RENEW_TIME;
     host->settled = true;
-    host->awaited = false;
+    host->awaited = host->due = false;
     host->error[0] = '\0';
     host->explained = false;
     tell(host);
@@ -215,7 +219,7 @@ static void forgive_pause(struct cs_host *host)
 
 static bool is_waited_for(const struct cs_host *host)
 {
-    return !host->settled || host->awaited;
+    return !host->settled || host->awaited || host->due;
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -230,7 +234,7 @@ static void on_tick(uv_timer_t *timer)
         fail(host, "it hung");
     else if (is_waited_for(host) && now(host) >= host->settle_until) {
         host->settled = true;
-        host->awaited = false;
+        host->awaited = host->due = false;
         tell(host);
     }
     if (host->state != CS_HOST_STATE_STARTING && !is_waited_for(host) &&
@@ -283,6 +287,7 @@ static void start(struct cs_host *host)
     host->state = CS_HOST_STATE_STARTING;
     host->explained = false;
     host->started = now(host);
+    host->renewable = host->started + CS_LIMIT_HOST_RENEW_TIME;
     host->anew = !host->renewing && host->restarts++ > 0;
     host->renewing = false;
     if (host->anew)
@@ -360,7 +365,7 @@ void cs_host_stop(struct cs_host *host)
         return;
     host->stopping = true;
     host->settled = true;
-    host->awaited = false;
+    host->awaited = host->due = false;
     uv_timer_stop(&host->tick);
     cs_jobs_fail(&host->talk.jobs, CS_ERR_CLOSED, "the agent is stopping");
     if (!host->process.open && !host->talk.open) {
@@ -394,27 +399,37 @@ static bool has_login(const struct cs_host *host)
     return false;
 }
 
-bool cs_host_renew(struct cs_host *host)
+/* Others wait for what it had. */
+static void end_to_renew(struct cs_host *host)
 {
-    if (host->stopping || now(host) - host->started < CS_LIMIT_HOST_RENEW_TIME)
-        return false;
-    if (host->state == CS_HOST_STATE_RUNNING) {
-        if (!cs_jobs_is_empty(&host->talk.jobs) || has_login(host) ||
-            cs_memory_has_refused(&host->talk.reports.memory))
-            return false;
-        host->renewing = true;
-        host->state = CS_HOST_STATE_FAILED;
-        explain(host, cs_bytes_of("it is started anew for a refresh"));
-        cs_host_talk_close(&host->talk);
-        cs_reports_drop(&host->talk.reports);
-        uv_timer_start(&host->restart, on_restart, CS_LIMIT_HOST_STOP_TIME, 0);
-    }
-    if (host->state != CS_HOST_STATE_FAILED)
-        return false;
+    host->renewing = true;
+    host->state = CS_HOST_STATE_FAILED;
+    explain(host, cs_bytes_of("it is started anew for a refresh"));
+    cs_host_talk_close(&host->talk);
+    cs_reports_drop(&host->talk.reports);
+    uv_timer_start(&host->restart, on_restart, CS_LIMIT_HOST_STOP_TIME, 0);
     host->delay = 0;
-    host->settle_until = now(host) + CS_LIMIT_FIRST_SCAN_TIME;
     host->settled = false;
     host->awaited = true;
+}
+
+bool cs_host_renew(struct cs_host *host)
+{
+    bool fails = host->state == CS_HOST_STATE_FAILED;
+
+    if (host->stopping || host->state == CS_HOST_STATE_STARTING || now(host) < host->renewable)
+        return false;
+    if (host->renewing)
+        return true;
+    if (!fails && (!cs_jobs_is_empty(&host->talk.jobs) || has_login(host) ||
+                      cs_memory_has_refused(&host->talk.reports.memory)))
+        return false;
+    if (fails) /* for long, perhaps: nobody but who asks for it waits, and for one start alone */
+        host->delay = CS_LIMIT_RESTART_DELAY_FIRST;
+    else
+        end_to_renew(host);
+    host->due = true;
+    host->settle_until = now(host) + CS_LIMIT_FIRST_SCAN_TIME;
     if (!host->process.open && !host->talk.open)
         uv_timer_start(&host->restart, on_restart, 0, 0);
     start_ticking(host);
@@ -436,6 +451,10 @@ bool cs_host_is_settled(const struct cs_host *host)
 
 int cs_host_say_failed(const struct cs_host *host, struct cs_fault *fault)
 {
+    if (host->state == CS_HOST_STATE_STARTING)
+        return cs_fail(fault, CS_ERR_MODULE_FAILED,
+            "module '%s' has not reported its tokens yet: 'countersign status' shows when it has",
+            host->module->name);
     return cs_fail(fault, CS_ERR_MODULE_FAILED,
         "module '%s' failed (%s): 'countersign status' shows when it is back", host->module->name,
         host->error);
@@ -444,6 +463,11 @@ int cs_host_say_failed(const struct cs_host *host, struct cs_fault *fault)
 bool cs_host_is_awaited(const struct cs_host *host)
 {
     return host->awaited;
+}
+
+bool cs_host_is_due(const struct cs_host *host)
+{
+    return host->due;
 }
 
 bool cs_host_is_troubled(const struct cs_host *host)

@@ -18,9 +18,10 @@ static void reply_done(struct cs_request *request)
 
         if (!part->lost || cs_host_get_state(part->host) == CS_HOST_STATE_RUNNING)
             continue;
-        if (cs_request_await_hosts(request, reply_done))
-            return;
-        cs_request_fail(request, cs_host_say_failed(part->host, &fault), &fault);
+        if (cs_host_is_due(part->host))
+            request->settled = reply_done;
+        else if (!cs_request_await_hosts(request, reply_done))
+            cs_request_fail(request, cs_host_say_failed(part->host, &fault), &fault);
         return;
     }
     cs_request_finish(request, &(const struct cs_reply){.text = ""});
@@ -34,9 +35,9 @@ static void refresh(struct cs_request *request)
     for (size_t i = 0; r == 0 && i < supervisor->n_hosts; i++) {
         struct cs_host *host = supervisor->hosts[i];
 
-        if (cs_host_renew(host))
+        if (cs_host_renew(host) || cs_host_get_state(host) == CS_HOST_STATE_FAILED)
             cs_request_lose_part(request, host);
-        else if (cs_host_get_state(host) == CS_HOST_STATE_RUNNING)
+        else
             r = cs_request_ask_part(request, host, &cs_supervisor_refresh_question);
     }
     cs_request_join(request, r, NULL);

@@ -147,14 +147,13 @@ void cs_request_name(
 }
 
 /* One that goes on may end, and its end may end no other: only transports do that, from the loop.
- */
+ * It may also be a refresh, for whose end the others have to wait then. */
 void cs_requests_look_again(struct cs_service *service)
 {
     struct cs_request *request, *next;
 
-    if (!cs_supervisor_is_settled(&service->supervisor))
-        return;
-    for (request = TAILQ_FIRST(&service->requests); request; request = next) {
+    for (request = TAILQ_FIRST(&service->requests);
+         request && cs_supervisor_is_settled(&service->supervisor); request = next) {
         void (*go_on)(struct cs_request *) = request->settled;
 
         next = TAILQ_NEXT(request, link);

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A module that has lost what is behind it, or sees its tokens but once: a new process of it does."""
+import contextlib
 import os
+import select
 import signal
 
 import programs
+import protocol_client as protocol
 from fixture import Fixture
 from tap import Tap, skip_all
 from twins import Twins, error_of
@@ -100,13 +103,44 @@ def refreshed(tap, twins):
         twins.corp.script(CORP, "fail C_Initialize CKR_DEVICE_ERROR")
         before = twins.module("corp").restarts
         os.kill(twins.module("corp").pid, signal.SIGKILL)
-        twins.wait_for("some failures more", lambda: twins.module("corp").restarts >= before + 3)
-        assert twins.module("corp").state == "failed"
+        twins.wait_for("some failures more", lambda: twins.module("corp").restarts >= before + 3 and
+                       twins.module("corp").state == "failed")
+        for _ in range(3):
+            assert "CKR_DEVICE_ERROR" in error_of(refresh, twins).text
         twins.corp.script(CORP)
         twins.wait_for("its start", lambda: not error_or_nothing(refresh, twins) and
                        twins.module("corp").state == "running")
         twins.unlock("corp")
         assert twins.sign("corp")
+
+
+def is_answered(client):
+    return bool(select.select([client.socket], [], [], 0)[0])
+
+
+def slow(tap, twins):
+    with tap.case("while one that failed does not get ready, nobody waits for it but who asked for it"), \
+            contextlib.closing(protocol.Client(twins.agent.socket)) as other:
+        twins.corp.script(CORP, "fail C_Initialize CKR_DEVICE_ERROR")
+        os.kill(twins.module("corp").pid, signal.SIGKILL)
+        twins.wait_for("its failure", lambda: error_or_nothing(refresh, twins))
+        assert error_of(twins.client.resolve, "nobody").name == "NOT_FOUND"  # it is not expected back any more
+        twins.corp.script(CORP, "hang C_Initialize")
+        other.post(REFRESH)
+
+        def is_starting():
+            if is_answered(other):
+                other.receive()
+                other.post(REFRESH)
+            return twins.module("corp").state == "starting" and not is_answered(other)
+        twins.wait_for("its start", is_starting)
+        assert error_of(twins.client.resolve, "nobody").name == "NOT_FOUND"
+        assert not is_answered(other)
+        twins.corp.script(CORP)
+        kind, _number, body = other.receive()
+        other.open_reply(REFRESH, kind, body).end()
+        assert twins.module("corp").state == "running"
+        twins.unlock("corp")
 
 
 def error_or_nothing(function, *arguments):
@@ -146,6 +180,7 @@ def main():
             assert twins.sign(label)
         lost(tap, twins)
         refreshed(tap, twins)
+        slow(tap, twins)
         unusable(tap, twins)
         with tap.case("no module was called against its word"):
             twins.check()

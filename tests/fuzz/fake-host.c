@@ -72,6 +72,12 @@ bool cs_host_is_awaited(const struct cs_host *host)
     return false;
 }
 
+bool cs_host_is_due(const struct cs_host *host)
+{
+    (void)host;
+    return false;
+}
+
 bool cs_host_renew(struct cs_host *host)
 {
     (void)host;
