@@ -423,12 +423,17 @@ void cs_consents_put(const struct cs_consents *consents, struct cs_buf *buf)
     cs_buf_set_u32(buf, at, n);
 }
 
+/* A no also holds while a host is being replaced, or who was refused could ask for a refresh and
+ * then again. */
 static void forget_of_token(struct cs_consents *consents, const struct cs_event *event)
 {
+    bool settled = cs_supervisor_is_settled(consents->supervisor);
     struct cs_grant *grant, *next;
 
     for (grant = TAILQ_FIRST(&consents->grants.list); grant; grant = next) {
         next = TAILQ_NEXT(grant, link);
+        if (grant->until && !settled)
+            continue;
         if (cs_bytes_equal(event->subject, cs_bytes_of(grant->subject->token_uri)))
             forget(consents, grant, event->text, NULL);
     }

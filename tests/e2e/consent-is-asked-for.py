@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Who hands over a bare hash is asked about: once however many wait, and no answer is a no."""
+import contextlib
 import hashlib
 import json
 import os
@@ -110,6 +111,13 @@ def answers(tap, f, token):
         signer = s.sign()
         assert signer.result == "DENIED" and "a moment ago" in signer.text, signer.text
         assert s.asked() == 1
+        with contextlib.closing(protocol.Client(s.agent.socket)) as client:
+            [module] = client.status().modules
+            os.kill(module.pid, signal.SIGKILL)
+            wait(lambda: client.status().modules[0].restarts == 1, "another token host")
+        s.agent.unlock(s.token)
+        signer = s.sign()
+        assert signer.result == "DENIED" and "a moment ago" in signer.text, "a new token host is no new question"
         last = s.log("sign")[-1]
         assert last["allowed"] is False and last["outcome"] == "Denied" and "consent" not in last, last
         assert s.log("consent")[-1]["why"] == "the user said no", s.log("consent")
