@@ -36,10 +36,11 @@
 #define CS_LIMIT_RESTART_DELAY_FIRST 100
 #define CS_LIMIT_RESTART_DELAY_SECOND 1000
 #define CS_LIMIT_RESTART_DELAY_MAX 60000
-#define CS_LIMIT_HOST_HEALTHY_TIME 60000 /* after it the next restart is quick again */
-#define CS_LIMIT_HOST_RENEW_TIME 2000    /* after a start, and its end, none for a refresh */
-#define CS_LIMIT_HOST_EXIT_TIME 1000     /* to end after it has closed its socket itself */
-#define CS_LIMIT_HOST_STOP_TIME 3000     /* to end at the end of its socket, before it is killed */
+#define CS_LIMIT_RESTART_DELAY_NEW_MAX 3600000 /* of one that never ran */
+#define CS_LIMIT_HOST_HEALTHY_TIME 60000       /* after it the next restart is quick again */
+#define CS_LIMIT_HOST_RENEW_TIME 2000          /* after a start, and its end, none for a refresh */
+#define CS_LIMIT_HOST_EXIT_TIME 1000           /* to end after it has closed its socket itself */
+#define CS_LIMIT_HOST_STOP_TIME 3000 /* to end at the end of its socket, before it is killed */
 
 /* Policy */
 #define CS_LIMIT_KEPT (64u * 1024u) /* of a message while its token is waited for */

@@ -26,6 +26,7 @@ struct cs_host {
     const struct cs_module *module;
     enum cs_host_state state;
     bool stopping;
+    bool ran; /* in any life */
     bool settled;
     bool awaited;          /* see cs_host_is_awaited */
     bool due;              /* cs_host_renew has it started: its success or failure is to come */
@@ -84,20 +85,22 @@ static void go_on(struct cs_host *host)
     uv_timer_start(&host->restart, on_restart, host->delay, 0);
 }
 
-/* The first delay is short, for a module that died of one bad call; then they grow. */
+/* The first delay is short, for a module that died of one bad call; then they grow. One that never
+ * ran may be of a device that this machine has not, and its complaints fill the log. */
 static void grow_delay(struct cs_host *host)
 {
     bool healthy = host->state == CS_HOST_STATE_RUNNING &&
                    now(host) - host->started > CS_LIMIT_HOST_HEALTHY_TIME;
+    unsigned max = host->ran ? CS_LIMIT_RESTART_DELAY_MAX : CS_LIMIT_RESTART_DELAY_NEW_MAX;
 
     if (host->delay == 0 || healthy)
         host->delay = CS_LIMIT_RESTART_DELAY_FIRST;
     else if (host->delay < CS_LIMIT_RESTART_DELAY_SECOND)
         host->delay = CS_LIMIT_RESTART_DELAY_SECOND;
-    else if (host->delay < CS_LIMIT_RESTART_DELAY_MAX / 2)
+    else if (host->delay < max / 2)
         host->delay *= 2;
     else
-        host->delay = CS_LIMIT_RESTART_DELAY_MAX;
+        host->delay = max;
 }
 
 /* The reason that came first is the one to tell, until the next life has one of its own. */
@@ -162,6 +165,7 @@ static void on_scanned(void *user)
 
     host->state = CS_HOST_STATE_RUNNING;
     host->renewable = now(host) + CS_LIMIT_HOST_RENEW_TIME;
+    host->ran = true;
     host->settled = true;
     host->awaited = host->due = false;
     host->error[0] = '\0';

@@ -84,8 +84,6 @@ static void run_boot(struct cs_job *job)
     report_ready(host);
     cs_plug_begin(&host->plug);
     r = cs_slots_scan(&host->slots, &failure);
-    if (r < 0 && cs_ckr_is_breakdown(failure.rv))
-        cs_health_give_up(&host->link, r, &failure);
     if (r < 0)
         cs_error("%s", cs_fault_text(&failure.fault, r));
     report_scanned(host);

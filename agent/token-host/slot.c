@@ -256,10 +256,12 @@ CK_RV cs_slots_list(struct cs_slots *slots, CK_BBOOL token_present, CK_SLOT_ID *
     CK_RV rv = list(slots, token_present, ids, np);
     struct cs_failure failure = {0};
 
+    if (rv == CKR_OK)
+        __atomic_store_n(&slots->listed, true, __ATOMIC_RELAXED);
     if (!cs_ckr_is_breakdown(rv))
         __atomic_store_n(&slots->n_unlisted, 0, __ATOMIC_RELAXED);
     else if (__atomic_add_fetch(&slots->n_unlisted, 1, __ATOMIC_RELAXED) > 1 &&
-             !cs_health_is_needed(slots, NULL))
+             __atomic_load_n(&slots->listed, __ATOMIC_RELAXED) && !cs_health_is_needed(slots, NULL))
         cs_health_give_up(slots->link, explain_unlisted(rv, &failure), &failure);
     return rv;
 }
@@ -284,8 +286,11 @@ int cs_slots_scan(struct cs_slots *slots, struct cs_failure *failure)
                 remove_token(slots, token);
         }
     }
+    if (rv != CKR_OK)
+        snprintf(slots->trouble, sizeof(slots->trouble), "%s",
+            cs_fault_text(&failure->fault, explain_unlisted(rv, failure)));
     report_trouble(slots);
     slots->first_why = NULL;
     pthread_mutex_unlock(&slots->scanning);
-    return rv == CKR_OK ? 0 : explain_unlisted(rv, failure);
+    return rv == CKR_OK ? 0 : CS_ERR_MODULE_FAILED;
 }

@@ -24,7 +24,8 @@ struct cs_slots {
     struct cs_token *tokens;
     uint32_t last_number;
     unsigned n_gone;     /* tokens that went, so far; atomic */
-    unsigned n_unlisted; /* times on end that they could not be listed; atomic */
+    bool listed;         /* they could be once; atomic */
+    unsigned n_unlisted; /* times on end that they could not be since; atomic */
     struct cs_slots_refused refused[CS_SLOTS_REFUSED_MAX]; /* a ring; guarded by scanning */
     unsigned n_refused;                                    /* so far */
     char trouble[CS_SLOTS_TROUBLE_MAX], told[CS_SLOTS_TROUBLE_MAX]; /* of this scan; to the agent */
@@ -38,7 +39,7 @@ void cs_slots_init(struct cs_slots *slots, struct cs_link *link, struct cs_cance
 int cs_slots_scan(struct cs_slots *slots, struct cs_failure *failure);
 
 /* The module's slots, or those with a token. ids: room for CS_SLOTS_MAX. Does not return when the
- * module cannot list them again and again, unless a token would lose its login. */
+ * module could and cannot again and again, unless a token would lose its login. */
 CK_RV cs_slots_list(struct cs_slots *slots, CK_BBOOL token_present, CK_SLOT_ID *ids, CK_ULONG *np);
 
 /* Whether a scan would find what nobody has noticed: a token that was away for a moment. One call
