@@ -69,6 +69,8 @@ static CK_RV open_session(struct cs_sessions *sessions, CK_SESSION_HANDLE *sessi
     if (rv == CKR_SESSION_COUNT && close_spent(sessions))
         rv = open_unlocked(sessions, sessionp);
     if (rv == CKR_OK) {
+        /* It may be dead, and its handle another's by now: this one's, most likely. */
+        sessions->has_spent &= sessions->spent != *sessionp;
         close_spent(sessions);
         return rv;
     }
