@@ -423,7 +423,7 @@ bool cs_host_renew(struct cs_host *host)
 
     if (host->stopping || host->state == CS_HOST_STATE_STARTING || now(host) < host->renewable)
         return false;
-    if (host->renewing)
+    if (host->due)
         return true;
     if (!fails && (!cs_jobs_is_empty(&host->talk.jobs) || has_login(host) ||
                       cs_memory_has_refused(&host->talk.reports.memory)))
@@ -437,7 +437,9 @@ bool cs_host_renew(struct cs_host *host)
     if (!host->process.open && !host->talk.open)
         uv_timer_start(&host->restart, on_restart, 0, 0);
     start_ticking(host);
-    tell(host);
+    /* Only when nobody goes on who waits for all to be settled: who asks may be one of them. */
+    if (!fails)
+        tell(host);
     return true;
 }
 

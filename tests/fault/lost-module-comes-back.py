@@ -143,6 +143,22 @@ def slow(tap, twins):
         twins.unlock("corp")
 
 
+def at_once(tap, twins):
+    twins.begin_anew()
+    with tap.case("when one fails slowly over and over, a refresh and a list that wait for it are both answered"), \
+            contextlib.closing(protocol.Client(twins.agent.socket)) as other:
+        twins.corp.script(CORP, "delay C_Initialize 2500", "fail C_Initialize CKR_DEVICE_ERROR")
+        os.kill(twins.module("corp").pid, signal.SIGKILL)
+        twins.wait_for("its end", lambda: twins.module("corp").state != "running")
+        other.post(REFRESH)
+        assert twins.module("corp").state != "running"  # the refresh is heard before the list
+        assert [token.label for token in twins.client.tokens()] == [b"home"]
+        assert other.receive()[0] == protocol.ERROR
+        twins.corp.script(CORP)
+        twins.wait_for("its start", lambda: not error_or_nothing(refresh, twins))
+        twins.unlock("corp")
+
+
 def error_or_nothing(function, *arguments):
     try:
         return error_of(function, *arguments)
@@ -181,6 +197,7 @@ def main():
         lost(tap, twins)
         refreshed(tap, twins)
         slow(tap, twins)
+        at_once(tap, twins)
         unusable(tap, twins)
         with tap.case("no module was called against its word"):
             twins.check()
