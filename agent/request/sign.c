@@ -378,6 +378,13 @@ static void hand_out(
     cs_request_free(request);
 }
 
+/* Its token is unlocked; to unlock it is no help. */
+static bool wants_pin_each_time(const struct cs_identity *identity)
+{
+    return !cs_token_is_locked(identity->token) &&
+           (cs_identity_flags(identity) & CS_IDENTITY_ALWAYS_AUTHENTICATE);
+}
+
 static void on_answer(void *user, const struct cs_answer *answer)
 {
     struct cs_request *request = user;
@@ -393,7 +400,7 @@ static void on_answer(void *user, const struct cs_answer *answer)
         return;
     if (answer->code == CS_ERR_LOCKED && !request->logged_in && identity) {
         log_in(request, identity->token, identity->source->label);
-    } else if (answer->code == CS_ERR_LOCKED && identity && cs_token_is_locked(identity->token)) {
+    } else if (answer->code == CS_ERR_LOCKED && identity && !wants_pin_each_time(identity)) {
         cs_token_say_locked(identity->token->name, identity->token->word, &fault);
         fail(request, answer->code, &fault);
     } else {

@@ -87,13 +87,17 @@ static FILE *create_file(const char *path)
 {
     int fd = cs_runtime_create(path, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
-    return fd < 0 ? NULL : fdopen(fd, "w");
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+
+    if (!file && fd >= 0)
+        close(fd);
+    return file;
 }
 
 static bool replace(const char *path, const struct cs_reminder *list, size_t n, time_t now)
 {
-    CS_AUTO(close_filep) FILE *file = NULL;
     char hex[2 * CS_ID_SIZE + 1], fresh[PATH_MAX];
+    FILE *file;
 
     if ((size_t)snprintf(fresh, sizeof(fresh), "%s.new", path) >= sizeof(fresh))
         return false;
@@ -104,7 +108,7 @@ static bool replace(const char *path, const struct cs_reminder *list, size_t n, 
         if (counts(&list[i], now))
             fprintf(file, "%s %lld %lld\n", cs_hex_write(list[i].id, CS_ID_SIZE, hex),
                 (long long)list[i].not_after, (long long)list[i].told);
-    return fflush(file) == 0 && rename(fresh, path) == 0;
+    return fclose(file) == 0 && rename(fresh, path) == 0;
 }
 
 void cs_reminders_write(const struct cs_reminder *list, size_t n, time_t now)

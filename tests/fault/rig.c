@@ -104,8 +104,10 @@ const char *rig_path(const char *name)
 void rig_write(const char *name, const char *content)
 {
     FILE *file = fopen(rig_path(name), "we");
+    int r;
 
     assert_non_null(file);
     fputs(content, file);
-    assert_int_equal(fclose(file), 0);
+    r = fclose(file);
+    assert_int_equal(r, 0);
 }
