@@ -428,12 +428,13 @@ bool cs_host_renew(struct cs_host *host)
     if (!fails && (!cs_jobs_is_empty(&host->talk.jobs) || has_login(host) ||
                       cs_memory_has_refused(&host->talk.reports.memory)))
         return false;
+    if (!host->awaited) /* or who wants what is not there would wait as long as this is repeated */
+        host->settle_until = now(host) + CS_LIMIT_FIRST_SCAN_TIME;
     if (fails) /* for long, perhaps: nobody but who asks for it waits, and for one start alone */
         host->delay = CS_LIMIT_RESTART_DELAY_FIRST;
     else
         end_to_renew(host);
     host->due = true;
-    host->settle_until = now(host) + CS_LIMIT_FIRST_SCAN_TIME;
     if (!host->process.open && !host->talk.open)
         uv_timer_start(&host->restart, on_restart, 0, 0);
     start_ticking(host);

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A module that has lost what is behind it, or sees its tokens but once: a new process of it does."""
 import contextlib
+import itertools
 import os
 import select
 import signal
@@ -159,6 +160,28 @@ def at_once(tap, twins):
         twins.unlock("corp")
 
 
+def over_and_over(tap, twins):
+    twins.begin_anew()
+    with tap.case("who asks for one refresh after the other keeps nobody waiting for ever"), \
+            contextlib.closing(protocol.Client(twins.agent.socket)) as other, \
+            contextlib.closing(protocol.Client(twins.agent.socket)) as third:
+        twins.corp.script(CORP, "fail C_Initialize CKR_DEVICE_ERROR")
+        os.kill(twins.module("corp").pid, signal.SIGKILL)
+        twins.wait_for("its end", lambda: twins.module("corp").state != "running")
+        third.post(protocol.RESOLVE, protocol.string("nobody") + protocol.u8(0))
+        looks = itertools.count()
+
+        def is_told():
+            if next(looks) % 64 == 0:  # so many may wait at once
+                other.post(REFRESH)
+            return is_answered(third)
+        twins.wait_for("an answer", is_told)
+        assert third.receive()[0] == protocol.ERROR
+        twins.corp.script(CORP)
+        twins.wait_for("its start", lambda: not error_or_nothing(refresh, twins))
+        twins.unlock("corp")
+
+
 def error_or_nothing(function, *arguments):
     try:
         return error_of(function, *arguments)
@@ -198,6 +221,7 @@ def main():
         refreshed(tap, twins)
         slow(tap, twins)
         at_once(tap, twins)
+        over_and_over(tap, twins)
         unusable(tap, twins)
         with tap.case("no module was called against its word"):
             twins.check()
