@@ -477,6 +477,11 @@ bool cs_host_is_due(const struct cs_host *host)
     return host->due;
 }
 
+bool cs_host_has_run(const struct cs_host *host)
+{
+    return host->ran;
+}
+
 bool cs_host_is_troubled(const struct cs_host *host)
 {
     return host->talk.reports.trouble[0] != '\0';

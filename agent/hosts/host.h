@@ -62,6 +62,8 @@ int cs_host_say_failed(const struct cs_host *host, struct cs_fault *fault);
 bool cs_host_is_awaited(const struct cs_host *host);
 /* It is being started, or about to be, for cs_host_renew: a change is to come soon. */
 bool cs_host_is_due(const struct cs_host *host);
+/* It may be of a device that this machine has not, if not. */
+bool cs_host_has_run(const struct cs_host *host);
 /* It cannot use a token that is there. cs_host_describe says why. */
 bool cs_host_is_troubled(const struct cs_host *host);
 const char *cs_host_name(const struct cs_host *host);

@@ -216,13 +216,14 @@ static void append_missing(struct sentence *sentence, const struct cs_inventory 
         append(sentence, "; module '");
         append(sentence, inventory->failed);
         append(sentence, "' does not run: see 'countersign status'");
-    } else if (inventory->troubled) {
+    }
+    if (inventory->troubled) {
         append(sentence, "; module '");
         append(sentence, inventory->troubled);
         append(sentence, "' cannot use a token that is there: see 'countersign status'");
-    } else if (inventory->n_tokens == 0) {
-        append(sentence, "; there is no token: insert one");
     }
+    if (!inventory->failed && !inventory->troubled && inventory->n_tokens == 0)
+        append(sentence, "; there is no token: insert one");
 }
 
 /* A locked token may hide what the name means. */

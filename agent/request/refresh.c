@@ -3,7 +3,7 @@
  * REFRESH: every host looks at its slots and objects anew and reports what changed before it
  * answers, so the inventory is up to date when the last one has. Where no login is lost by it the
  * module is started anew, for not all see again what they have seen; one that ends over it, too,
- * reports everything when it is back.
+ * reports everything when it is back. One that never ran is tried as well, and not missed.
  */
 #include "request/request-state.h"
 
@@ -20,6 +20,8 @@ static void reply_done(struct cs_request *request)
             continue;
         if (cs_host_is_due(part->host))
             request->settled = reply_done;
+        else if (!cs_host_has_run(part->host))
+            continue;
         else if (!cs_request_await_hosts(request, reply_done))
             cs_request_fail(request, cs_host_say_failed(part->host, &fault), &fault);
         return;

@@ -42,6 +42,17 @@ def renewed(twins, label):
     assert after.state == "running" and after.restarts == before.restarts, (before, after)
 
 
+def unloadable(tap, twins):
+    with tap.case("one that cannot be had here is tried, and fails no refresh"):
+        before = twins.module("missing")
+
+        def is_tried():
+            refresh(twins)
+            return twins.module("missing").restarts > before.restarts
+        twins.wait_for("another try", is_tried)
+        assert twins.module("missing").state != "running"
+
+
 def lost(tap, twins):
     with tap.case("what is behind the module went: one clear error, and a new process signs"):
         before = twins.module("corp")
@@ -212,11 +223,12 @@ def main():
         skip_all(f"{missing} is not there")
     tap = Tap()
     with Fixture() as f:
-        twins = Twins(f, settings="hot-plug = never")
+        twins = Twins(f, settings=f'hot-plug = never\n[module "missing"]\npath = {f.path("missing.so")}')
         tap.diagnose = twins.tail
         for label in twins.tokens:
             twins.unlock(label)
             assert twins.sign(label)
+        unloadable(tap, twins)
         lost(tap, twins)
         refreshed(tap, twins)
         slow(tap, twins)
