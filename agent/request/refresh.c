@@ -37,7 +37,8 @@ static void refresh(struct cs_request *request)
     for (size_t i = 0; r == 0 && i < supervisor->n_hosts; i++) {
         struct cs_host *host = supervisor->hosts[i];
 
-        if (cs_host_renew(host) || cs_host_get_state(host) == CS_HOST_STATE_FAILED)
+        if (cs_host_renew(host) || cs_host_get_state(host) == CS_HOST_STATE_FAILED ||
+            !cs_host_has_run(host))
             cs_request_lose_part(request, host);
         else
             r = cs_request_ask_part(request, host, &cs_supervisor_refresh_question);

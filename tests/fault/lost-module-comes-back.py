@@ -9,6 +9,7 @@ import signal
 
 import programs
 import protocol_client as protocol
+from fault import Fault
 from fixture import Fixture
 from tap import Tap, skip_all
 from twins import Twins, error_of
@@ -40,6 +41,16 @@ def renewed(twins, label):
     twins.wait_for("another process", is_another)
     after = twins.module(label)
     assert after.state == "running" and after.restarts == before.restarts, (before, after)
+
+
+def never_ready(tap):
+    with tap.case("one that hangs from the start keeps no refresh"), Fixture() as f:
+        fault = Fault(f.path("control"))
+        fault.script(CORP, "hang C_Initialize")
+        agent = f.agent(modules={"fault": fault.module}, environment=fault.environment)
+        with contextlib.closing(protocol.Client(agent.socket)) as client:
+            client.ask(REFRESH).end()
+            assert client.status().modules[0].state == "starting"
 
 
 def unloadable(tap, twins):
@@ -222,6 +233,7 @@ def main():
     if missing:
         skip_all(f"{missing} is not there")
     tap = Tap()
+    never_ready(tap)
     with Fixture() as f:
         twins = Twins(f, settings=f'hot-plug = never\n[module "missing"]\npath = {f.path("missing.so")}')
         tap.diagnose = twins.tail
