@@ -74,15 +74,27 @@ bool cs_health_is_needed(struct cs_slots *slots, const struct cs_token *but)
     return needed;
 }
 
+/* After a failure it is asked while it works, once: one that does not even answer then, as a card
+ * may that claims a source of random numbers, is given up for that no second time. */
+static void note_success(struct cs_token *token)
+{
+    if (__atomic_load_n(&token->worked, __ATOMIC_RELAXED) ||
+        __atomic_exchange_n(&token->worked, true, __ATOMIC_RELAXED) || !token->slots->after_failure)
+        return;
+    if (cs_ckr_is_breakdown(ask_for_anything(token)))
+        __atomic_store_n(&token->no_answer, true, __ATOMIC_RELAXED);
+}
+
 void cs_health_note(struct cs_token *token, CK_RV rv)
 {
     struct cs_failure failure = {0};
 
     if (rv == CKR_OK) {
-        __atomic_store_n(&token->worked, true, __ATOMIC_RELAXED);
+        note_success(token);
         return;
     }
-    if (!cs_ckr_is_breakdown(rv) || !__atomic_load_n(&token->worked, __ATOMIC_RELAXED))
+    if (!cs_ckr_is_breakdown(rv) || !__atomic_load_n(&token->worked, __ATOMIC_RELAXED) ||
+        __atomic_load_n(&token->no_answer, __ATOMIC_RELAXED))
         return;
     rv = ask_for_anything(token);
     if (!cs_ckr_is_breakdown(rv) || cs_health_is_needed(token->slots, token))

@@ -143,6 +143,7 @@ int main(int argc, char **argv)
     cs_log_init(cs_log_to_stderr, secure_getenv("COUNTERSIGN_DEBUG") ? CS_LOG_DEBUG : CS_LOG_INFO);
     cs_link_init(&host.link, LINK_FD);
     cs_slots_init(&host.slots, &host.link, &host.cancels);
+    host.slots.after_failure = host.restarted;
     if (host.restarted)
         host.slots.first_why = "its module failed and was started anew";
     cs_cancels_init(&host.cancels);

@@ -29,6 +29,7 @@ struct cs_slots {
     struct cs_slots_refused refused[CS_SLOTS_REFUSED_MAX]; /* a ring; guarded by scanning */
     unsigned n_refused;                                    /* so far */
     char trouble[CS_SLOTS_TROUBLE_MAX], told[CS_SLOTS_TROUBLE_MAX]; /* of this scan; to the agent */
+    bool after_failure;    /* the process before was given up, or failed */
     const char *first_why; /* why tokens are locked that the first scan finds; NULL: as usual */
 };
 

@@ -76,6 +76,18 @@ def lost(tap, twins):
         assert twins.sign("corp")
         after = twins.module("corp")
         assert after.restarts == before.restarts + 1, (before, after)
+    with tap.case("one whose source of random numbers never works is given up for that but once"):
+        before, silent = twins.module("corp"), (CORP, "fail C_GenerateRandom CKR_GENERAL_ERROR")
+        twins.corp.script(*silent, "fail C_Sign CKR_FUNCTION_FAILED")
+        assert error_of(twins.sign, "corp").name == "MODULE_FAILED"
+        twins.corp.script(*silent)
+        twins.wait_for_token("corp")
+        twins.unlock("corp")
+        assert twins.sign("corp")
+        twins.corp.script(*silent, "fail C_Sign CKR_FUNCTION_FAILED")
+        for _ in range(3):
+            assert error_of(twins.sign, "corp").name == "TOKEN_FAILED"
+        assert twins.module("corp").restarts == before.restarts + 1
     with tap.case("its slots cannot be listed any more: what is unlocked signs, and a lock lets a refresh mend it"):
         before = twins.module("corp")
         twins.corp.script(CORP, "fail C_GetSlotList CKR_DEVICE_ERROR elder")
@@ -242,7 +254,9 @@ def main():
             assert twins.sign(label)
         unloadable(tap, twins)
         lost(tap, twins)
+        twins.begin_anew()  # a module that failed often waits long
         refreshed(tap, twins)
+        twins.begin_anew()
         slow(tap, twins)
         at_once(tap, twins)
         over_and_over(tap, twins)
