@@ -169,7 +169,7 @@ void host_life_renew(void)
     if (!cs_host_renew(host_life.host))
         return;
     host_life_judge(HOST_ANY);
-    host_life.renewing = was_up;
+    host_life.renewing |= was_up; /* unless it was being renewed already */
 }
 
 void host_life_stop(void)
