@@ -165,8 +165,6 @@ static int (*const messages[])(struct cs_bytes body, struct cs_buf *out) = {
     cs_host_token_state,
     cs_host_number,
     cs_prompt_request,
-    cs_host_tried,
-    cs_host_trouble,
     cs_msg_find,
     cs_msg_found,
     cs_msg_watching,
@@ -177,6 +175,8 @@ static int (*const messages[])(struct cs_bytes body, struct cs_buf *out) = {
     cs_msg_record,
     cs_msg_consent,
     cs_msg_use,
+    cs_host_tried,
+    cs_host_trouble,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -161,6 +161,8 @@ MESSAGES = {
     "consent": (u32(1) + octets("/usr/bin/gnutls-cli") + octets(bytes(32)) + octets("alice") + octets("corp") +
                 octets("digest") + octets("") + u64(1700000000) + u64(2)),
     "use": octets("/usr/bin/curl") + u64(8) + u64(6) + u64(1),
+    "host-tried": u32(1) + octets(bytes(range(32))),
+    "host-trouble": octets("slot 1 is passed over"),
 }
 
 # What an agent says to fuzz-answer and fuzz-picture: messages of those above.
