@@ -11,7 +11,7 @@
  * message: who started it says so. Goes up by one when a message of token-host/host-message.h or
  * prompt/prompt.h has another form or meaning, or the command line of either program.
  */
-#define CS_TALK_VERSION "4"
+#define CS_TALK_VERSION "5"
 
 /* Whether a program that was started with this understands who did so; if not, that is said on
  * standard error. */

@@ -79,19 +79,28 @@ static int take_failed(
     return 0;
 }
 
+/* NULL if it has gone meanwhile: its host remembers of it what there is. */
+static const struct cs_token *token_in(const struct cs_host_talk *talk, uint32_t slot)
+{
+    return cs_inventory_token(talk->setting->inventory, talk->reports.host, slot);
+}
+
 static int take_refused(struct cs_host_talk *talk, struct cs_bytes body)
 {
-    struct cs_host_failed m;
+    const struct cs_token *token;
+    struct cs_host_refused m;
     char text[1024];
 
-    if (cs_host_failed_get(body, &m) < 0)
+    if (cs_host_refused_get(body, &m) < 0)
         return CS_ERR_PROTOCOL;
-    cs_text_clean(m.text, text, sizeof(text));
+    cs_text_clean(m.failed.text, text, sizeof(text));
     cs_audit_note(talk->setting->audit, "pin-refused", NULL, text);
+    token = token_in(talk, m.slot);
+    if (token && m.known)
+        cs_memory_refuse(&talk->reports.memory, token);
     return 0;
 }
 
-/* Of a token that has gone meanwhile its host remembers it. */
 static int take_tried(struct cs_host_talk *talk, struct cs_bytes body)
 {
     const struct cs_token *token;
@@ -99,7 +108,7 @@ static int take_tried(struct cs_host_talk *talk, struct cs_bytes body)
 
     if (cs_host_tried_get(body, &m) < 0)
         return CS_ERR_PROTOCOL;
-    token = cs_inventory_token(talk->setting->inventory, talk->reports.host, m.slot);
+    token = token_in(talk, m.slot);
     if (token)
         cs_memory_try(&talk->reports.memory, token, m.source);
     return 0;
@@ -243,8 +252,7 @@ static void note_hold(struct cs_host_talk *talk, const struct cs_host_question *
 
     if (question->type != CS_HOST_LOGOUT || !question->logout->hold)
         return;
-    token =
-        cs_inventory_token(talk->setting->inventory, talk->reports.host, question->logout->slot);
+    token = token_in(talk, question->logout->slot);
     if (token)
         cs_memory_hold(&talk->reports.memory, token);
 }

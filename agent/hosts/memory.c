@@ -89,19 +89,21 @@ static struct tried *find_tried(struct cs_memory_token *known, struct cs_bytes s
 
 void cs_memory_try(struct cs_memory *memory, const struct cs_token *token, struct cs_bytes source)
 {
-    static const uint8_t none[CS_HOST_SOURCE_SIZE];
     struct cs_memory_token *known = remember(memory, token);
-    struct tried *tried;
+    struct tried *tried = known ? find_tried(known, source) : NULL;
 
-    if (!known)
+    if (!tried)
         return;
-    if (cs_bytes_equal(source, CS_BYTES(none, sizeof(none)))) {
-        known->refused = memory->life;
-        return;
-    }
-    tried = find_tried(known, source);
     tried->life = memory->life;
     memcpy(tried->source, source.data, sizeof(tried->source));
+}
+
+void cs_memory_refuse(struct cs_memory *memory, const struct cs_token *token)
+{
+    struct cs_memory_token *known = remember(memory, token);
+
+    if (known)
+        known->refused = memory->life;
 }
 
 bool cs_memory_has_refused(const struct cs_memory *memory)

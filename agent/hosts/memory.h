@@ -21,9 +21,10 @@ void cs_memory_deinit(struct cs_memory *memory);
 void cs_memory_see(struct cs_memory *memory, struct cs_token *token);
 /* It is being locked on purpose. */
 void cs_memory_hold(struct cs_memory *memory, const struct cs_token *token);
-/* A PIN of this source, of CS_HOST_SOURCE_SIZE octets, is on its way to it; zeros: it has refused
- * one. */
+/* A PIN of this source, of CS_HOST_SOURCE_SIZE octets, is on its way to it. */
 void cs_memory_try(struct cs_memory *memory, const struct cs_token *token, struct cs_bytes source);
+/* It has refused a PIN that its process has in mind. */
+void cs_memory_refuse(struct cs_memory *memory, const struct cs_token *token);
 /* Whether a token refused a PIN in this life and has not been unlocked since: the process knows
  * what is not to be sent again, and another would not. */
 bool cs_memory_has_refused(const struct cs_memory *memory);

@@ -7,6 +7,7 @@
  * C_Login is called here and not through libp11, which copies the PIN to the heap.
  */
 #include "token-host/entry.h"
+#include "base/log.h"
 #include "token-host/health.h"
 
 #include <countersign/error.h>
@@ -28,26 +29,39 @@ int cs_entry_check(
     return 0;
 }
 
-/* Somebody may be trying PINs: the agent keeps a record. */
-static void report(struct cs_token *token, int code, const struct cs_failure *failure)
+static void remember(struct cs_token *token, struct cs_secret *pin)
 {
+    pthread_mutex_lock(&token->lock);
+    if (cs_refused_add(&token->refused, pin) < 0)
+        cs_warn("token '%s': a refused PIN could not be remembered", cs_token_name(token));
+    pthread_mutex_unlock(&token->lock);
+}
+
+/* Somebody may be trying PINs: the agent keeps a record. */
+static void report(
+    const struct cs_token *token, bool known, int code, const struct cs_failure *failure)
+{
+    const struct cs_host_refused m = {.slot = token->number,
+        .known = known,
+        .failed = {
+            .code = code, .ckr = (uint32_t)failure->rv, .text = cs_bytes_of(failure->fault.text)}};
     uint8_t room[2048];
     struct cs_buf buf = CS_BUF_IN(room);
     size_t frame = cs_frame_begin(&buf, CS_HOST_PIN_REFUSED, 0);
 
-    cs_host_failed_put(&buf,
-        &(const struct cs_host_failed){
-            .code = code, .ckr = (uint32_t)failure->rv, .text = cs_bytes_of(failure->fault.text)});
+    cs_host_refused_put(&buf, &m);
     if (cs_frame_end(&buf, frame) == 0)
         cs_link_send(token->link, &buf);
 }
 
-int cs_entry_explain(
-    struct cs_token *token, CK_RV rv, const char *origin, struct cs_failure *failure)
+int cs_entry_refused(struct cs_token *token, struct cs_secret *pin, CK_RV rv, const char *origin,
+    struct cs_failure *failure)
 {
     CK_FLAGS flags = 0;
     const char *warning = "";
 
+    if (pin)
+        remember(token, pin);
     cs_token_refresh_info(token, &flags);
     if (flags & CKF_USER_PIN_LOCKED)
         warning = "; the PIN is now blocked";
@@ -56,7 +70,7 @@ int cs_entry_explain(
     failure->rv = rv;
     cs_fail(&failure->fault, CS_ERR_PIN_INCORRECT, "token '%s': %s was refused (%s)%s",
         cs_token_name(token), origin, cs_ckr_name(rv), warning);
-    report(token, CS_ERR_PIN_INCORRECT, failure);
+    report(token, pin != NULL, CS_ERR_PIN_INCORRECT, failure);
     return CS_ERR_PIN_INCORRECT;
 }
 
@@ -102,7 +116,8 @@ static CK_RV enter_once(struct cs_token *token, struct cs_secret *pin, bool fres
     return rv == CKR_USER_ALREADY_LOGGED_IN ? CKR_OK : rv;
 }
 
-void cs_entry_announce(struct cs_token *token, const uint8_t source[CS_HOST_SOURCE_SIZE])
+/* Its module may not survive the PIN: the agent is told before. */
+static void announce(struct cs_token *token, const uint8_t *source)
 {
     const struct cs_host_tried m = {
         .slot = token->number, .source = CS_BYTES(source, CS_HOST_SOURCE_SIZE)};
@@ -126,8 +141,8 @@ CK_RV cs_entry_send(struct cs_token *token, struct cs_secret *pin, const uint8_t
     if (cs_cancel_fired(cancel)) {
         rv = CKR_FUNCTION_CANCELED;
     } else if (cs_token_wants_login(token)) {
-        if (source) /* its module may not survive the PIN */
-            cs_entry_announce(token, source);
+        if (source)
+            announce(token, source);
         rv = enter_once(token, pin, false);
         if (is_session_gone(rv))
             rv = enter_once(token, pin, true);

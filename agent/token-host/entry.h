@@ -12,19 +12,16 @@
 int cs_entry_check(
     const struct cs_token *token, CK_FLAGS flags, bool force, struct cs_failure *failure);
 /* Fills failure after the token refused the PIN that origin names, asks it for its counters, and
- * tells the agent. */
-int cs_entry_explain(
-    struct cs_token *token, CK_RV rv, const char *origin, struct cs_failure *failure);
+ * tells the agent. The PIN is remembered, as not to be sent again; NULL: it was entered on the
+ * reader. */
+int cs_entry_refused(struct cs_token *token, struct cs_secret *pin, CK_RV rv, const char *origin,
+    struct cs_failure *failure);
 
 /* Logs in, unless the token is open by now: then CKR_OK, too. A null PIN: it is entered on the
  * reader. source: the hash of where the PIN is from, if nobody entered it, else NULL.
  * CKR_FUNCTION_CANCELED if cancel was fired before. */
 CK_RV cs_entry_send(struct cs_token *token, struct cs_secret *pin, const uint8_t *source,
     const struct cs_cancel *cancel);
-
-/* Tells the agent that a PIN of that source is on its way to the token; or, with zeros, that the
- * token has refused one. */
-void cs_entry_announce(struct cs_token *token, const uint8_t source[CS_HOST_SOURCE_SIZE]);
 
 /* Whether a new PIN is as long as the token wants it; 0: it does not say. */
 bool cs_entry_fits(size_t len, uint32_t min, uint32_t max);

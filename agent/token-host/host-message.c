@@ -154,6 +154,26 @@ int cs_host_failed_get(struct cs_bytes body, struct cs_host_failed *m)
     return cs_reader_end(&reader);
 }
 
+void cs_host_refused_put(struct cs_buf *buf, const struct cs_host_refused *m)
+{
+    cs_buf_put_u32(buf, m->slot);
+    cs_buf_put_u8(buf, m->known);
+    cs_host_failed_put(buf, &m->failed);
+}
+
+int cs_host_refused_get(struct cs_bytes body, struct cs_host_refused *m)
+{
+    struct cs_reader reader = cs_reader_of(body);
+
+    m->slot = cs_get_u32(&reader);
+    m->known = cs_get_u8(&reader);
+    if (reader.error)
+        return reader.error;
+    if (m->known > 1)
+        return CS_ERR_PROTOCOL;
+    return cs_host_failed_get(CS_BYTES(reader.data, reader.left), &m->failed);
+}
+
 void cs_host_trouble_put(struct cs_buf *buf, const struct cs_host_trouble *m)
 {
     cs_buf_put_bytes(buf, m->text);

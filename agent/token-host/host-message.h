@@ -40,8 +40,8 @@ enum cs_host_message_type {
     CS_HOST_TOKEN_END = 0x0195,   /* its picture is whole and replaces the one before */
     CS_HOST_TOKEN_STATE = 0x0196, /* flags of a token changed, its objects did not */
     CS_HOST_TOKEN_GONE = 0x0197,  /* or was never whole: what was begun of it is void */
-    CS_HOST_PIN_REFUSED = 0x0198, /* a token refused a PIN; body as of FAILED */
-    CS_HOST_PIN_TRIED = 0x0199,   /* one is about to be sent to a token, or was refused */
+    CS_HOST_PIN_REFUSED = 0x0198, /* a token refused a PIN */
+    CS_HOST_PIN_TRIED = 0x0199,   /* one that nobody entered is about to be sent to a token */
     CS_HOST_TROUBLE = 0x019a,     /* a token that is there cannot be used; or that this is over */
 };
 
@@ -86,12 +86,10 @@ struct cs_host_login_request {
     struct cs_bytes tried; /* sources of PIN_TRIED, one behind the other: the token is not open */
 };
 
-/* Before a PIN of the configuration goes to a token, which may be more than its module survives;
- * and after one was refused, whoever had it: from then on the host knows what not to send again. */
+/* Before a PIN of the configuration goes to a token, which may be more than its module survives. */
 struct cs_host_tried {
     uint32_t slot;
-    struct cs_bytes
-        source; /* a hash of where the PIN is from and its state, not of the PIN; or 0s */
+    struct cs_bytes source; /* a hash of where the PIN is from and its state, not of the PIN */
 };
 #define CS_HOST_SOURCE_SIZE 32
 #define CS_HOST_TRIED_MAX 8 /* sources that are remembered of a token */
@@ -121,6 +119,12 @@ struct cs_host_failed {
     int code;
     uint32_t ckr; /* what the module returned; 0 if it was not that */
     struct cs_bytes text;
+};
+
+struct cs_host_refused {
+    uint32_t slot;
+    uint8_t known; /* the host has the PIN in mind, and does not send it again */
+    struct cs_host_failed failed;
 };
 
 struct cs_host_trouble {
@@ -177,6 +181,8 @@ void cs_host_sign_put(struct cs_buf *buf, const struct cs_host_sign_request *m);
 int cs_host_sign_get(struct cs_bytes body, struct cs_host_sign_request *m);
 void cs_host_failed_put(struct cs_buf *buf, const struct cs_host_failed *m);
 int cs_host_failed_get(struct cs_bytes body, struct cs_host_failed *m);
+void cs_host_refused_put(struct cs_buf *buf, const struct cs_host_refused *m);
+int cs_host_refused_get(struct cs_bytes body, struct cs_host_refused *m);
 void cs_host_trouble_put(struct cs_buf *buf, const struct cs_host_trouble *m);
 int cs_host_trouble_get(struct cs_bytes body, struct cs_host_trouble *m);
 void cs_host_ready_put(struct cs_buf *buf, const struct cs_host_ready *m);

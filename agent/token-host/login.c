@@ -101,8 +101,7 @@ static int log_in_with_pin(
             return 0;
         if (!cs_ckr_is_refused(rv))
             return cs_ckr_fail(failure, rv, cs_token_name(login->token));
-        cs_pin_refused(login->token, pin);
-        r = cs_entry_explain(login->token, rv, request.origin, failure);
+        r = cs_entry_refused(login->token, pin, rv, request.origin, failure);
     } while (cs_pin_may_ask_again(&request, rv));
     return r;
 }
@@ -164,7 +163,7 @@ static int log_in_at_reader(struct cs_login *login, struct cs_failure *failure)
     if (rv == CKR_OK)
         return 0;
     if (cs_ckr_is_refused(rv))
-        return cs_entry_explain(login->token, rv, "the PIN", failure);
+        return cs_entry_refused(login->token, NULL, rv, "the PIN", failure);
     return cs_ckr_fail(failure, rv, cs_token_name(login->token));
 }
 

@@ -101,9 +101,7 @@ static int explain(struct change *change, CK_RV rv, struct cs_failure *failure)
             cs_ckr_name(rv));
     if (!cs_ckr_is_refused(rv))
         return cs_ckr_fail(failure, rv, cs_token_name(token));
-    if (change->pin)
-        cs_pin_refused(token, change->pin);
-    return cs_entry_explain(token, rv, "the present PIN", failure);
+    return cs_entry_refused(token, change->pin, rv, "the present PIN", failure);
 }
 
 static void give_up_reader(void *arg, int code, const struct cs_failure *failure)

@@ -59,17 +59,6 @@ static int check_pin(
         cs_token_name(request->token), request->origin, cs_token_unlock(request->token));
 }
 
-void cs_pin_refused(struct cs_token *token, struct cs_secret *pin)
-{
-    static const uint8_t none[CS_HOST_SOURCE_SIZE];
-
-    pthread_mutex_lock(&token->lock);
-    if (cs_refused_add(&token->refused, pin) < 0)
-        cs_warn("token '%s': a refused PIN could not be remembered", cs_token_name(token));
-    pthread_mutex_unlock(&token->lock);
-    cs_entry_announce(token, none);
-}
-
 int cs_pin_read(
     struct cs_pin_request *request, int fd, struct cs_secret *pin, struct cs_failure *failure)
 {

@@ -44,7 +44,5 @@ int cs_pin_get_new(struct cs_pin_request *request, uint32_t min, uint32_t max,
 
 /* Whether it can be entered: there is no zero in it and no line end. */
 bool cs_pin_is_line(struct cs_secret *pin);
-/* After the token has judged: what it refused is remembered. */
-void cs_pin_refused(struct cs_token *token, struct cs_secret *pin);
 
 #endif

@@ -95,9 +95,8 @@ int cs_sign_pin_refused(
     struct cs_sign_pin *pin, struct cs_token *token, CK_RV rv, struct cs_failure *failure)
 {
     pin->refused = rv;
-    if (pin->secret)
-        cs_pin_refused(token, pin->secret);
-    return cs_entry_explain(token, rv, pin->secret ? pin->request.origin : "the PIN", failure);
+    return cs_entry_refused(
+        token, pin->secret, rv, pin->secret ? pin->request.origin : "the PIN", failure);
 }
 
 bool cs_sign_pin_may_ask_again(struct cs_sign_pin *pin)

@@ -87,8 +87,9 @@ static void report(struct fuzz_input *input)
         break;
     case 2:
         type = CS_HOST_PIN_REFUSED;
-        cs_host_failed_put(
-            &body, &(struct cs_host_failed){.code = CS_ERR_PIN_INCORRECT, .text = text});
+        cs_host_refused_put(&body, &(struct cs_host_refused){.slot = what / 6,
+                                       .known = how >> 7,
+                                       .failed = {.code = CS_ERR_PIN_INCORRECT, .text = text}});
         if (how & 1) {
             static const uint8_t source[CS_HOST_SOURCE_SIZE];
 

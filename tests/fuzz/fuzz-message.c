@@ -72,6 +72,7 @@ ROUND_TRIP(cs_host_token_state, cs_host_token_state)
 ROUND_TRIP_NUMBER(cs_host_number)
 ROUND_TRIP(cs_host_tried, cs_host_tried)
 ROUND_TRIP(cs_host_trouble, cs_host_trouble)
+ROUND_TRIP(cs_host_refused, cs_host_refused)
 ROUND_TRIP(cs_prompt_request, cs_prompt_request)
 ROUND_TRIP(cs_msg_find, cs_msg_find)
 ROUND_TRIP(cs_msg_found, cs_msg_found)
@@ -177,6 +178,7 @@ static int (*const messages[])(struct cs_bytes body, struct cs_buf *out) = {
     cs_msg_use,
     cs_host_tried,
     cs_host_trouble,
+    cs_host_refused,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

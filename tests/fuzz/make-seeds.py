@@ -163,6 +163,7 @@ MESSAGES = {
     "use": octets("/usr/bin/curl") + u64(8) + u64(6) + u64(1),
     "host-tried": u32(1) + octets(bytes(range(32))),
     "host-trouble": octets("slot 1 is passed over"),
+    "host-refused": u32(1) + u8(1) + u16(14) + u32(0xa0) + octets("the PIN is wrong"),
 }
 
 # What an agent says to fuzz-answer and fuzz-picture: messages of those above.

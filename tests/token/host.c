@@ -201,7 +201,7 @@ static void take_gone(struct host *host, struct host_token *token)
 
 static void take_report(struct host *host, const struct cs_frame *frame)
 {
-    struct cs_host_failed refused;
+    struct cs_host_refused refused;
     struct cs_host_tried tried;
     struct cs_host_trouble trouble;
     struct cs_host_ready ready;
@@ -231,8 +231,8 @@ static void take_report(struct host *host, const struct cs_frame *frame)
         take_gone(host, take_number(host, frame->body));
         break;
     case CS_HOST_PIN_REFUSED:
-        assert_int_equal(cs_host_failed_get(frame->body, &refused), 0);
-        assert_int_equal(refused.code, CS_ERR_PIN_INCORRECT);
+        assert_int_equal(cs_host_refused_get(frame->body, &refused), 0);
+        assert_int_equal(refused.failed.code, CS_ERR_PIN_INCORRECT);
         break;
     case CS_HOST_TROUBLE:
         assert_int_equal(cs_host_trouble_get(frame->body, &trouble), 0);
