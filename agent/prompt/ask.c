@@ -258,8 +258,7 @@ static int explain(
         if (request->flags & CS_PROMPT_FOR_SIGNATURE)
             return cs_fail(fault, code,
                 "this key wants the PIN of token '%s' for every signature, and there is no "
-                "terminal "
-                "or display to ask for it: try where there is one",
+                "terminal or display to ask for it: try where there is one",
                 token);
         return cs_fail(fault, code,
             "token '%s' is locked and there is no terminal or display to ask for its PIN: run "

@@ -86,7 +86,6 @@ size_t cs_reminders_read(time_t now, struct cs_reminder **listp)
 static FILE *create_file(const char *path)
 {
     int fd = cs_runtime_create(path, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-
     FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
 
     if (!file && fd >= 0)

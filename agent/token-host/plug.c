@@ -57,7 +57,8 @@ static bool look(struct cs_plug *plug)
     CS_AUTO(cs_freep) struct cs_plug_slot *now = NULL;
     CK_SLOT_ID ids[CS_SLOTS_MAX];
     CK_ULONG n = 0;
-    bool changed = __atomic_load_n(&plug->slots->n_unlisted, __ATOMIC_RELAXED) > 0;
+    bool was_unlisted = __atomic_load_n(&plug->slots->n_unlisted, __ATOMIC_RELAXED) > 0;
+    bool changed;
 
     if (cs_slots_list(plug->slots, CK_FALSE, ids, &n) != CKR_OK)
         return false;
@@ -72,7 +73,7 @@ static bool look(struct cs_plug *plug)
             info.flags = CKF_REMOVABLE_DEVICE;
         now[i].flags = info.flags & (CKF_REMOVABLE_DEVICE | CKF_TOKEN_PRESENT);
     }
-    changed = is_any_gone(plug) || changed || n != plug->n_seen;
+    changed = is_any_gone(plug) || was_unlisted || n != plug->n_seen;
     for (CK_ULONG i = 0; i < n && !changed; i++)
         changed = now[i].id != plug->seen[i].id || now[i].flags != plug->seen[i].flags;
     free(plug->seen);

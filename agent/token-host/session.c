@@ -134,13 +134,12 @@ bool cs_session_take_idle(struct cs_sessions *sessions, CK_SESSION_HANDLE *sessi
 /* The last one goes when another is open: with it the login would end. */
 static void discard(struct cs_sessions *sessions, CK_SESSION_HANDLE session)
 {
-    bool is_last = sessions->n_open == 1 && !sessions->has_spent;
-
-    if (is_last)
-        sessions->spent = session;
-    else
+    if (sessions->n_open > 1 || sessions->has_spent) {
         CS_MODULE_CALL(sessions->token->module, C_CloseSession(session));
-    sessions->has_spent |= is_last;
+        return;
+    }
+    sessions->spent = session;
+    sessions->has_spent = true;
 }
 
 void cs_session_give(struct cs_sessions *sessions, CK_SESSION_HANDLE session, CK_RV rv)

@@ -275,7 +275,10 @@ int cs_slots_scan(struct cs_slots *slots, struct cs_failure *failure)
     pthread_mutex_lock(&slots->scanning);
     rv = cs_slots_list(slots, CK_TRUE, ids, &n);
     slots->trouble[0] = '\0';
-    if (rv == CKR_OK) {
+    if (rv != CKR_OK) {
+        snprintf(slots->trouble, sizeof(slots->trouble), "%s",
+            cs_fault_text(&failure->fault, explain_unlisted(rv, failure)));
+    } else {
         for (struct cs_token *token = slots->tokens; token; token = token->next)
             token->seen = false;
         for (CK_ULONG i = 0; i < n; i++)
@@ -286,9 +289,6 @@ int cs_slots_scan(struct cs_slots *slots, struct cs_failure *failure)
                 remove_token(slots, token);
         }
     }
-    if (rv != CKR_OK)
-        snprintf(slots->trouble, sizeof(slots->trouble), "%s",
-            cs_fault_text(&failure->fault, explain_unlisted(rv, failure)));
     report_trouble(slots);
     slots->first_why = NULL;
     pthread_mutex_unlock(&slots->scanning);
