@@ -138,18 +138,16 @@ bool cs_identity_has(const struct cs_identity *identity, const struct cs_object 
     return cs_key_equal(&object->key, identity->key);
 }
 
-/* The key's own label and CKA_ID before a certificate's, and any label before none. */
+/* What shows without a login comes first, so that the identity is called the same before and after
+ * it; the key before a certificate, and any label before none. */
 static const struct cs_object *find_source(
     const struct cs_key_index *index, const struct cs_identity *identity)
 {
-    static const enum cs_host_object_class order[] = {
-        CS_HOST_PRIVATE_KEY, CS_HOST_PUBLIC_KEY, CS_HOST_CERTIFICATE};
-    const struct cs_object *nameless = identity->private_key;
+    static const enum cs_host_object_class order[] = {CS_HOST_PUBLIC_KEY, CS_HOST_CERTIFICATE};
+    const struct cs_object *nameless = NULL;
     const struct cs_key_entry *entry;
 
-    if (nameless && nameless->label.len)
-        return nameless;
-    for (size_t pass = 0; pass < 3; pass++)
+    for (size_t pass = 0; pass < sizeof(order) / sizeof(order[0]); pass++)
         for (size_t at = 0; (entry = cs_key_index_next(index, identity->key, &at));) {
             if (entry->object->class != order[pass] || !cs_identity_has(identity, entry->object))
                 continue;
@@ -158,6 +156,8 @@ static const struct cs_object *find_source(
             if (!nameless)
                 nameless = entry->object;
         }
+    if (!nameless || (identity->private_key && identity->private_key->label.len))
+        return identity->private_key;
     return nameless;
 }
 

@@ -2,7 +2,9 @@
 /*
  * Names. An identity goes by the label and CKA_ID of any object it consists of, so that a name
  * written down while the token was locked, from a certificate, holds when the private key shows
- * under a label of its own. The same key on two tokens, or seen through two modules, counts once.
+ * under a label of its own. The other way round a CKA_ID tells which key is meant, and a label that
+ * nothing shows may be that of a key that is hidden until the login: whoever looks for it may then
+ * unlock the token. The same key on two tokens, or seen through two modules, counts once.
  * Sentences about unknown and ambiguous names list what there is.
  */
 #include "inventory/name.h"
@@ -95,6 +97,70 @@ static bool fits_identity(const struct pattern *pattern, const struct cs_identit
     return false;
 }
 
+/* Whether the name has a label in it. */
+static bool has_label(const struct pattern *pattern)
+{
+    return pattern->uri ? cs_uri_has_label(pattern->uri) : !pattern->hex;
+}
+
+/* By what shows of it the identity is not called so; but the private key does not show, and may be.
+ */
+static bool may_fit(const struct pattern *pattern, const struct cs_identity *identity)
+{
+    return !identity->private_key && pattern->keys && has_label(pattern) &&
+           fits_token(pattern, identity->token) &&
+           (!pattern->uri || cs_uri_fits_id(pattern->uri, identity->source->cka_id));
+}
+
+/* The same, when the CKA_ID leaves no doubt. */
+static bool fits_by_id(const struct pattern *pattern, const struct cs_identity *identity)
+{
+    return pattern->uri && cs_uri_has_id(pattern->uri) && may_fit(pattern, identity);
+}
+
+/* Whether something on the token is called so, as far as it shows. */
+static bool shows(const struct pattern *pattern, const struct cs_token *token)
+{
+    for (size_t i = 0; i < token->n_objects; i++)
+        if (fits_object(pattern, token->objects[i]))
+            return true;
+    return false;
+}
+
+static bool hides(const struct cs_inventory *inventory, const struct pattern *pattern,
+    const struct cs_token *token)
+{
+    bool bare = true;
+
+    if (!cs_token_is_locked(token) || !(token->flags & CS_TOKEN_INITIALIZED) ||
+        !fits_token(pattern, token))
+        return false;
+    for (size_t i = 0; i < inventory->n_identities; i++) {
+        if (inventory->identities[i]->token != token)
+            continue;
+        if (may_fit(pattern, inventory->identities[i]))
+            return true;
+        bare = false;
+    }
+    return bare;
+}
+
+/* The one token that may hide what the name means; NULL if there is none, or there are several. */
+static const struct cs_token *find_hiding(
+    const struct cs_inventory *inventory, const struct pattern *pattern)
+{
+    const struct cs_token *found = NULL;
+
+    for (size_t i = 0; i < inventory->n_tokens; i++) {
+        if (!hides(inventory, pattern, inventory->tokens[i]))
+            continue;
+        if (found && !cs_token_equal(found, inventory->tokens[i]))
+            return NULL;
+        found = inventory->tokens[i];
+    }
+    return found;
+}
+
 struct cs_name_pattern {
     struct pattern pattern;
     char name[];
@@ -130,6 +196,18 @@ bool cs_name_pattern_fits(const struct cs_name_pattern *pattern, const struct cs
     return fits_identity(&pattern->pattern, identity);
 }
 
+bool cs_name_pattern_may_fit(
+    const struct cs_name_pattern *pattern, const struct cs_identity *identity)
+{
+    return may_fit(&pattern->pattern, identity) && !shows(&pattern->pattern, identity->token);
+}
+
+const struct cs_token *cs_name_pattern_hiding(
+    const struct cs_name_pattern *pattern, const struct cs_inventory *inventory)
+{
+    return find_hiding(inventory, &pattern->pattern);
+}
+
 bool cs_name_pattern_is_plain(const struct cs_name_pattern *pattern)
 {
     if (pattern->pattern.uri)
@@ -139,7 +217,8 @@ bool cs_name_pattern_is_plain(const struct cs_name_pattern *pattern)
 
 bool cs_name_pattern_names_key(const struct cs_name_pattern *pattern)
 {
-    return !pattern->pattern.uri || cs_uri_names_object(pattern->pattern.uri);
+    return !pattern->pattern.uri || cs_uri_has_label(pattern->pattern.uri) ||
+           cs_uri_has_id(pattern->pattern.uri);
 }
 
 /* The certificate that the name means, if it means one in particular, else the best. */
@@ -226,8 +305,8 @@ static void append_missing(struct sentence *sentence, const struct cs_inventory 
         append(sentence, "; there is no token: insert one");
 }
 
-/* A locked token may hide what the name means. */
-static const struct cs_token *find_hiding(
+/* What is looked for may be on it. */
+static const struct cs_token *find_locked(
     const struct cs_inventory *inventory, const struct pattern *pattern)
 {
     for (size_t i = 0; i < inventory->n_tokens; i++)
@@ -242,14 +321,14 @@ static int say_not_found(const struct cs_inventory *inventory, const struct patt
     enum cs_expect expect, struct cs_fault *fault)
 {
     const char *what = expect == CS_EXPECT_CERTIFICATE ? "certificate" : "key";
-    const struct cs_token *hiding = find_hiding(inventory, pattern);
+    const struct cs_token *token = find_locked(inventory, pattern);
     struct cs_fault locked = {0};
     struct sentence sentence = {0};
 
     snprintf(sentence.text, sizeof(sentence.text), "no %s fits '%.*s'", what, shown(pattern->name),
         pattern->name);
-    if (hiding) {
-        cs_token_say_locked(hiding->name, hiding->word, &locked);
+    if (token) {
+        cs_token_say_locked(token->name, token->word, &locked);
         append(&sentence, "; but ");
         append(&sentence, locked.text);
     }
@@ -293,6 +372,7 @@ static const struct cs_identity *prefer(
 struct search {
     const struct cs_inventory *inventory;
     struct pattern pattern;
+    bool (*fits)(const struct pattern *pattern, const struct cs_identity *identity);
     time_t now;
     const struct cs_identity *identity;
     bool several;
@@ -307,7 +387,7 @@ static void search_identities(struct search *search, bool certified)
         const struct cs_identity *identity = inventory->identities[i];
 
         if ((certified && identity->n_certificates == 0) ||
-            !fits_identity(&search->pattern, identity))
+            !search->fits(&search->pattern, identity))
             continue;
         if (search->identity && !same_key(search->identity, identity))
             search->several = true;
@@ -353,15 +433,21 @@ static int run_search(struct search *search, enum cs_expect expect, struct cs_na
 
     snprintf(search->sentence.text, sizeof(search->sentence.text),
         "'%.*s' fits more than one:", shown(search->pattern.name), search->pattern.name);
+    search->fits = fits_identity;
     search_identities(search, expect == CS_EXPECT_CERTIFICATE);
     if (!search->identity && expect != CS_EXPECT_KEY)
         leaf = search_certificates(search);
+    search->fits = fits_by_id;
+    if (!search->identity && !leaf)
+        search_identities(search, expect == CS_EXPECT_CERTIFICATE);
     if (search->several)
         return say_ambiguous(search, fault);
+    if (!search->identity && !leaf) {
+        match->hiding = find_hiding(search->inventory, &search->pattern);
+        return say_not_found(search->inventory, &search->pattern, expect, fault);
+    }
     if (search->identity)
         leaf = choose_leaf(&search->pattern, search->identity, search->now);
-    else if (!leaf)
-        return say_not_found(search->inventory, &search->pattern, expect, fault);
     *match = (struct cs_name_match){.identity = search->identity, .leaf = leaf};
     return 0;
 }
@@ -372,6 +458,7 @@ int cs_name_resolve(const struct cs_inventory *inventory, const char *name, enum
     struct search search = {.inventory = inventory, .now = now};
     int r = parse(name, &search.pattern, fault);
 
+    *match = (struct cs_name_match){0};
     if (r == 0)
         r = run_search(&search, expect, match, fault);
     p11_kit_uri_free(search.pattern.uri);

@@ -9,6 +9,7 @@
 struct cs_name_match {
     const struct cs_identity *identity; /* or NULL */
     const struct cs_object *leaf;       /* the certificate to begin the chain with, or NULL */
+    const struct cs_token *hiding;      /* of NOT_FOUND: a login may show what is meant; or NULL */
 };
 
 /* A pkcs11: URI, an id in hex of 8 digits or more, or a label. CS_ERR_NOT_FOUND, CS_ERR_AMBIGUOUS,
@@ -24,6 +25,14 @@ void cs_name_pattern_free(struct cs_name_pattern *pattern);
 CS_DEFINE_CLEANUP(struct cs_name_pattern *, cs_name_pattern_free);
 bool cs_name_pattern_fits(
     const struct cs_name_pattern *pattern, const struct cs_identity *identity);
+/* Whether nothing on the identity's token is called so, but its private key may be, which is
+ * hidden.
+ */
+bool cs_name_pattern_may_fit(
+    const struct cs_name_pattern *pattern, const struct cs_identity *identity);
+/* The one locked token that may hide what fits; NULL if there is none, or there are several. */
+const struct cs_token *cs_name_pattern_hiding(
+    const struct cs_name_pattern *pattern, const struct cs_inventory *inventory);
 /* Whether all of it counts: there is no attribute in it that nobody knows, or that is none of a key
  * or token. */
 bool cs_name_pattern_is_plain(const struct cs_name_pattern *pattern);

@@ -121,12 +121,22 @@ static bool fits(P11KitUri *uri, CK_ATTRIBUTE_TYPE type, struct cs_bytes bytes)
     return !attribute || cs_bytes_equal(CS_BYTES(attribute->pValue, attribute->ulValueLen), bytes);
 }
 
-bool cs_uri_fits_object(P11KitUri *uri, const struct cs_object *object)
+bool cs_uri_fits_id(P11KitUri *uri, struct cs_bytes cka_id)
 {
-    return fits(uri, CKA_LABEL, object->label) && fits(uri, CKA_ID, object->cka_id);
+    return fits(uri, CKA_ID, cka_id);
 }
 
-bool cs_uri_names_object(P11KitUri *uri)
+bool cs_uri_fits_object(P11KitUri *uri, const struct cs_object *object)
 {
-    return p11_kit_uri_get_attribute(uri, CKA_LABEL) || p11_kit_uri_get_attribute(uri, CKA_ID);
+    return fits(uri, CKA_LABEL, object->label) && cs_uri_fits_id(uri, object->cka_id);
+}
+
+bool cs_uri_has_label(P11KitUri *uri)
+{
+    return p11_kit_uri_get_attribute(uri, CKA_LABEL);
+}
+
+bool cs_uri_has_id(P11KitUri *uri)
+{
+    return p11_kit_uri_get_attribute(uri, CKA_ID);
 }

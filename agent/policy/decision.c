@@ -165,6 +165,16 @@ void cs_decision_limit(struct cs_decision *decision, uint32_t used)
     decision->too_often = true;
 }
 
+static void add_doubt(struct sentence *sentence, const struct cs_decision *decision,
+    const struct cs_policy_facts *facts)
+{
+    if (decision->in_doubt)
+        add(sentence,
+            "; as long as the private key is hidden: once token '%s' is unlocked, a rule may name "
+            "it by its own label",
+            facts->identity->token->name);
+}
+
 char *cs_decision_explain(const struct cs_decision *decision, const struct cs_policy_facts *facts,
     char text[CS_DECISION_TEXT])
 {
@@ -173,6 +183,7 @@ char *cs_decision_explain(const struct cs_decision *decision, const struct cs_po
     text[0] = '\0';
     if (decision->verdict == CS_VERDICT_DENY) {
         add_refusal(&sentence, decision, facts);
+        add_doubt(&sentence, decision, facts);
         return text;
     }
     add_key(&sentence, facts->identity);
@@ -182,6 +193,7 @@ char *cs_decision_explain(const struct cs_decision *decision, const struct cs_po
             decision->consent == CS_CONSENT_ALWAYS ? "each time" : "once in a session");
     add(&sentence, ": ");
     add_rule(&sentence, decision->rule);
+    add_doubt(&sentence, decision, facts);
     return text;
 }
 

@@ -20,6 +20,7 @@ struct cs_decision {
     enum cs_consent consent;    /* of ASK: SESSION or ALWAYS */
     const struct cs_rule *rule; /* never NULL; lives as long as the policy */
     bool too_often;             /* DENY because of the rule's rate */
+    bool in_doubt; /* another rule may name the key, by what its token hides until the login */
 };
 
 /* The same decision, when the program has had `used` signatures by its rule in the rule's period.

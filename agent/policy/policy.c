@@ -178,30 +178,40 @@ int cs_policy_keep_user(struct cs_policy *policy, struct cs_policy *older)
     return 0;
 }
 
-static bool fits(const struct cs_rule *rule, const struct cs_policy_facts *facts)
+static bool fits_around_key(const struct cs_rule *rule, const struct cs_policy_facts *facts)
 {
     return (rule->about & cs_sign_of(facts->proof)) && cs_rule_fits_program(rule, facts->program) &&
-           cs_rule_fits_host(rule, facts->host) &&
-           (!rule->key || cs_name_pattern_fits(rule->key, facts->identity));
+           cs_rule_fits_host(rule, facts->host);
+}
+
+static bool fits_key(const struct cs_rule *rule, const struct cs_policy_facts *facts)
+{
+    return !rule->key || cs_name_pattern_fits(rule->key, facts->identity);
 }
 
 /* The built-in rules together fit everything, so one is found. */
 static const struct cs_rule *choose(
-    const struct cs_policy *policy, const struct cs_policy_facts *facts)
+    const struct cs_policy *policy, const struct cs_policy_facts *facts, bool *in_doubtp)
 {
-    size_t i = 0;
+    const struct cs_rule *rule = policy->rules, *last = &policy->rules[policy->n_rules - 1];
 
-    while (i + 1 < policy->n_rules && !fits(&policy->rules[i], facts))
-        i++;
-    return &policy->rules[i];
+    for (; rule < last; rule++) {
+        if (!fits_around_key(rule, facts))
+            continue;
+        if (fits_key(rule, facts))
+            break;
+        *in_doubtp |= cs_name_pattern_may_fit(rule->key, facts->identity);
+    }
+    return rule;
 }
 
 struct cs_decision cs_policy_decide(
     const struct cs_policy *policy, const struct cs_policy_facts *facts)
 {
-    const struct cs_rule *rule = choose(policy, facts);
-    struct cs_decision decision = {.verdict = CS_VERDICT_ALLOW, .rule = rule};
+    struct cs_decision decision = {.verdict = CS_VERDICT_ALLOW};
+    const struct cs_rule *rule = choose(policy, facts, &decision.in_doubt);
 
+    decision.rule = rule;
     if (!(rule->sign & cs_sign_of(facts->proof))) {
         decision.verdict = CS_VERDICT_DENY;
     } else if (rule->consent != CS_CONSENT_NEVER) {

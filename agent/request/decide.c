@@ -81,6 +81,12 @@ int cs_request_decide(
 
     get_facts(request, identity, cs_caller_look(request->caller), &facts);
     decision = cs_policy_decide(&service->config->policy, &facts);
+    if (decision.in_doubt && !request->logged_in)
+        return CS_DECIDE_UNLOCKED;
+    if (decision.in_doubt) {
+        cs_token_say_locked(identity->token->name, identity->token->word, fault);
+        return CS_ERR_LOCKED;
+    }
     if (decision.verdict != CS_VERDICT_DENY && decision.rule->rate > 0 && !request->decided)
         cs_decision_limit(
             &decision, cs_rate_count(&service->rates, decision.rule, facts.program, uv_hrtime()));

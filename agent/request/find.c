@@ -2,7 +2,8 @@
 /*
  * FIND and CHOOSE: which identity a server is to see. Where several suit, CHOOSE has a person say
  * which, one after the other, and the answer is a consent like others: it holds for the server and
- * whatever program, and is listed and revoked with them. FIND tells the answer and asks nobody.
+ * whatever program, and is listed and revoked with them. Where the configuration names one by a
+ * label that is hidden until the login, CHOOSE unlocks. FIND tells the answer and asks nobody.
  */
 #include "request/request.h"
 #include "request/request-state.h"
@@ -142,10 +143,21 @@ static void reply_none(struct cs_request *request, size_t n)
     cs_request_fail(request, r, &fault);
 }
 
+/* The token that may hide what a [host] section names, unless it has been tried. */
+static const struct cs_token *find_hiding(const struct cs_request *request)
+{
+    const struct cs_preference *preference = request->criteria.preference;
+
+    if (!request->presents || request->logged_in || !preference || !preference->key)
+        return NULL;
+    return cs_name_pattern_hiding(preference->key, &request->service->inventory);
+}
+
 /* Begins anew after each answer, because tokens may have come and gone meanwhile. */
 static void find(struct cs_request *request)
 {
     struct cs_choice choices[CS_LIMIT_CANDIDATES];
+    const struct cs_token *hiding;
     size_t n, at = 0, n_asked;
     bool chosen = false;
 
@@ -156,6 +168,11 @@ static void find(struct cs_request *request)
     n_asked = cs_choice_distinct(choices, n);
     if (n == 0 && cs_request_await_hosts(request, find))
         return;
+    hiding = n == 0 ? find_hiding(request) : NULL;
+    if (hiding) {
+        cs_request_unlock_to_look(request, hiding, find);
+        return;
+    }
     if (n_asked > 1) {
         at = find_chosen(request, choices, n_asked);
         chosen = at < n_asked;
@@ -208,6 +225,7 @@ void cs_request_find(struct cs_request *request, const struct cs_msg_find *m, bo
         .issuers = CS_BYTES(request->data.data + issuers, m->issuers.len),
         .schemes = CS_BYTES(request->data.data + schemes, m->schemes.len),
     };
+    request->presents = may_ask;
     request->may_ask = may_ask && request->service->config->choose;
     request->consent.done = on_answer;
     request->consent.user = request;

@@ -50,6 +50,7 @@ struct cs_request {
     void (*parts_done)(struct cs_request *request);
     /* of FIND and CHOOSE; its fields lie in data */
     struct cs_criteria criteria;
+    bool presents; /* CHOOSE: its caller presents what it is told */
     bool may_ask;
     uint8_t refused[CS_LIMIT_CANDIDATES][CS_ID_SIZE]; /* the person wants to show another */
     size_t n_refused;
@@ -67,6 +68,8 @@ struct cs_request {
     const char *consented; /* by which answer, for people; NULL: none was needed */
     struct cs_executable consented_to;
     bool logged_in; /* a login was made for it; another would not help */
+    /* Looks again after that. */
+    void (*look_again)(struct cs_request *request);
     struct cs_buf data;
     struct cs_absent_waiter absent;
     const struct cs_host *asked_host; /* of the token that was asked last */
@@ -107,9 +110,14 @@ void cs_request_trace(
 int cs_request_record(const struct cs_request *request, const struct cs_identity *identity,
     int code, const char *text, struct cs_fault *fault);
 
+/* Unlocks the token, and calls go_on when that has gone well or ill: what it hid may show then. */
+void cs_request_unlock_to_look(struct cs_request *request, const struct cs_token *token,
+    void (*go_on)(struct cs_request *request));
+
 /* Of decide.c. 0 if it may sign, else why not; or LATER: a person is asked, and request->consent
- * is told. */
+ * is told; or UNLOCKED: which rule decides is known when the key's token is unlocked. */
 #define CS_DECIDE_LATER 1
+#define CS_DECIDE_UNLOCKED 2
 int cs_request_decide(
     struct cs_request *request, const struct cs_identity *identity, struct cs_fault *fault);
 /* The sentence for one that had no consent. CS_ERR_DENIED. */

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests: their life, and those that only look at the inventory. Invariant: a request is in the
- * service's list until its one reply has gone or its transport has cancelled it. What it takes to
- * sign is in sign.c, to unlock and lock in unlock.c, to find in find.c.
+ * Requests: their life, and what they have in common. Invariant: a request is in the service's list
+ * until its one reply has gone or its transport has cancelled it. What it takes to sign is in
+ * sign.c, to unlock and lock in unlock.c, to find by name in resolve.c and by server in find.c.
  */
 #include "request/request.h"
 #include "request/request-state.h"
 #include "base/cleanup.h"
-#include "base/log.h"
 
 #include <countersign/error.h>
 #include <string.h>
-#include <time.h>
 
 int cs_request_new(struct cs_service *service, struct cs_caller *caller, cs_request_reply *reply,
     void *user, struct cs_request **requestp)
@@ -130,6 +128,28 @@ bool cs_request_await_hosts(struct cs_request *request, void (*go_on)(struct cs_
     return true;
 }
 
+static void on_unlocked(struct cs_login_waiter *waiter, int code, const char *text)
+{
+    struct cs_request *request = waiter->user;
+
+    (void)code;
+    (void)text;
+    cs_request_when_settled(request, request->look_again);
+}
+
+void cs_request_unlock_to_look(struct cs_request *request, const struct cs_token *token,
+    void (*go_on)(struct cs_request *request))
+{
+    request->logged_in = true;
+    request->look_again = go_on;
+    request->login.caller = request->caller;
+    request->login.how = CS_HOST_LOGIN_AUTO;
+    request->login.done = on_unlocked;
+    request->login.user = request;
+    if (cs_login_wait(request->service, token, &request->login) < 0)
+        go_on(request);
+}
+
 bool cs_request_take_name(struct cs_request *request, struct cs_bytes name)
 {
     request->name = cs_bytes_dup(name);
@@ -171,28 +191,4 @@ static void reply_empty(struct cs_request *request)
 void cs_request_inventory(struct cs_request *request)
 {
     cs_request_when_settled(request, reply_empty);
-}
-
-static void resolve(struct cs_request *request)
-{
-    struct cs_reply reply = {.text = ""};
-    struct cs_fault fault = {0};
-
-    reply.code = cs_name_resolve(&request->service->inventory, request->name,
-        (enum cs_expect)request->how, time(NULL), &reply.match, &fault);
-    if (reply.code == CS_ERR_NOT_FOUND && cs_request_await_hosts(request, resolve))
-        return;
-    if (reply.code < 0) {
-        cs_info("%s (pid %d) looks for what it names: failed, %s", cs_caller_name(request->caller),
-            (int)request->caller->pid, cs_fault_text(&fault, reply.code));
-        cs_request_fail(request, reply.code, &fault);
-    } else {
-        cs_request_finish(request, &reply);
-    }
-}
-
-void cs_request_resolve(struct cs_request *request, const struct cs_msg_resolve *m)
-{
-    request->how = m->expect;
-    cs_request_name(request, m->name, resolve);
 }

@@ -456,7 +456,8 @@ static void advance(struct cs_request *request)
         return;
     }
     /* A private key that shows while the token is locked may be free to use. */
-    if (cs_token_is_locked(identity->token) && !identity->private_key && !request->logged_in) {
+    if (r == CS_DECIDE_UNLOCKED ||
+        (cs_token_is_locked(identity->token) && !identity->private_key && !request->logged_in)) {
         log_in(request, identity->token, identity->source->label);
         return;
     }

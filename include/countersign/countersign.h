@@ -57,7 +57,9 @@ void countersign_client_free(struct countersign_client *client);
  * identity, with its own certificates in the order that suits name best, and a chain, leaf first,
  * of what may be sent to a server; or, where name is a certificate without a key, a chain alone
  * (countersign_identity_id is then NULL). An identity whose key has no certificate has no chain.
- * CS_ERR_NOT_FOUND, CS_ERR_AMBIGUOUS: the sentence lists the candidates. Never asks for a PIN.
+ * A person may be asked for a PIN, where name has a label that nothing shows: one locked token may
+ * hide a private key that is called so. CS_ERR_NOT_FOUND, CS_ERR_AMBIGUOUS: the sentence lists the
+ * candidates.
  */
 int countersign_resolve(struct countersign_client *client, const char *name, int expect,
     struct countersign_identity **identityp, struct countersign_fault *fault);

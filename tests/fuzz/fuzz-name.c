@@ -69,7 +69,8 @@ static void try_uri(const char *text)
         FUZZ_CHECK(!uri && fault.text[0]);
         return;
     }
-    cs_uri_names_object(uri);
+    cs_uri_has_label(uri);
+    cs_uri_has_id(uri);
     p11_kit_uri_free(uri);
 }
 
@@ -83,7 +84,8 @@ static void try_name(const struct cs_inventory *inventory, const char *text)
     if (cs_name_resolve(inventory, text, CS_EXPECT_ANY, NOW, &match, &fault) < 0)
         FUZZ_CHECK(!match.identity && fault.text[0]);
     else
-        FUZZ_CHECK(match.identity || match.leaf);
+        FUZZ_CHECK((match.identity || match.leaf) && !match.hiding);
+    FUZZ_CHECK(!match.hiding || cs_token_is_locked(match.hiding));
     fault = (struct cs_fault){0};
     if (cs_name_find_token(inventory, text, &token, &fault) < 0)
         FUZZ_CHECK(!token && fault.text[0]);
@@ -103,7 +105,9 @@ static void try_pattern(const char *text)
     cs_name_pattern_is_plain(pattern);
     cs_name_pattern_names_key(pattern);
     for (size_t i = 0; i < crowd.n_identities; i++)
-        cs_name_pattern_fits(pattern, crowd.identities[i]);
+        FUZZ_CHECK(!cs_name_pattern_fits(pattern, crowd.identities[i]) ||
+                   !cs_name_pattern_may_fit(pattern, crowd.identities[i]));
+    cs_name_pattern_hiding(pattern, &crowd);
     cs_name_pattern_free(pattern);
 }
 

@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <cmocka.h>
@@ -153,6 +154,46 @@ static void test_the_id_stays_over_the_login(void **state)
     assert_memory_equal(id, inventory->identities[0]->key->id, sizeof(id));
 }
 
+/* As on smart cards, where each object has a label of its own. */
+static void test_the_name_stays_over_the_login(void **state)
+{
+    struct cs_inventory *inventory = &((struct world *)*state)->inventory;
+    char uri[2][256];
+
+    for (size_t i = 0; i < 2; i++) {
+        struct cs_token *token = make_token("card", 1, i ? UNLOCKED : LOCKED);
+
+        add_certificate(token, "certificate", "1", w.leaf[0]);
+        add_certificate(token, "certificate alone", "2", w.leaf[1]);
+        add_public(token, "public key", "1", w.key[0]);
+        if (i > 0)
+            add_private(token, "private key", "1", w.key[0]);
+        if (i > 0)
+            add_private(token, "another private key", "2", w.key[1]);
+        put_token(inventory, token);
+        assert_int_equal(inventory->n_identities, 2);
+        for (size_t j = 0; j < 2; j++) {
+            if (i > 0)
+                assert_string_equal(uri[j], inventory->identities[j]->uri);
+            snprintf(uri[j], sizeof(uri[j]), "%s", inventory->identities[j]->uri);
+        }
+    }
+    assert_non_null(strstr(uri[0], "public%20key"));
+    assert_non_null(strstr(uri[1], "certificate%20alone"));
+}
+
+static void test_a_key_alone_goes_by_its_own_name(void **state)
+{
+    struct cs_inventory *inventory = &((struct world *)*state)->inventory;
+    struct cs_token *token = make_token("corp", 1, UNLOCKED);
+
+    add_private(token, "private key", "1", w.key[0]);
+    add_certificate(token, "", "1", w.leaf[0]);
+    put_token(inventory, token);
+    assert_true(
+        cs_bytes_equal(inventory->identities[0]->source->label, cs_bytes_of("private key")));
+}
+
 static void test_an_inferred_key_stays_between_login_and_report(void **state)
 {
     struct cs_inventory *inventory = &((struct world *)*state)->inventory;
@@ -183,7 +224,8 @@ static void test_a_key_that_does_not_tell_is_paired_by_its_id(void **state)
     add_silent(token, "with no id", "", CS_KEY_EC);
     put_token(inventory, token);
     assert_int_equal(inventory->n_identities, 2);
-    assert_int_equal(inventory->identities[0]->source->label.len, strlen("by certificate"));
+    assert_true(cs_bytes_equal(
+        inventory->identities[0]->private_key->label, cs_bytes_of("by certificate")));
     assert_int_equal(inventory->identities[0]->n_certificates, 1);
     assert_int_equal(inventory->identities[1]->n_certificates, 0);
 }
@@ -325,6 +367,8 @@ int main(void)
         TEST(test_a_private_key_with_its_certificate_is_one_identity),
         TEST(test_a_locked_token_offers_what_it_will_have),
         TEST(test_the_id_stays_over_the_login),
+        TEST(test_the_name_stays_over_the_login),
+        TEST(test_a_key_alone_goes_by_its_own_name),
         TEST(test_an_inferred_key_stays_between_login_and_report),
         TEST(test_a_key_that_does_not_tell_is_paired_by_its_id),
         TEST(test_a_certificate_of_another_key_is_not_taken_for_its_id),

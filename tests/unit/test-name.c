@@ -176,6 +176,91 @@ static void test_certificates_without_a_key(void **state)
     assert_int_equal(key_of("pkcs11:object=twin", CS_EXPECT_CERTIFICATE), CS_ERR_NOT_FOUND);
 }
 
+static void assert_hiding(const char *name, enum cs_expect expect, const char *token)
+{
+    struct cs_name_match match;
+
+    assert_int_equal(
+        cs_name_resolve(&inventory, name, expect, time(NULL), &match, NULL), CS_ERR_NOT_FOUND);
+    if (token)
+        assert_string_equal(match.hiding ? match.hiding->name : "none", token);
+    else
+        assert_null(match.hiding);
+}
+
+static void test_a_label_may_be_that_of_a_hidden_key(void **state)
+{
+    (void)state;
+    assert_hiding("pkcs11:object=bob;token=home", CS_EXPECT_KEY, "home");
+    assert_hiding("pkcs11:object=bob;token=home;type=private", CS_EXPECT_ANY, "home");
+    assert_hiding("pkcs11:object=bob;token=home", CS_EXPECT_CERTIFICATE, "home");
+    assert_hiding("pkcs11:object=bob;token=home;type=cert", CS_EXPECT_CERTIFICATE, NULL);
+    assert_hiding("pkcs11:object=bob;token=corp", CS_EXPECT_KEY, NULL);
+    assert_hiding("pkcs11:object=bob;id=%38;token=home", CS_EXPECT_KEY, NULL);
+    assert_hiding("pkcs11:id=%38;token=home", CS_EXPECT_KEY, NULL);
+    assert_hiding("pkcs11:id=%38;token=em%20pty", CS_EXPECT_KEY, "em pty");
+    assert_hiding("pkcs11:object=bob;type=cert;token=em%20pty", CS_EXPECT_ANY, "em pty");
+}
+
+static void test_which_of_several_hides_it_is_not_guessed(void **state)
+{
+    (void)state;
+    assert_hiding("pkcs11:object=bob", CS_EXPECT_KEY, NULL);
+    assert_hiding("bob", CS_EXPECT_KEY, NULL);
+    put_token(&inventory, make_token("em pty", 3, UNLOCKED));
+    assert_hiding("pkcs11:object=bob", CS_EXPECT_KEY, "home");
+    assert_hiding("bob", CS_EXPECT_KEY, "home");
+}
+
+static void test_an_id_tells_whose_label_is_hidden(void **state)
+{
+    (void)state;
+    assert_int_equal(key_of("pkcs11:object=bob;id=%37", CS_EXPECT_KEY), 0);
+    assert_int_equal(key_of("pkcs11:object=bob;id=%37;token=home;type=private", CS_EXPECT_ANY), 0);
+    assert_int_equal(key_of("pkcs11:object=bob;id=%31", CS_EXPECT_KEY), CS_ERR_NOT_FOUND);
+}
+
+static void assert_may_fit(const char *name, bool fits, bool may_fit)
+{
+    CS_AUTO(cs_name_pattern_freep) struct cs_name_pattern *pattern = NULL;
+    const struct cs_identity *home = NULL;
+
+    for (size_t i = 0; i < inventory.n_identities; i++)
+        if (!inventory.identities[i]->private_key)
+            home = inventory.identities[i];
+    assert_non_null(home);
+    assert_int_equal(cs_name_pattern_new(name, &pattern, NULL), 0);
+    assert_int_equal(cs_name_pattern_fits(pattern, home), fits);
+    assert_int_equal(cs_name_pattern_may_fit(pattern, home), may_fit);
+}
+
+static void test_a_pattern_may_fit_a_hidden_key(void **state)
+{
+    (void)state;
+    assert_may_fit("bob", false, true);
+    assert_may_fit("pkcs11:object=bob;token=home", false, true);
+    assert_may_fit("pkcs11:object=bob;id=%37", false, true);
+    assert_may_fit("pkcs11:object=bob;id=%38", false, false);
+    assert_may_fit("pkcs11:object=bob;token=corp", false, false);
+    assert_may_fit("pkcs11:object=bob;type=cert", false, false);
+    assert_may_fit("at home", true, false);
+    assert_may_fit("pkcs11:token=home", true, false);
+    assert_may_fit("pkcs11:token=corp", false, false);
+    assert_may_fit("0123456789abcdef", false, false);
+}
+
+static void test_what_shows_on_a_token_is_not_looked_for_among_what_is_hidden(void **state)
+{
+    struct cs_token *token = make_token("home", 2, LOCKED);
+
+    (void)state;
+    add_public(token, "bob", "8", keys[1]);
+    add_public(token, "at home", "7", keys[0]);
+    put_token(&inventory, token);
+    assert_may_fit("bob", false, false);
+    assert_may_fit("eve", false, true);
+}
+
 static void test_ids_in_hex(void **state)
 {
     char id[2 * CS_ID_SIZE + 1];
@@ -394,6 +479,11 @@ int main(void)
         TEST(test_a_key_goes_by_the_names_of_all_its_objects),
         TEST(test_a_name_may_mean_one_certificate_of_a_key),
         TEST(test_certificates_without_a_key),
+        TEST(test_a_label_may_be_that_of_a_hidden_key),
+        TEST(test_which_of_several_hides_it_is_not_guessed),
+        TEST(test_an_id_tells_whose_label_is_hidden),
+        TEST(test_a_pattern_may_fit_a_hidden_key),
+        TEST(test_what_shows_on_a_token_is_not_looked_for_among_what_is_hidden),
         TEST(test_ids_in_hex),
         TEST(test_several_are_listed),
         TEST(test_nothing_is_answered_with_what_there_is),

@@ -576,6 +576,46 @@ static void test_decisions_are_explained(void **state)
     assert_non_null(strstr(cs_decision_explain(&decision, &facts, text), "once in a session"));
 }
 
+/* Of an identity whose private key is hidden. */
+static struct cs_decision decide_hidden(const char *name, char text[CS_DECISION_TEXT])
+{
+    struct cs_program program = program_of(name);
+    struct cs_policy_facts facts = {
+        .program = &program, .program_name = name, .proof = CS_PROOF_TLS13_CLIENT, .host = ""};
+    struct cs_token *card = make_token("card", 1, LOCKED);
+    struct cs_inventory cards;
+    struct cs_decision decision;
+
+    cs_inventory_init(&cards);
+    add_public(card, "public key", "1", keys[0]);
+    put_token(&cards, card);
+    facts.identity = cards.identities[0];
+    decision = cs_policy_decide(&policy, &facts);
+    cs_decision_explain(&decision, &facts, text);
+    cs_inventory_deinit(&cards);
+    return decision;
+}
+
+static void test_a_rule_may_name_a_key_by_what_is_hidden(void **state)
+{
+    char text[CS_DECISION_TEXT];
+
+    (void)state;
+    rules("[r]\nidentity = private key\nprogram = /x\nsign = none");
+    assert_true(decide_hidden("/x", text).in_doubt);
+    assert_non_null(strstr(text, "once token 'card' is unlocked"));
+    assert_false(decide_hidden("/y", text).in_doubt);
+    assert_null(strstr(text, "once token"));
+    rules("[r]\nidentity = public key\nsign = none");
+    assert_false(decide_hidden("/x", text).in_doubt);
+    assert_int_equal(decide_hidden("/x", text).verdict, CS_VERDICT_DENY);
+    /* One that is more specific has decided before. */
+    rules("[r]\nidentity = private key\nsign = none\n"
+          "[s]\nidentity = public key\nprogram = /x\nsign = tls");
+    assert_false(decide_hidden("/x", text).in_doubt);
+    assert_true(decide_hidden("/y", text).in_doubt);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -601,6 +641,7 @@ int main(void)
         TEST(test_refusals_say_what_would_allow_it),
         TEST(test_what_is_proposed_for_an_odd_path_is_a_rule_that_fits_it),
         TEST(test_decisions_are_explained),
+        TEST(test_a_rule_may_name_a_key_by_what_is_hidden),
     };
 
     return cmocka_run_group_tests_name("policy", tests, setup_all, teardown_all);
