@@ -158,7 +158,8 @@ const struct cs_verb cs_verb_show = {
     .summary = "all about one key and its certificates",
     .help = "Shows one identity in full: its URI, its token, what it can sign, its\n"
             "certificates and the chain that is sent with them. ID is an id of 8 digits or\n"
-            "more, a label, or a pkcs11: URI (RFC 7512). It asks for no PIN.\n"
+            "more, a label, or a pkcs11: URI (RFC 7512). It asks for no PIN, unless only a\n"
+            "login shows what is called so.\n"
             "\n"
             "  --json   print JSON\n",
     .examples = "  countersign show alice\n"

@@ -118,7 +118,8 @@ int countersign_find(struct countersign_client *client, const struct countersign
     struct countersign_identity **identityp, struct countersign_fault *fault);
 /*
  * The same for a program that will present it (PROTOCOL.md, CHOOSE): where several suit, a person
- * may be asked which, once in a session. CS_ERR_DENIED: none, by the person's choice.
+ * may be asked which, once in a session, and for a PIN, where a locked token may hide the one that
+ * the configuration names. CS_ERR_DENIED: none, by the person's choice.
  */
 int countersign_choose(struct countersign_client *client,
     const struct countersign_criteria *criteria, struct countersign_identity **identityp,

@@ -16,6 +16,7 @@ import user_manager
 from fixture import ANYTHING, Fixture
 from installation import Installation
 from tap import Tap, skip_all
+from wait import wait
 
 SOCKET, SERVICE = "countersign-agent.socket", "countersign-agent.service"
 NAME, ROOT = "org.countersign.Agent1", "/org/countersign/Agent1"
@@ -108,7 +109,8 @@ def under_its_rules(tap, s):
         assert len(re.findall("0x", signed)) > 60, signed
         assert "GETPIN" in s.pinentry.asked()
     with tap.case("it knows the program that asks: no user namespace is between them"):
-        assert re.search(r"/gdbus \(pid \d+\) signs with \S+ 'alice'", s.log.read_text()), s.log.read_text()
+        wait(lambda: re.search(r"/gdbus \(pid \d+\) signs with \S+ 'alice'", s.log.read_text()),
+             "its line, which comes behind the signature")
 
 
 @contextlib.contextmanager

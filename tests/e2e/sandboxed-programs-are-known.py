@@ -11,6 +11,7 @@ import shutil
 import programs
 from fixture import Fixture
 from tap import Tap, skip_all
+from wait import wait
 
 APP = "org.example.App"
 KNOWN = f"flatpak:{APP} (/usr/bin/openssl)"
@@ -73,14 +74,14 @@ def cases(tap, s):
         s.agent.write_rules(RULE.format(name="app", program="flatpak:org.example.*"))
         result = s.request()
         assert "BEGIN CERTIFICATE REQUEST" in result.stdout, result
-        assert f"{KNOWN} (pid" in s.agent.log(), s.agent.log()
+        wait(lambda: f"{KNOWN} (pid" in s.agent.log(), "its line, which comes behind the signature")
     with tap.case("another sandbox is a container, whatever its program is called"):
         result = s.request(flatpak=False)
         assert result.returncode != 0 and "a container's program (/usr/bin/openssl)" in result.stderr, result
     with tap.case("one that has removed its executable is called so, too"):
-        result = s.run("sh", "-c", "cp /usr/bin/openssl /tmp/firefox && exec 3</tmp/firefox && rm /tmp/firefox && "
-                                   "exec /proc/self/fd/3 req -new -key alice.pem -subj /CN=alice")
-        assert f"flatpak:{APP} (/tmp/firefox (deleted)) (pid" in s.agent.log(), (result, s.agent.log())
+        s.run("sh", "-c", "cp /usr/bin/openssl /tmp/firefox && exec 3</tmp/firefox && rm /tmp/firefox && "
+                          "exec /proc/self/fd/3 req -new -key alice.pem -subj /CN=alice")
+        wait(lambda: f"flatpak:{APP} (/tmp/firefox (deleted)) (pid" in s.agent.log(), "its line")
     with tap.case("the module shows the certificates there"):
         shown = s.run("pkcs11-tool", "--module", "/run/host/countersign-pkcs11.so", "--list-objects")
         assert "alice" in shown.stdout, shown
