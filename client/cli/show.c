@@ -10,6 +10,7 @@
 #include "cli/x509.h"
 
 #include <string.h>
+#include <time.h>
 
 static void print_token(const struct cs_cli *cli, const struct countersign_token *token)
 {
@@ -135,6 +136,7 @@ static int run(struct cs_cli *cli, int argc, char **argv)
     if (r == 0)
         r = countersign_list_tokens(cli->client, &picture.tokens, &cli->fault);
     if (r == 0) {
+        cli->now = (int64_t)time(NULL); /* a person may have been asked for a PIN */
         token = cs_picture_token(&picture, countersign_identity_token_uri(identity));
         if (cli->json) {
             status = cs_json_print(cs_json_identity(identity, token), cli->out);
