@@ -17,7 +17,7 @@ static void print_rule(const struct cs_cli *cli, const struct countersign_rule *
         cs_field_print(cli, "File", "%s", rule->where);
     if (rule->identity[0])
         cs_field_print(
-            cli, "Key", "%s%s", rule->identity, rule->keys ? "" : " (fits none that is here now)");
+            cli, "Key", "%s%s", rule->identity, rule->keys ? "" : " (fits none that shows now)");
     if (rule->program[0])
         cs_field_print(cli, "Program", "%s", rule->program);
     if (rule->hosts[0])

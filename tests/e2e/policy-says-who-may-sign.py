@@ -238,7 +238,7 @@ def explanations(tap, s):
         assert rules[2]["where"].startswith(f"{s.agent.conf}:"), rules
         assert rules[-1]["name"] == "default for data" and rules[-1]["where"] is None, rules
         text = s.agent.cli("policy", check=True).stdout
-        assert "fits none that is here now" in text and "*.corp.example" in text, text
+        assert "fits none that shows now" in text and "*.corp.example" in text, text
     with tap.case("policy check explains what would be decided"):
         shown = s.check("--identity", "bob", "--program", "/usr/bin/curl", "--proof", "tls")
         assert shown.returncode == 0 and "allow" in shown.stdout and "default for tls" in shown.stdout, shown

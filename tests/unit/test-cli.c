@@ -500,7 +500,7 @@ static void test_rules_in_their_order(void **state)
     assert_int_equal(RUN(f, "policy"), CS_EXIT_OK);
     assert_has(f->out, "r.conf:9: mend this");
     assert_has(f->out, "corp\\x1b[2J (final)");
-    assert_has(f->out, "alice (fits none that is here now)");
+    assert_has(f->out, "alice (fits none that shows now)");
     assert_has(f->out, "10 in 1 minute");
     assert_true(strstr(f->out, "default for data") > strstr(f->out, "corp"));
     assert_int_equal(RUN(f, "policy", "--json"), CS_EXIT_OK);
