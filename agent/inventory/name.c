@@ -103,19 +103,41 @@ static bool has_label(const struct pattern *pattern)
     return pattern->uri ? cs_uri_has_label(pattern->uri) : !pattern->hex;
 }
 
+/* Whether the CKA_ID is that of one of its objects; without one in the name it is. */
+static bool fits_cka_id(const struct pattern *pattern, const struct cs_identity *identity)
+{
+    const struct cs_token *token = identity->token;
+
+    if (!pattern->uri || !cs_uri_has_id(pattern->uri))
+        return true;
+    for (size_t i = 0; i < token->n_objects; i++)
+        if (cs_identity_has(identity, token->objects[i]) &&
+            cs_uri_fits_id(pattern->uri, token->objects[i]->cka_id))
+            return true;
+    return false;
+}
+
 /* By what shows of it the identity is not called so; but the private key does not show, and may be.
  */
 static bool may_fit(const struct pattern *pattern, const struct cs_identity *identity)
 {
     return !identity->private_key && pattern->keys && has_label(pattern) &&
-           fits_token(pattern, identity->token) &&
-           (!pattern->uri || cs_uri_fits_id(pattern->uri, identity->source->cka_id));
+           fits_token(pattern, identity->token) && fits_cka_id(pattern, identity);
 }
 
-/* The same, when the CKA_ID leaves no doubt. */
+static bool label_shows(const struct pattern *pattern, const struct cs_token *token)
+{
+    for (size_t i = 0; i < token->n_objects; i++)
+        if (cs_uri_fits_label(pattern->uri, token->objects[i]->label))
+            return true;
+    return false;
+}
+
+/* The same, when the CKA_ID leaves no doubt: the label is that of nothing else there. */
 static bool fits_by_id(const struct pattern *pattern, const struct cs_identity *identity)
 {
-    return pattern->uri && cs_uri_has_id(pattern->uri) && may_fit(pattern, identity);
+    return pattern->uri && cs_uri_has_id(pattern->uri) && may_fit(pattern, identity) &&
+           !label_shows(pattern, identity->token);
 }
 
 /* Whether something on the token is called so, as far as it shows. */
@@ -127,13 +149,25 @@ static bool shows(const struct pattern *pattern, const struct cs_token *token)
     return false;
 }
 
+/* Another module may have unlocked it, and shows all of it. */
+static bool is_open(const struct cs_inventory *inventory, const struct cs_token *token)
+{
+    for (size_t i = 0; i < inventory->n_tokens; i++)
+        if (inventory->tokens[i] != token && !cs_token_is_locked(inventory->tokens[i]) &&
+            cs_token_equal(inventory->tokens[i], token))
+            return true;
+    return false;
+}
+
+/* Of one that has just been unlocked the private keys may still be hidden: who logs in then waits
+ * until they show. */
 static bool hides(const struct cs_inventory *inventory, const struct pattern *pattern,
     const struct cs_token *token)
 {
-    bool bare = true;
+    bool bare = cs_token_is_locked(token);
 
-    if (!cs_token_is_locked(token) || !(token->flags & CS_TOKEN_INITIALIZED) ||
-        !fits_token(pattern, token))
+    if (!(token->flags & CS_TOKEN_INITIALIZED) || !fits_token(pattern, token) ||
+        is_open(inventory, token))
         return false;
     for (size_t i = 0; i < inventory->n_identities; i++) {
         if (inventory->identities[i]->token != token)
@@ -145,12 +179,16 @@ static bool hides(const struct cs_inventory *inventory, const struct pattern *pa
     return bare;
 }
 
-/* The one token that may hide what the name means; NULL if there is none, or there are several. */
+/* The one token that may hide what the name means; NULL if there is none, or there are several, or
+ * it means what shows: that may not be what the asker wants, but a login would not change it. */
 static const struct cs_token *find_hiding(
     const struct cs_inventory *inventory, const struct pattern *pattern)
 {
     const struct cs_token *found = NULL;
 
+    for (size_t i = 0; i < inventory->n_identities; i++)
+        if (fits_identity(pattern, inventory->identities[i]))
+            return NULL;
     for (size_t i = 0; i < inventory->n_tokens; i++) {
         if (!hides(inventory, pattern, inventory->tokens[i]))
             continue;

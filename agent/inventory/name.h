@@ -30,7 +30,8 @@ bool cs_name_pattern_fits(
  */
 bool cs_name_pattern_may_fit(
     const struct cs_name_pattern *pattern, const struct cs_identity *identity);
-/* The one locked token that may hide what fits; NULL if there is none, or there are several. */
+/* The one locked token that may hide what fits; NULL if something fits, or there is none, or there
+ * are several. */
 const struct cs_token *cs_name_pattern_hiding(
     const struct cs_name_pattern *pattern, const struct cs_inventory *inventory);
 /* Whether all of it counts: there is no attribute in it that nobody knows, or that is none of a key

@@ -126,9 +126,14 @@ bool cs_uri_fits_id(P11KitUri *uri, struct cs_bytes cka_id)
     return fits(uri, CKA_ID, cka_id);
 }
 
+bool cs_uri_fits_label(P11KitUri *uri, struct cs_bytes label)
+{
+    return fits(uri, CKA_LABEL, label);
+}
+
 bool cs_uri_fits_object(P11KitUri *uri, const struct cs_object *object)
 {
-    return fits(uri, CKA_LABEL, object->label) && cs_uri_fits_id(uri, object->cka_id);
+    return cs_uri_fits_label(uri, object->label) && cs_uri_fits_id(uri, object->cka_id);
 }
 
 bool cs_uri_has_label(P11KitUri *uri)

@@ -27,6 +27,7 @@ bool cs_uri_fits_token(P11KitUri *uri, const struct cs_token *token);
 /* Whether object= and id= fit. */
 bool cs_uri_fits_object(P11KitUri *uri, const struct cs_object *object);
 bool cs_uri_fits_id(P11KitUri *uri, struct cs_bytes cka_id);
+bool cs_uri_fits_label(P11KitUri *uri, struct cs_bytes label);
 bool cs_uri_has_label(P11KitUri *uri);
 bool cs_uri_has_id(P11KitUri *uri);
 

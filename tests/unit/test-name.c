@@ -220,6 +220,45 @@ static void test_an_id_tells_whose_label_is_hidden(void **state)
     assert_int_equal(key_of("pkcs11:object=bob;id=%31", CS_EXPECT_KEY), CS_ERR_NOT_FOUND);
 }
 
+static void test_what_fits_is_not_looked_for_among_what_is_hidden(void **state)
+{
+    CS_AUTO(cs_name_pattern_freep) struct cs_name_pattern *pattern = NULL;
+
+    (void)state;
+    assert_hiding("pkcs11:object=at%20home", CS_EXPECT_CERTIFICATE, NULL);
+    assert_hiding("pkcs11:object=twin;id=%32", CS_EXPECT_CERTIFICATE, NULL);
+    assert_int_equal(cs_name_pattern_new("pkcs11:object=at%20home;token=home", &pattern, NULL), 0);
+    assert_null(cs_name_pattern_hiding(pattern, &inventory));
+}
+
+static void test_a_token_that_another_module_has_unlocked_hides_nothing(void **state)
+{
+    struct cs_token *token = make_token("home", 4, UNLOCKED);
+
+    (void)state;
+    assert_hiding("pkcs11:object=bob;token=home", CS_EXPECT_KEY, "home");
+    add_private(token, "at home", "7", keys[0]);
+    put_token(&inventory, token);
+    assert_hiding("pkcs11:object=bob;token=home", CS_EXPECT_KEY, NULL);
+}
+
+/* Its certificate has another CKA_ID than its public key, and one of them is the private key's. */
+static void test_the_id_beside_a_hidden_label_is_that_of_any_object(void **state)
+{
+    struct cs_token *token = make_token("home", 2, LOCKED);
+
+    (void)state;
+    add_public(token, "at home", "7", keys[0]);
+    add_certificate(token, "certificate", "8", leaf);
+    add_public(token, "other", "9", keys[1]);
+    put_token(&inventory, token);
+    assert_int_equal(key_of("pkcs11:object=bob;id=%37;token=home", CS_EXPECT_KEY), 0);
+    assert_int_equal(key_of("pkcs11:object=bob;id=%38;token=home", CS_EXPECT_KEY), 0);
+    /* But this label is another key's. */
+    assert_int_equal(
+        key_of("pkcs11:object=other;id=%38;token=home", CS_EXPECT_KEY), CS_ERR_NOT_FOUND);
+}
+
 static void assert_may_fit(const char *name, bool fits, bool may_fit)
 {
     CS_AUTO(cs_name_pattern_freep) struct cs_name_pattern *pattern = NULL;
@@ -482,6 +521,9 @@ int main(void)
         TEST(test_a_label_may_be_that_of_a_hidden_key),
         TEST(test_which_of_several_hides_it_is_not_guessed),
         TEST(test_an_id_tells_whose_label_is_hidden),
+        TEST(test_what_fits_is_not_looked_for_among_what_is_hidden),
+        TEST(test_a_token_that_another_module_has_unlocked_hides_nothing),
+        TEST(test_the_id_beside_a_hidden_label_is_that_of_any_object),
         TEST(test_a_pattern_may_fit_a_hidden_key),
         TEST(test_what_shows_on_a_token_is_not_looked_for_among_what_is_hidden),
         TEST(test_ids_in_hex),
