@@ -455,9 +455,10 @@ static void advance(struct cs_request *request)
         fail(request, r, &fault);
         return;
     }
-    /* A private key that shows while the token is locked may be free to use. */
-    if (r == CS_DECIDE_UNLOCKED ||
-        (cs_token_is_locked(identity->token) && !identity->private_key && !request->logged_in)) {
+    /* A private key that shows while the token is locked may be free to use. One that is hidden on
+     * a token that is unlocked is about to show, and only then is known what the rules say of it.
+     */
+    if (r == CS_DECIDE_UNLOCKED || (!identity->private_key && !request->logged_in)) {
         log_in(request, identity->token, identity->source->label);
         return;
     }

@@ -268,14 +268,17 @@ static void run_login(struct cs_job *job)
     }
 }
 
-/* True if a login that asks is under way, and the request now waits for it. */
-static bool join(struct cs_token *token, uint32_t id, const struct cs_host_login_request *m)
+/* True if a login that asks is under way, and the request now waits for it. One that has opened the
+ * token has still to tell what shows now, however its PIN came. */
+static bool join(
+    struct cs_token *token, uint32_t id, const struct cs_host_login_request *m, bool opened)
 {
     bool joined = false;
 
     pthread_mutex_lock(&token->lock);
     for (struct cs_login *login = token->logins; login && !joined; login = login->next)
-        if (login->fd < 0 && login->n_waiters < WAITERS_MAX && !cs_cancel_fired(&login->cancel)) {
+        if (login->n_waiters < WAITERS_MAX &&
+            (opened || (login->fd < 0 && !cs_cancel_fired(&login->cancel)))) {
             login->waiters[login->n_waiters++] = id;
             login->force |= (m->how & CS_HOST_LOGIN_FORCE) != 0;
             login->on_request |= m->on_request;
@@ -364,10 +367,11 @@ static int request_login(
     if (m.held)
         cs_token_hold(token);
     if (cs_token_check_unlocked(token, failure) == 0) {
-        cs_link_done(&host->link, id);
+        if (!join(token, id, &m, true))
+            cs_link_done(&host->link, id);
         return 0;
     }
-    if (!(m.how & CS_HOST_LOGIN_FD) && join(token, id, &m))
+    if (!(m.how & CS_HOST_LOGIN_FD) && join(token, id, &m, false))
         return 0;
     return start(host, token, id, body, fdp);
 }
