@@ -234,6 +234,11 @@ bool cs_name_pattern_fits(const struct cs_name_pattern *pattern, const struct cs
     return fits_identity(&pattern->pattern, identity);
 }
 
+bool cs_name_pattern_fits_token(const struct cs_name_pattern *pattern, const struct cs_token *token)
+{
+    return fits_token(&pattern->pattern, token);
+}
+
 bool cs_name_pattern_may_fit(
     const struct cs_name_pattern *pattern, const struct cs_identity *identity)
 {

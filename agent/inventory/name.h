@@ -25,6 +25,9 @@ void cs_name_pattern_free(struct cs_name_pattern *pattern);
 CS_DEFINE_CLEANUP(struct cs_name_pattern *, cs_name_pattern_free);
 bool cs_name_pattern_fits(
     const struct cs_name_pattern *pattern, const struct cs_identity *identity);
+/* Whether it may be about one of the token's keys, by what it says of the token. */
+bool cs_name_pattern_fits_token(
+    const struct cs_name_pattern *pattern, const struct cs_token *token);
 /* Whether nothing on the identity's token is called so, but its private key may be, which is
  * hidden.
  */

@@ -220,3 +220,24 @@ struct cs_decision cs_policy_decide(
     }
     return decision;
 }
+
+static bool is_for_all(const struct cs_rule *rule)
+{
+    return rule->about == CS_SIGN_ALL && rule->hosts.n == 0 &&
+           (!rule->key || !cs_name_pattern_names_key(rule->key));
+}
+
+bool cs_policy_allows_some(
+    const struct cs_policy *policy, const struct cs_program *program, const struct cs_token *token)
+{
+    for (size_t i = 0; i < policy->n_rules; i++) {
+        const struct cs_rule *rule = &policy->rules[i];
+
+        if (!cs_rule_fits_program(rule, program) ||
+            (rule->key && !cs_name_pattern_fits_token(rule->key, token)))
+            continue;
+        if (rule->sign || is_for_all(rule))
+            return rule->sign;
+    }
+    return false;
+}

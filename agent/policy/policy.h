@@ -35,5 +35,8 @@ int cs_policy_complete(struct cs_policy *policy, struct cs_fault *fault);
 
 struct cs_decision cs_policy_decide(
     const struct cs_policy *policy, const struct cs_policy_facts *facts);
+/* Whether there may be a key on the token that signs something for the program. */
+bool cs_policy_allows_some(
+    const struct cs_policy *policy, const struct cs_program *program, const struct cs_token *token);
 
 #endif

@@ -110,7 +110,8 @@ void cs_request_trace(
 int cs_request_record(const struct cs_request *request, const struct cs_identity *identity,
     int code, const char *text, struct cs_fault *fault);
 
-/* Unlocks the token, and calls go_on when that has gone well or ill: what it hid may show then. */
+/* Unlocks the token, unless none of its keys may sign for the caller, and calls go_on when that has
+ * gone well or ill: what it hid may show then. */
 void cs_request_unlock_to_look(struct cs_request *request, const struct cs_token *token,
     void (*go_on)(struct cs_request *request));
 

@@ -140,13 +140,17 @@ static void on_unlocked(struct cs_login_waiter *waiter, int code, const char *te
 void cs_request_unlock_to_look(struct cs_request *request, const struct cs_token *token,
     void (*go_on)(struct cs_request *request))
 {
+    const struct cs_policy *policy = &request->service->config->policy;
+
     request->logged_in = true;
     request->look_again = go_on;
     request->login.caller = request->caller;
     request->login.how = CS_HOST_LOGIN_AUTO;
     request->login.done = on_unlocked;
     request->login.user = request;
-    if (cs_login_wait(request->service, token, &request->login) < 0)
+    /* As for a signature, nobody is asked for a program that would get none. */
+    if (!cs_policy_allows_some(policy, cs_caller_look(request->caller), token) ||
+        cs_login_wait(request->service, token, &request->login) < 0)
         go_on(request);
 }
 

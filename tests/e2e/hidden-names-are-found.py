@@ -6,6 +6,8 @@ The tokens here are like that. A label that nothing shows costs a login, as it d
 themselves; whatever shows costs none.
 """
 import json
+import os
+import sys
 
 import programs
 import protocol_client as protocol
@@ -174,12 +176,30 @@ def rules(tap, s):
         assert error.name == "DENIED" and pinentry.questions() == 2 and s.is_locked(), error
 
 
+def forbidden(tap, s):
+    pinentry = s.f.pinentry("pin:1234")
+    nothing = f'[rule "nothing"]\nprogram = {os.path.realpath(sys.executable)}\nsign = none\n' + ANYTHING
+    s.start(pinentry=pinentry, rules=nothing, settings='[host "localhost"]\nidentity = AUTH key')
+    for what, call, name in (("resolve", s.client.resolve, "AUTH key"), ("choose", s.client.choose, "localhost")):
+        with tap.case(f"{what}: nobody is asked for a program that may have nothing signed"):
+            error = s.refused(call, name)
+            assert error.name == "NOT_FOUND" and pinentry.questions() == 0 and s.is_locked(), error
+
+
 def hosts(tap, s):
     pinentry = s.f.pinentry("pin:1234")
     with tap.case("a [host] section that names a hidden key: the server sees it, after one question"):
         s.start(pinentry=pinentry, settings='[host "localhost"]\nidentity = AUTH key')
         seen = s.page()
         assert seen["dn"] == "CN=auth,O=Countersign Test", seen
+        assert pinentry.questions() == 1, pinentry.asked()
+    with tap.case("one that shows and does not suit the server: nobody is asked"):
+        key = s.card.generate("p256", "SERVER key")
+        s.card.write_certificate(s.ca.issue(key.public, "/CN=server", usage="serverAuth"), "A server", key.id)
+        s.card.delete("pubkey", key.id)
+        s.start(pinentry=pinentry, settings='[host "localhost"]\nidentity = A server')
+        error = s.refused(s.client.choose, "localhost")
+        assert error.name == "NOT_FOUND" and "is not for TLS clients" in error.text, error
         assert pinentry.questions() == 1, pinentry.asked()
     with tap.case("find asks nobody"):
         s.start(pinentry=pinentry, settings='[host "localhost"]\nidentity = AUTH key')
@@ -199,6 +219,7 @@ def main():
         asked(tap, s)
         unasked(tap, s)
         rules(tap, s)
+        forbidden(tap, s)
         hosts(tap, s)
     tap.done()
 

@@ -616,6 +616,25 @@ static void test_a_rule_may_name_a_key_by_what_is_hidden(void **state)
     assert_true(decide_hidden("/y", text).in_doubt);
 }
 
+static void test_whether_a_program_may_have_anything(void **state)
+{
+    struct cs_program x = program_of("/x"), y = program_of("/y");
+    const struct cs_token *corp = inventory.tokens[0], *home = inventory.tokens[1];
+
+    (void)state;
+    assert_true(cs_policy_allows_some(&policy, &x, corp));
+    rules("[r]\nprogram = /x\nsign = none");
+    assert_false(cs_policy_allows_some(&policy, &x, corp));
+    assert_true(cs_policy_allows_some(&policy, &y, corp));
+    rules("[r]\nidentity = pkcs11:token=corp\nsign = none");
+    assert_false(cs_policy_allows_some(&policy, &x, corp));
+    assert_true(cs_policy_allows_some(&policy, &x, home));
+    rules("[r]\nprogram = /x\nsign = none\n[s]\nidentity = anything\nprogram = /x\nsign = tls");
+    assert_true(cs_policy_allows_some(&policy, &x, corp));
+    rules("[r]\nidentity = anything\nsign = none\n[s]\nhosts = a.example\nsign = none");
+    assert_true(cs_policy_allows_some(&policy, &x, corp));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -642,6 +661,7 @@ int main(void)
         TEST(test_what_is_proposed_for_an_odd_path_is_a_rule_that_fits_it),
         TEST(test_decisions_are_explained),
         TEST(test_a_rule_may_name_a_key_by_what_is_hidden),
+        TEST(test_whether_a_program_may_have_anything),
     };
 
     return cmocka_run_group_tests_name("policy", tests, setup_all, teardown_all);
