@@ -231,10 +231,22 @@ static void name_of(const struct cs_identity *identity, char *name, size_t size)
         snprintf(name, size, "%s", identity->uri);
 }
 
+/* The one that is preferred may go by a label that is hidden. */
+static void say_hidden(const struct cs_inventory *inventory, const struct cs_preference *preference,
+    struct cs_fault *fault)
+{
+    const struct cs_token *token =
+        preference ? cs_name_pattern_hiding(preference->key, inventory) : NULL;
+
+    if (token && cs_token_is_locked(token))
+        cs_token_say_locked(token->name, token->word, fault);
+}
+
 int cs_choice_none(const struct cs_inventory *inventory, const struct cs_criteria *criteria,
     time_t now, struct cs_fault *fault)
 {
     CS_AUTO(search_deinit) struct search search = search_for(inventory, criteria, now);
+    struct cs_fault locked = {0};
     char text[768] = "";
     size_t len = 0;
 
@@ -255,9 +267,11 @@ int cs_choice_none(const struct cs_inventory *inventory, const struct cs_criteri
         if (len >= sizeof(text) - 1)
             break;
     }
-    return cs_fail(fault, CS_ERR_NOT_FOUND, "no identity suits this server: %s%s%s", text,
+    say_hidden(inventory, criteria->preference, &locked);
+    return cs_fail(fault, CS_ERR_NOT_FOUND, "no identity suits this server: %s%s%s%s%s", text,
         criteria->preference ? "; see " : "",
-        criteria->preference ? criteria->preference->where : "");
+        criteria->preference ? criteria->preference->where : "", locked.code ? "; but " : "",
+        locked.text);
 }
 
 static void explain_preferred(

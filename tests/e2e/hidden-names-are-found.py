@@ -205,6 +205,7 @@ def hosts(tap, s):
         s.start(pinentry=pinentry, settings='[host "localhost"]\nidentity = AUTH key')
         found = s.agent.cli("find", "--host", "localhost")
         assert found.returncode == 4 and pinentry.questions() == 1, found
+        assert "but token 'card' is locked: run 'countersign unlock card'" in found.stderr, found
 
 
 def main():
