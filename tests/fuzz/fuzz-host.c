@@ -19,7 +19,9 @@
 #include <countersign/error.h>
 #include <sys/socket.h>
 
-#define HANG_UP 2 /* one that has hung up is killed by then */
+/* One that has hung up is killed by then; one that is to make room for another later. */
+#define HANG_UP 2
+#define RENEWED 4
 
 /* What the host says */
 
@@ -254,8 +256,10 @@ static void one(struct fuzz_input *input)
 /* Of a host that says nothing any more. */
 static void check_deadlines(void)
 {
+    const int end = host_life.renewing ? RENEWED : HANG_UP;
+
     host_question_calm();
-    for (int i = 0; i < HANG_UP || host_question_is_any_open(); i++) {
+    for (int i = 0; i < end || host_question_is_any_open(); i++) {
         FUZZ_CHECK(i < HOST_TIMEOUT + HOST_QUESTION_PERSON + 4);
         host_life_wait(1);
         host_life_check();

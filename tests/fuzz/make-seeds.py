@@ -663,6 +663,7 @@ HOSTS = {
                                does("is-silent", 4) + does("is-stubborn") + does("is-silent", 4) + UP,
     "is-renewed-while-it-waits": does("is-absent") + does("dies") + HEARD + does("is-silent", 3) * 2 + does("is-absent") +
                                  does("is-stopped", 1) + HEARD + UP,
+    "is-renewed-and-hangs-up": UP + does("is-silent", 3) + does("is-stopped", 1) + does("hangs-up"),
     "descriptors": says(frame(0x0192, 0, b"")[:5], 2) + says(frame(0x0192, 0, b"")[5:8], 6) + HEARD +
                    says(frame(0x0192, 0, b"")[8:], 1) + HEARD,
     "too-many-tokens": too_much("tokens") + HEARD,
