@@ -63,13 +63,13 @@ static bool scheme_suits(const struct cs_identity *identity, const struct cs_cri
 static bool is_named(const struct cs_criteria *criteria)
 {
     return criteria->preference && criteria->preference->key &&
-           cs_name_pattern_names_key(criteria->preference->key);
+           cs_pattern_names_key(criteria->preference->key);
 }
 
 static bool is_preferred(const struct cs_criteria *criteria, const struct cs_identity *identity)
 {
     return !criteria->preference ||
-           (criteria->preference->key && cs_name_pattern_fits(criteria->preference->key, identity));
+           (criteria->preference->key && cs_pattern_fits(criteria->preference->key, identity));
 }
 
 static struct search search_for(
@@ -236,7 +236,7 @@ static void say_hidden(const struct cs_inventory *inventory, const struct cs_pre
     struct cs_fault *fault)
 {
     const struct cs_token *token =
-        preference ? cs_name_pattern_hiding(preference->key, inventory) : NULL;
+        preference ? cs_pattern_hiding(preference->key, inventory) : NULL;
 
     if (token && cs_token_is_locked(token))
         cs_token_say_locked(token->name, token->word, fault);

@@ -17,7 +17,7 @@
 static void deinit(struct cs_preference *preference)
 {
     free(preference->host);
-    cs_name_pattern_free(preference->key);
+    cs_pattern_free(preference->key);
     free(preference->where);
 }
 
@@ -28,7 +28,7 @@ static int set(struct cs_preference *preference, const char *host, const struct 
     int r = 0;
 
     if (strcmp(at->value, NONE) != 0)
-        r = at->value[0] ? cs_name_pattern_new(at->value, &preference->key, &why) : CS_ERR_INVALID;
+        r = at->value[0] ? cs_pattern_new(at->value, &preference->key, &why) : CS_ERR_INVALID;
     if (r == CS_ERR_INVALID)
         return cs_setting_refuse(
             at, fault, at->value[0] ? why.text : "write a pkcs11: URI, an id or a label, or " NONE);

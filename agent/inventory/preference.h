@@ -4,13 +4,13 @@
 #define CS_AGENT_PREFERENCE_H
 
 #include "config/settings.h"
-#include "inventory/name.h"
+#include "inventory/pattern.h"
 
 struct cs_preference {
-    char *host;                  /* fnmatch(3) */
-    struct cs_name_pattern *key; /* NULL: no identity at all */
-    char *where;                 /* file:line */
-    bool administrator;          /* out of the administrator's directory */
+    char *host;             /* fnmatch(3) */
+    struct cs_pattern *key; /* NULL: no identity at all */
+    char *where;            /* file:line */
+    bool administrator;     /* out of the administrator's directory */
 };
 
 struct cs_preferences {

@@ -23,7 +23,7 @@ static uint32_t count_keys(const struct cs_rule *rule, const struct cs_inventory
     uint32_t n = 0;
 
     for (size_t i = 0; i < inventory->n_identities; i++)
-        n += !rule->key || cs_name_pattern_fits(rule->key, inventory->identities[i]);
+        n += !rule->key || cs_pattern_fits(rule->key, inventory->identities[i]);
     return n;
 }
 

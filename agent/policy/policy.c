@@ -186,7 +186,7 @@ static bool fits_around_key(const struct cs_rule *rule, const struct cs_policy_f
 
 static bool fits_key(const struct cs_rule *rule, const struct cs_policy_facts *facts)
 {
-    return !rule->key || cs_name_pattern_fits(rule->key, facts->identity);
+    return !rule->key || cs_pattern_fits(rule->key, facts->identity);
 }
 
 /* The built-in rules together fit everything, so one is found. */
@@ -200,7 +200,7 @@ static const struct cs_rule *choose(
             continue;
         if (fits_key(rule, facts))
             break;
-        *in_doubtp |= cs_name_pattern_may_fit(rule->key, facts->identity);
+        *in_doubtp |= cs_pattern_may_fit(rule->key, facts->identity);
     }
     return rule;
 }
@@ -224,7 +224,7 @@ struct cs_decision cs_policy_decide(
 static bool is_for_all(const struct cs_rule *rule)
 {
     return rule->about == CS_SIGN_ALL && rule->hosts.n == 0 &&
-           (!rule->key || !cs_name_pattern_names_key(rule->key));
+           (!rule->key || !cs_pattern_names_key(rule->key));
 }
 
 bool cs_policy_allows_some(
@@ -234,7 +234,7 @@ bool cs_policy_allows_some(
         const struct cs_rule *rule = &policy->rules[i];
 
         if (!cs_rule_fits_program(rule, program) ||
-            (rule->key && !cs_name_pattern_fits_token(rule->key, token)))
+            (rule->key && !cs_pattern_fits_token(rule->key, token)))
             continue;
         if (rule->sign || is_for_all(rule))
             return rule->sign;

@@ -148,28 +148,28 @@ static const char *judge_host(const char *item)
 
 static int set_identity(struct cs_rule *rule, const struct cs_setting *at, struct cs_fault *fault)
 {
-    struct cs_name_pattern *key = NULL;
+    struct cs_pattern *key = NULL;
     struct cs_fault why = {0};
     char *copy;
     int r;
 
     if (!at->value[0])
         return cs_setting_refuse(at, fault, "write a pkcs11: URI, an id or a label");
-    r = cs_name_pattern_new(at->value, &key, &why);
+    r = cs_pattern_new(at->value, &key, &why);
     if (r == CS_ERR_INVALID)
         return cs_setting_refuse(at, fault, why.text);
-    if (r == 0 && !cs_name_pattern_is_plain(key)) {
-        cs_name_pattern_free(key);
+    if (r == 0 && !cs_pattern_is_plain(key)) {
+        cs_pattern_free(key);
         return cs_setting_refuse(at, fault,
             "write no other attributes than token, manufacturer, model, serial, object, id and "
             "type behind pkcs11:");
     }
     copy = r == 0 ? strdup(at->value) : NULL;
     if (!copy) {
-        cs_name_pattern_free(key);
+        cs_pattern_free(key);
         return CS_ERR_MEMORY;
     }
-    cs_name_pattern_free(rule->key);
+    cs_pattern_free(rule->key);
     free(rule->identity);
     rule->key = key;
     rule->identity = copy;
@@ -283,7 +283,7 @@ void cs_rule_deinit(struct cs_rule *rule)
     free(rule->name);
     free(rule->file);
     free(rule->identity);
-    cs_name_pattern_free(rule->key);
+    cs_pattern_free(rule->key);
     list_deinit(&rule->programs);
     list_deinit(&rule->hosts);
     *rule = (struct cs_rule){0};
@@ -338,7 +338,7 @@ static int key_rank(const struct cs_rule *rule)
 {
     if (!rule->key)
         return 0;
-    return cs_name_pattern_names_key(rule->key) ? 2 : 1;
+    return cs_pattern_names_key(rule->key) ? 2 : 1;
 }
 
 int cs_rule_compare(const struct cs_rule *a, const struct cs_rule *b)

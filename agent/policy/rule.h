@@ -4,7 +4,7 @@
 #define CS_AGENT_RULE_H
 
 #include "config/settings.h"
-#include "inventory/name.h"
+#include "inventory/pattern.h"
 #include "policy/program.h"
 #include "proof/proof.h"
 
@@ -42,7 +42,7 @@ struct cs_rule {
     uint8_t sign;   /* CS_SIGN_*: it allows these */
     enum cs_consent consent;
     char *identity; /* as written; NULL: any */
-    struct cs_name_pattern *key;
+    struct cs_pattern *key;
     struct cs_rule_list programs; /* empty: any */
     struct cs_rule_list hosts;    /* empty: any */
     uint32_t rate;                /* signatures in a period, of each program; 0: no limit */

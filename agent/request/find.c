@@ -150,7 +150,7 @@ static const struct cs_token *find_hiding(const struct cs_request *request)
 
     if (!request->presents || request->logged_in || !preference || !preference->key)
         return NULL;
-    return cs_name_pattern_hiding(preference->key, &request->service->inventory);
+    return cs_pattern_hiding(preference->key, &request->service->inventory);
 }
 
 /* Begins anew after each answer, because tokens may have come and gone meanwhile. */

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * agent/inventory/name and uri, base/duration: what a client or a configuration gives as a name or
- * a time. It is looked up where there is nothing, where there is one identity, and where many
- * tokens look alike.
+ * agent/inventory/name, pattern and uri, base/duration: what a client or a configuration gives as a
+ * name or a time. It is looked up where there is nothing, where there is one identity, and where
+ * many tokens look alike.
  */
 #include "fuzz.h"
 
 #include "base/duration.h"
 #include "hosts/report.h"
 #include "inventory/name.h"
+#include "inventory/pattern.h"
 #include "inventory/uri.h"
 
 #include <stdio.h>
@@ -94,20 +95,20 @@ static void try_name(const struct cs_inventory *inventory, const char *text)
 
 static void try_pattern(const char *text)
 {
-    struct cs_name_pattern *pattern = NULL;
+    struct cs_pattern *pattern = NULL;
     struct cs_fault fault = {0};
 
-    if (cs_name_pattern_new(text, &pattern, &fault) < 0) {
+    if (cs_pattern_new(text, &pattern, &fault) < 0) {
         FUZZ_CHECK(!pattern && fault.text[0]);
         return;
     }
-    cs_name_pattern_is_plain(pattern);
-    cs_name_pattern_names_key(pattern);
+    cs_pattern_is_plain(pattern);
+    cs_pattern_names_key(pattern);
     for (size_t i = 0; i < crowd.n_identities; i++)
-        FUZZ_CHECK(!cs_name_pattern_fits(pattern, crowd.identities[i]) ||
-                   !cs_name_pattern_may_fit(pattern, crowd.identities[i]));
-    cs_name_pattern_hiding(pattern, &crowd);
-    cs_name_pattern_free(pattern);
+        FUZZ_CHECK(!cs_pattern_fits(pattern, crowd.identities[i]) ||
+                   !cs_pattern_may_fit(pattern, crowd.identities[i]));
+    cs_pattern_hiding(pattern, &crowd);
+    cs_pattern_free(pattern);
 }
 
 static void try_duration(const char *text)

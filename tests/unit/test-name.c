@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* agent/name and uri: what names stand for, and what is said about those that stand for nothing. */
+/* agent/name, pattern and uri: what names stand for, and what is said about those that stand for
+ * nothing. */
 #include "made-token.h"
 #include "base/hex.h"
 #include "inventory/name.h"
+#include "inventory/pattern.h"
 
 #include <countersign/error.h>
 #include <setjmp.h>
@@ -222,13 +224,13 @@ static void test_an_id_tells_whose_label_is_hidden(void **state)
 
 static void test_what_fits_is_not_looked_for_among_what_is_hidden(void **state)
 {
-    CS_AUTO(cs_name_pattern_freep) struct cs_name_pattern *pattern = NULL;
+    CS_AUTO(cs_pattern_freep) struct cs_pattern *pattern = NULL;
 
     (void)state;
     assert_hiding("pkcs11:object=at%20home", CS_EXPECT_CERTIFICATE, NULL);
     assert_hiding("pkcs11:object=twin;id=%32", CS_EXPECT_CERTIFICATE, NULL);
-    assert_int_equal(cs_name_pattern_new("pkcs11:object=at%20home;token=home", &pattern, NULL), 0);
-    assert_null(cs_name_pattern_hiding(pattern, &inventory));
+    assert_int_equal(cs_pattern_new("pkcs11:object=at%20home;token=home", &pattern, NULL), 0);
+    assert_null(cs_pattern_hiding(pattern, &inventory));
 }
 
 static void test_a_token_that_another_module_has_unlocked_hides_nothing(void **state)
@@ -261,16 +263,16 @@ static void test_the_id_beside_a_hidden_label_is_that_of_any_object(void **state
 
 static void assert_may_fit(const char *name, bool fits, bool may_fit)
 {
-    CS_AUTO(cs_name_pattern_freep) struct cs_name_pattern *pattern = NULL;
+    CS_AUTO(cs_pattern_freep) struct cs_pattern *pattern = NULL;
     const struct cs_identity *home = NULL;
 
     for (size_t i = 0; i < inventory.n_identities; i++)
         if (!inventory.identities[i]->private_key)
             home = inventory.identities[i];
     assert_non_null(home);
-    assert_int_equal(cs_name_pattern_new(name, &pattern, NULL), 0);
-    assert_int_equal(cs_name_pattern_fits(pattern, home), fits);
-    assert_int_equal(cs_name_pattern_may_fit(pattern, home), may_fit);
+    assert_int_equal(cs_pattern_new(name, &pattern, NULL), 0);
+    assert_int_equal(cs_pattern_fits(pattern, home), fits);
+    assert_int_equal(cs_pattern_may_fit(pattern, home), may_fit);
 }
 
 static void test_a_pattern_may_fit_a_hidden_key(void **state)

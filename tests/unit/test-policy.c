@@ -2,6 +2,7 @@
 /* agent/policy: rules and facts in, decisions and sentences out. */
 #include "policy/policy.h"
 #include "base/hex.h"
+#include "inventory/name.h"
 #include "inventory/token.h"
 #include "limit.h"
 #include "made-token.h"
