@@ -165,6 +165,18 @@ void cs_decision_limit(struct cs_decision *decision, uint32_t used)
     decision->too_often = true;
 }
 
+static void add_permission(struct sentence *sentence, const struct cs_decision *decision,
+    const struct cs_policy_facts *facts)
+{
+    add_key(sentence, facts->identity);
+    add(sentence, " signs %s for %s", what(facts->proof), facts->program_name);
+    if (decision->verdict == CS_VERDICT_ASK)
+        add(sentence, " when a person consents, %s",
+            decision->consent == CS_CONSENT_ALWAYS ? "each time" : "once in a session");
+    add(sentence, ": ");
+    add_rule(sentence, decision->rule);
+}
+
 static void add_doubt(struct sentence *sentence, const struct cs_decision *decision,
     const struct cs_policy_facts *facts)
 {
@@ -181,18 +193,10 @@ char *cs_decision_explain(const struct cs_decision *decision, const struct cs_po
     struct sentence sentence = {.text = text, .size = CS_DECISION_TEXT};
 
     text[0] = '\0';
-    if (decision->verdict == CS_VERDICT_DENY) {
+    if (decision->verdict == CS_VERDICT_DENY)
         add_refusal(&sentence, decision, facts);
-        add_doubt(&sentence, decision, facts);
-        return text;
-    }
-    add_key(&sentence, facts->identity);
-    add(&sentence, " signs %s for %s", what(facts->proof), facts->program_name);
-    if (decision->verdict == CS_VERDICT_ASK)
-        add(&sentence, " when a person consents, %s",
-            decision->consent == CS_CONSENT_ALWAYS ? "each time" : "once in a session");
-    add(&sentence, ": ");
-    add_rule(&sentence, decision->rule);
+    else
+        add_permission(&sentence, decision, facts);
     add_doubt(&sentence, decision, facts);
     return text;
 }
