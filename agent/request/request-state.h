@@ -110,6 +110,10 @@ void cs_request_trace(
 int cs_request_record(const struct cs_request *request, const struct cs_identity *identity,
     int code, const char *text, struct cs_fault *fault);
 
+/* Logs in for the request, whose login.key says for which key, if that is known. done comes later,
+ * unless the code returned is less than 0. */
+int cs_request_log_in(struct cs_request *request, const struct cs_token *token,
+    void (*done)(struct cs_login_waiter *waiter, int code, const char *text));
 /* Unlocks the token, unless none of its keys may sign for the caller, and calls go_on when that has
  * gone well or ill: what it hid may show then. */
 void cs_request_unlock_to_look(struct cs_request *request, const struct cs_token *token,

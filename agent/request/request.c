@@ -128,6 +128,17 @@ bool cs_request_await_hosts(struct cs_request *request, void (*go_on)(struct cs_
     return true;
 }
 
+int cs_request_log_in(struct cs_request *request, const struct cs_token *token,
+    void (*done)(struct cs_login_waiter *waiter, int code, const char *text))
+{
+    request->logged_in = true;
+    request->login.caller = request->caller;
+    request->login.how = CS_HOST_LOGIN_AUTO;
+    request->login.done = done;
+    request->login.user = request;
+    return cs_login_wait(request->service, token, &request->login);
+}
+
 static void on_unlocked(struct cs_login_waiter *waiter, int code, const char *text)
 {
     struct cs_request *request = waiter->user;
@@ -144,13 +155,9 @@ void cs_request_unlock_to_look(struct cs_request *request, const struct cs_token
 
     request->logged_in = true;
     request->look_again = go_on;
-    request->login.caller = request->caller;
-    request->login.how = CS_HOST_LOGIN_AUTO;
-    request->login.done = on_unlocked;
-    request->login.user = request;
     /* As for a signature, nobody is asked for a program that would get none. */
     if (!cs_policy_allows_some(policy, cs_caller_look(request->caller), token) ||
-        cs_login_wait(request->service, token, &request->login) < 0)
+        cs_request_log_in(request, token, on_unlocked) < 0)
         go_on(request);
 }
 

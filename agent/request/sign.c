@@ -317,14 +317,9 @@ static void log_in(
 {
     int r;
 
-    request->logged_in = true;
     note_asked(request, token);
-    request->login.caller = request->caller;
-    request->login.how = CS_HOST_LOGIN_AUTO;
     cs_text_clean(key_label, request->login.key, sizeof(request->login.key));
-    request->login.done = on_logged_in;
-    request->login.user = request;
-    r = cs_login_wait(request->service, token, &request->login);
+    r = cs_request_log_in(request, token, on_logged_in);
     if (r < 0)
         fail(request, r, NULL);
 }
