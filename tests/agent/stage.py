@@ -105,11 +105,8 @@ def wait_for(condition, what):
 
 def error_of(function, *arguments, **options):
     """The name and text of the protocol error that the call ends in."""
-    try:
-        result = function(*arguments, **options)
-    except protocol.AgentError as error:
-        return error.name, str(error)
-    raise AssertionError(f"no error, but {result!r}")
+    error = protocol.error_of(function, *arguments, **options)
+    return error.name, str(error)
 
 
 class Later(threading.Thread):

@@ -51,13 +51,6 @@ class Scene:
         identity, _chain = self.client.resolve(name, expect)
         return identity.label.decode()
 
-    def refused(self, call, *arguments):
-        try:
-            call(*arguments)
-        except protocol.AgentError as error:
-            return error
-        raise AssertionError("it was not refused")
-
     def page(self, uri=None):
         """What the server sees of openssl s_client, with the URI or below `countersign run`."""
         environment = {"LD_PRELOAD": programs.sanitizer_library()} if programs.SANITIZE else {}
@@ -110,19 +103,19 @@ def asked(tap, s):
         s.agent.unlock(s.card)
         s.agent.cli("lock", "card", check=True)
         assert s.label("AUTH key") == "Certificate for AUTH", "what a login has shown is known"
-        error = s.refused(s.client.resolve, "nobody", 1)
+        error = protocol.error_of(s.client.resolve, "nobody", 1)
         assert error.name == "NOT_FOUND" and pinentry.questions() == 1 and s.is_locked(), pinentry.asked()
     with tap.case("a person says no: it is not found, with what to do"):
         pinentry.answer("cancel")
         s.start(pinentry=pinentry)
-        error = s.refused(s.client.resolve, KEY, 1)
+        error = protocol.error_of(s.client.resolve, KEY, 1)
         assert error.name == "NOT_FOUND" and "countersign unlock card" in error.text, error
         assert pinentry.questions() == 2, pinentry.asked()
     with tap.case("a name of nothing: it is asked for once, and what there is is told"):
         pinentry.answer("pin:1234")
         s.start(pinentry=pinentry)
         for _ in range(2):
-            error = s.refused(s.client.resolve, "nobody", 1)
+            error = protocol.error_of(s.client.resolve, "nobody", 1)
             assert error.name == "NOT_FOUND" and "Certificate%20for%20AUTH" in error.text, error
         assert pinentry.questions() == 3 and not s.is_locked(), pinentry.asked()
 
@@ -141,7 +134,7 @@ def unasked(tap, s):
         pinentry = s.f.pinentry("pin:1234")
         other = s.f.token("other")
         s.start(pinentry=pinentry)
-        error = s.refused(s.client.resolve, "AUTH key", 1)
+        error = protocol.error_of(s.client.resolve, "AUTH key", 1)
         assert error.name == "NOT_FOUND" and pinentry.questions() == 0, error
         assert s.label("pkcs11:token=card;object=AUTH%20key") == "Certificate for AUTH"
         assert pinentry.questions() == 1
@@ -156,23 +149,23 @@ def rules(tap, s):
         mail, _chain = s.client.resolve("Certificate for MAIL", 1)
         assert s.client.sign(auth.id, SCHEME, b"a letter") and pinentry.questions() == 1
     with tap.case("and no other key does"):
-        error = s.refused(s.client.sign, mail.id, SCHEME, b"a letter")
+        error = protocol.error_of(s.client.sign, mail.id, SCHEME, b"a letter")
         assert error.name == "DENIED" and pinentry.questions() == 1, error
     with tap.case("a rule that forbids it: nothing is signed on the way"):
         s.start(pinentry=pinentry, rules='[rule "by key"]\nidentity = AUTH key\nsign = none\n' + ANYTHING)
-        error = s.refused(s.client.sign, auth.id, SCHEME, b"a letter")
+        error = protocol.error_of(s.client.sign, auth.id, SCHEME, b"a letter")
         assert error.name == "DENIED" and "by key" in error.text and pinentry.questions() == 2, error
         assert s.client.sign(mail.id, SCHEME, b"a letter")
     with tap.case("where nobody unlocks it, which rule decides is not guessed"):
         s.start(rules='[rule "by key"]\nidentity = AUTH key\nsign = none\n' + ANYTHING)
-        error = s.refused(s.client.sign, auth.id, SCHEME, b"a letter")
+        error = protocol.error_of(s.client.sign, auth.id, SCHEME, b"a letter")
         assert error.name == "LOCKED" and "countersign unlock card" in error.text, error
     with tap.case("policy check says that it may turn out otherwise"):
         said = s.agent.cli("policy", "check", "--identity", "Certificate for AUTH", "--program", "/bin/x", "--proof", "data")
         assert "once token 'card' is unlocked" in said.stdout + said.stderr, said
     with tap.case("a rule for other programs asks for no PIN"):
         s.start(pinentry=pinentry, rules='[rule "by key"]\nidentity = AUTH key\nprogram = /bin/x\nsign = data')
-        error = s.refused(s.client.sign, auth.id, SCHEME, b"a letter")
+        error = protocol.error_of(s.client.sign, auth.id, SCHEME, b"a letter")
         assert error.name == "DENIED" and pinentry.questions() == 2 and s.is_locked(), error
 
 
@@ -182,7 +175,7 @@ def forbidden(tap, s):
     s.start(pinentry=pinentry, rules=nothing, settings='[host "localhost"]\nidentity = AUTH key')
     for what, call, name in (("resolve", s.client.resolve, "AUTH key"), ("choose", s.client.choose, "localhost")):
         with tap.case(f"{what}: nobody is asked for a program that may have nothing signed"):
-            error = s.refused(call, name)
+            error = protocol.error_of(call, name)
             assert error.name == "NOT_FOUND" and pinentry.questions() == 0 and s.is_locked(), error
 
 
@@ -198,7 +191,7 @@ def hosts(tap, s):
         s.card.write_certificate(s.ca.issue(key.public, "/CN=server", usage="serverAuth"), "A server", key.id)
         s.card.delete("pubkey", key.id)
         s.start(pinentry=pinentry, settings='[host "localhost"]\nidentity = A server')
-        error = s.refused(s.client.choose, "localhost")
+        error = protocol.error_of(s.client.choose, "localhost")
         assert error.name == "NOT_FOUND" and "is not for TLS clients" in error.text, error
         assert pinentry.questions() == 1, pinentry.asked()
     with tap.case("find asks nobody"):

@@ -44,13 +44,10 @@ def verify(f, key, scheme, message, signature):
 
 def refused(name, call, *arguments, **options):
     """The ERROR that the call must get."""
-    try:
-        call(*arguments, **options)
-    except protocol.AgentError as error:
-        assert error.name == name, error
-        assert error.text.strip(), "an error without a sentence"
-        return error
-    raise AssertionError(f"no ERROR {name}")
+    error = protocol.error_of(call, *arguments, **options)
+    assert error.name == name, error
+    assert error.text.strip(), "an error without a sentence"
+    return error
 
 
 def lists(tap, f, client, token, keys):

@@ -35,6 +35,15 @@ class AgentError(Exception):
         super().__init__(f"{self.name}: {text}")
 
 
+def error_of(function, *arguments, **options):
+    """The ERROR that the call must get."""
+    try:
+        result = function(*arguments, **options)
+    except AgentError as error:
+        return error
+    raise AssertionError(f"no ERROR, but {result!r}")
+
+
 class Closed(Exception):
     """The agent closed the connection."""
 

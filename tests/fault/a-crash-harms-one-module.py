@@ -10,7 +10,7 @@ import programs
 import protocol_client as protocol
 from fixture import Fixture
 from tap import Skip, Tap, skip_all
-from twins import PATIENCE, SCHEME, Twins, error_of
+from twins import PATIENCE, SCHEME, Twins
 
 
 def crash_cases(tap, rig):
@@ -24,7 +24,7 @@ def crash_cases(tap, rig):
             value = " 3" if how == "exit" else ""
             rig.corp.script("slot 0 token=corp", f"{how} C_Sign{value} once")
             before = rig.module("corp")
-            error = error_of(rig.sign, "corp")
+            error = protocol.error_of(rig.sign, "corp")
             assert error.name == "MODULE_FAILED" and "corp" in error.text, error
             rig.wait_for("a restart", lambda: rig.module("corp").restarts > before.restarts)
             rig.wait_for_token("corp")
@@ -86,7 +86,7 @@ def start_case(tap, rig):
     with tap.case("a module that will not start is tried again until it does"):
         rig.corp.clear()
         rig.corp.script("slot 0 token=corp", "crash C_Initialize once", "crash C_Sign once")
-        error_of(rig.sign, "corp")
+        protocol.error_of(rig.sign, "corp")
         rig.corp.wait("@crash", 2)
         assert rig.sign("home")
         rig.wait_for_token("corp")
@@ -136,7 +136,7 @@ def pull_case(tap, rig):
     with tap.case("a token that was pulled is named, and signs when it is back"):
         rig.corp.script("slot 0 absent gone=CKR_DEVICE_REMOVED")
         key = rig.key("corp")
-        error = error_of(rig.client.sign, key, SCHEME, b"message")
+        error = protocol.error_of(rig.client.sign, key, SCHEME, b"message")
         assert error.name == "TOKEN_ABSENT" and "corp" in error.text, error
         assert rig.sign("home")
         rig.corp.script("slot 0 token=corp")

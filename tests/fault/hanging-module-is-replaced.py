@@ -4,9 +4,10 @@
 import os
 
 import programs
+import protocol_client as protocol
 from fixture import Fixture
 from tap import Tap, skip_all
-from twins import Twins, error_of
+from twins import Twins
 
 # A login may take what people may take on top.
 DEADLINE = "module-timeout = 2s\nprompt-timeout = 1"
@@ -18,7 +19,7 @@ def hang(tap, twins, function, request):
         twins.corp.clear()
         before = twins.module("corp")
         twins.corp.script("slot 0 token=corp", f"hang {function} forever once")
-        error = error_of(request)
+        error = protocol.error_of(request)
         assert error.name == "MODULE_FAILED" and "'corp'" in error.text and "hung" in error.text, error
         tap.comment(f"read by a user: {error}")
         assert twins.corp.count("@hang") == 1

@@ -12,7 +12,7 @@ import protocol_client as protocol
 from fault import Fault
 from fixture import Fixture
 from tap import Tap, skip_all
-from twins import Twins, error_of
+from twins import Twins
 
 REFRESH = 0x000B
 CORP = "slot 0 token=corp"
@@ -68,7 +68,7 @@ def lost(tap, twins):
     with tap.case("what is behind the module went: one clear error, and a new process signs"):
         before = twins.module("corp")
         twins.corp.script(*LOST)
-        error = error_of(twins.sign, "corp")
+        error = protocol.error_of(twins.sign, "corp")
         assert error.name == "MODULE_FAILED" and "lost token 'corp' (CKR_GENERAL_ERROR)" in error.text, error
         tap.comment(f"read by a user: {error}")
         twins.wait_for_token("corp")
@@ -79,20 +79,20 @@ def lost(tap, twins):
     with tap.case("one whose source of random numbers never works is given up for that but once"):
         before, silent = twins.module("corp"), (CORP, "fail C_GenerateRandom CKR_GENERAL_ERROR")
         twins.corp.script(*silent, "fail C_Sign CKR_FUNCTION_FAILED")
-        assert error_of(twins.sign, "corp").name == "MODULE_FAILED"
+        assert protocol.error_of(twins.sign, "corp").name == "MODULE_FAILED"
         twins.corp.script(*silent)
         twins.wait_for_token("corp")
         twins.unlock("corp")
         assert twins.sign("corp")
         twins.corp.script(*silent, "fail C_Sign CKR_FUNCTION_FAILED")
         for _ in range(3):
-            assert error_of(twins.sign, "corp").name == "TOKEN_FAILED"
+            assert protocol.error_of(twins.sign, "corp").name == "TOKEN_FAILED"
         assert twins.module("corp").restarts == before.restarts + 1
     with tap.case("its slots cannot be listed any more: what is unlocked signs, and a lock lets a refresh mend it"):
         before = twins.module("corp")
         twins.corp.script(CORP, "fail C_GetSlotList CKR_DEVICE_ERROR elder")
         for _ in range(3):
-            assert "cannot list its slots" in error_of(refresh, twins).text
+            assert "cannot list its slots" in protocol.error_of(refresh, twins).text
         assert twins.sign("corp") and twins.module("corp").pid == before.pid
         twins.client.lock("corp")
         twins.wait_for("a refresh", lambda: not error_or_nothing(refresh, twins))
@@ -118,7 +118,7 @@ def refreshed(tap, twins):
         home = twins.module("home")
         never_unlocked(twins, "corp")
         renewed(twins, "corp")
-        assert error_of(twins.sign, "corp").name == "LOCKED"
+        assert protocol.error_of(twins.sign, "corp").name == "LOCKED"
         twins.unlock("corp")
         assert twins.sign("corp")
         assert twins.module("home") == home
@@ -128,7 +128,7 @@ def refreshed(tap, twins):
         renewed(twins, "corp")
         corp, sent = twins.module("corp"), twins.corp.count("C_Login")
         for text in ("was refused (CKR_PIN_INCORRECT)", "refused before and is not sent again"):
-            assert text in error_of(twins.client.unlock_with, "corp", "9999").text
+            assert text in protocol.error_of(twins.client.unlock_with, "corp", "9999").text
             renewed(twins, "home")
             renewed(twins, "home")
         assert twins.module("corp") == corp and twins.corp.count("C_Login") == sent + 1
@@ -141,7 +141,7 @@ def refreshed(tap, twins):
         twins.wait_for("some failures more", lambda: twins.module("corp").restarts >= before + 3 and
                        twins.module("corp").state == "failed")
         for _ in range(3):
-            assert "CKR_DEVICE_ERROR" in error_of(refresh, twins).text
+            assert "CKR_DEVICE_ERROR" in protocol.error_of(refresh, twins).text
         twins.corp.script(CORP)
         twins.wait_for("its start", lambda: not error_or_nothing(refresh, twins) and
                        twins.module("corp").state == "running")
@@ -159,7 +159,7 @@ def slow(tap, twins):
         twins.corp.script(CORP, "fail C_Initialize CKR_DEVICE_ERROR")
         os.kill(twins.module("corp").pid, signal.SIGKILL)
         twins.wait_for("its failure", lambda: error_or_nothing(refresh, twins))
-        assert error_of(twins.client.resolve, "nobody").name == "NOT_FOUND"  # it is not expected back any more
+        assert protocol.error_of(twins.client.resolve, "nobody").name == "NOT_FOUND"  # it is not expected back any more
         twins.corp.script(CORP, "hang C_Initialize")
         other.post(REFRESH)
 
@@ -169,7 +169,7 @@ def slow(tap, twins):
                 other.post(REFRESH)
             return twins.module("corp").state == "starting" and not is_answered(other)
         twins.wait_for("its start", is_starting)
-        assert error_of(twins.client.resolve, "nobody").name == "NOT_FOUND"
+        assert protocol.error_of(twins.client.resolve, "nobody").name == "NOT_FOUND"
         assert not is_answered(other)
         twins.corp.script(CORP)
         kind, _number, body = other.receive()
@@ -218,7 +218,7 @@ def over_and_over(tap, twins):
 
 def error_or_nothing(function, *arguments):
     try:
-        return error_of(function, *arguments)
+        return protocol.error_of(function, *arguments)
     except AssertionError:
         return None
 

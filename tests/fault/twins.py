@@ -71,11 +71,3 @@ class Twins:
 
     def tail(self):
         return "\n".join([self.f.diagnose()] + [fault.tail(20) for fault in self.faults.values()])
-
-
-def error_of(function, *arguments):
-    try:
-        function(*arguments)
-    except protocol.AgentError as error:
-        return error
-    raise AssertionError("there was no error")

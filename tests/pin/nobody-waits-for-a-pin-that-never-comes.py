@@ -71,14 +71,6 @@ class PipeScene(Scene):
         return len(os.listdir(f"/proc/{pid}/task"))
 
 
-def error_of(function, *arguments):
-    try:
-        function(*arguments)
-    except protocol.AgentError as error:
-        return error.name
-    raise AssertionError("it was done")
-
-
 def refusal_of(client, what=protocol.UNLOCK):
     """The error with which a request that hung ends."""
     kind, _, body = client.receive()
@@ -120,7 +112,7 @@ def main():
             s.hang_unlock()
             client = s.client()
             alice, _ = client.resolve("alice", 1)
-            assert soon(error_of, client.sign, alice.id, SCHEME, b"x") == "LOCKED"
+            assert soon(protocol.error_of, client.sign, alice.id, SCHEME, b"x").name == "LOCKED"
         with tap.case("a lock"), PipeScene(f, fault) as s:
             stuck = s.hang_unlock()
             assert soon(s.client().lock, "corp") == ["corp"]
@@ -164,13 +156,13 @@ def main():
                 PipeScene(f, fault) as s:
             for path, name in ((f.folder, "SYSTEM"), ("/dev/null", "LOCKED"), ("/dev/zero", "PIN_INCORRECT")):
                 fd = os.open(path, os.O_RDONLY)
-                assert soon(error_of, s.client().unlock, "corp", 1, [fd]) == name, path
+                assert soon(protocol.error_of, s.client().unlock, "corp", 1, [fd]).name == name, path
                 os.close(fd)
             for text in (b"12\x0034", b"1234\n5678\n"):
                 reader, writer = os.pipe()
                 os.write(writer, text)
                 os.close(writer)
-                assert soon(error_of, s.client().unlock, "corp", 1, [reader]) == "PIN_INCORRECT", text
+                assert soon(protocol.error_of, s.client().unlock, "corp", 1, [reader]).name == "PIN_INCORRECT", text
                 os.close(reader)
             assert fault.count("C_Login") == 0
     tap.done()

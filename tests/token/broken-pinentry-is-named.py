@@ -20,12 +20,9 @@ def script(f, text):
 
 def refused(function, *arguments):
     """The sentence of a LOCKED."""
-    try:
-        function(*arguments)
-    except protocol.AgentError as error:
-        assert error.name == "LOCKED", error
-        return error.text
-    raise AssertionError("it was done")
+    error = protocol.error_of(function, *arguments)
+    assert error.name == "LOCKED", error
+    return error.text
 
 
 def main():
