@@ -46,7 +46,7 @@ def choose(row, browser, screen, server):
     said = dialog(browser)
     screen.picture(FOLDER / "firefox-dialog.png")
     assert "Issued to: CN=alice,O=Countersign Test" in said, said
-    screen.press(screen.windows()[-1][0])
+    screen.press(screen.windows()[-1])
     visit.fill(row)
     wait(lambda: f"{N_PARTS} parts for {row.dn}" in browser.text(), "the page")
     screen.picture(FOLDER / "firefox-window.png")
