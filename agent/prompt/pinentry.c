@@ -174,13 +174,15 @@ static gpg_error_t take_flavor(void *arg, const void *data, size_t len)
     return 0;
 }
 
-/* The pinentry may keep nothing: allow-external-password-cache and SETKEYINFO are not said. */
+/* The pinentry may keep nothing: allow-external-password-cache and SETKEYINFO are not said. Nor is
+ * the keyboard grabbed, which keeps no X client from listening: what somebody is typing elsewhere
+ * would be a wrong PIN, and where a menu is open the grab fails, which GTK's calls a cancel. */
 static gpg_error_t prepare(struct talk *talk, const struct cs_surroundings *s,
     const struct cs_words *words, uint32_t seconds)
 {
     const struct {
         const char *name, *value;
-    } options[] = {{"grab", ""}, {"ttyname", s->tty}, {"ttytype", s->tty ? s->term : NULL},
+    } options[] = {{"no-grab", ""}, {"ttyname", s->tty}, {"ttytype", s->tty ? s->term : NULL},
         {"display", s->display}, {"lc-ctype", s->lc_ctype}, {"lc-messages", s->lc_messages}};
     gpg_error_t error = 0;
     char timeout[16];

@@ -50,6 +50,14 @@ def dialog_cases(tap, f, fault, screen, bus, kind):
         screen.press(screen.window(), "Escape")
         assert signer.result() == "CANCELLED", signer.error
         assert fault.count("C_Login") == 0, fault.tail()
+    with tap.case(f"{kind}: a menu is open, and it stays"), PinDesk(f, fault, screen, bus, kind) as d:
+        with screen.grabbed():
+            signer = d.sign()
+            window = screen.window()
+            d.picture(f"dialog-{kind}-menu")
+        screen.type(window, "1234")
+        screen.press(window)
+        assert signer.result() == "signed", signer.error
     with tap.case(f"{kind}: it goes when somebody else unlocks"), PinDesk(f, fault, screen, bus, kind) as d:
         signer = d.sign()
         screen.window()
