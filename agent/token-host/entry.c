@@ -29,10 +29,47 @@ int cs_entry_check(
     return 0;
 }
 
-static void remember(struct cs_token *token, struct cs_secret *pin)
+int cs_entry_check_pin(
+    struct cs_token *token, struct cs_secret *pin, const char *origin, struct cs_failure *failure)
 {
+    bool refused;
+
     pthread_mutex_lock(&token->lock);
-    if (cs_refused_add(&token->refused, pin) < 0)
+    refused = cs_refused_has(&token->refused, pin);
+    pthread_mutex_unlock(&token->lock);
+    if (!refused)
+        return 0;
+    return cs_fail(&failure->fault, CS_ERR_PIN_INCORRECT,
+        "token '%s': %s was refused before and is not sent again: correct it, or, if it is right "
+        "now, add --force to '%s'",
+        cs_token_name(token), origin, cs_token_unlock(token));
+}
+
+int cs_entry_allow(const struct cs_entry *entry, struct cs_failure *failure)
+{
+    struct cs_token *token = entry->token;
+    CK_FLAGS flags;
+    CK_RV rv;
+    int r;
+
+    *failure = (struct cs_failure){0};
+    rv = cs_token_refresh_info(token, &flags);
+    if (rv != CKR_OK)
+        return cs_ckr_fail(failure, rv, cs_token_name(token));
+    r = cs_entry_check(token, flags, entry->force, failure);
+    if (r < 0 || !entry->pin || entry->resend)
+        return r;
+    return cs_entry_check_pin(token, entry->pin, entry->origin, failure);
+}
+
+void cs_entry_note(const struct cs_entry *entry, CK_RV rv)
+{
+    struct cs_token *token = entry->token;
+
+    if (!entry->pin || !cs_ckr_is_refused(rv))
+        return;
+    pthread_mutex_lock(&token->lock);
+    if (cs_refused_add(&token->refused, entry->pin) < 0)
         cs_warn("token '%s': a refused PIN could not be remembered", cs_token_name(token));
     pthread_mutex_unlock(&token->lock);
 }
@@ -60,8 +97,6 @@ int cs_entry_refused(struct cs_token *token, struct cs_secret *pin, CK_RV rv, co
     CK_FLAGS flags = 0;
     const char *warning = "";
 
-    if (pin)
-        remember(token, pin);
     cs_token_refresh_info(token, &flags);
     if (flags & CKF_USER_PIN_LOCKED)
         warning = "; the PIN is now blocked";
@@ -130,28 +165,43 @@ static void announce(struct cs_token *token, const uint8_t *source)
         cs_link_send(token->link, &buf);
 }
 
-/* A dead session cannot have judged the PIN, so only then is it sent through another. A logout
- * fires the cancel before it waits for `entering`, so no login slips in behind it. */
-CK_RV cs_entry_send(struct cs_token *token, struct cs_secret *pin, const uint8_t *source,
-    const struct cs_cancel *cancel)
+/* A dead session cannot have judged the PIN, so only then is it sent through another. */
+static CK_RV enter(const struct cs_entry *entry)
 {
-    CK_RV rv = CKR_OK;
+    struct cs_token *token = entry->token;
+    CK_RV rv;
 
+    if (entry->source)
+        announce(token, entry->source);
+    rv = enter_once(token, entry->pin, false);
+    if (is_session_gone(rv))
+        rv = enter_once(token, entry->pin, true);
+    if (rv == CKR_OK)
+        cs_token_set_unlocked(token);
+    cs_entry_note(entry, rv);
+    return rv;
+}
+
+/* A logout fires the cancel before it waits for `entering`, so no login slips in behind it. */
+int cs_entry_send(const struct cs_entry *entry, CK_RV *rvp, struct cs_failure *failure)
+{
+    struct cs_token *token = entry->token;
+    int r = 0;
+
+    *rvp = CKR_OK;
     pthread_mutex_lock(&token->entering);
-    if (cs_cancel_fired(cancel)) {
-        rv = CKR_FUNCTION_CANCELED;
+    if (cs_cancel_fired(entry->cancel)) {
+        *rvp = CKR_FUNCTION_CANCELED;
     } else if (cs_token_wants_login(token)) {
-        if (source)
-            announce(token, source);
-        rv = enter_once(token, pin, false);
-        if (is_session_gone(rv))
-            rv = enter_once(token, pin, true);
-        if (rv == CKR_OK)
-            cs_token_set_unlocked(token);
+        pthread_rwlock_rdlock(&token->calls);
+        r = cs_entry_allow(entry, failure);
+        pthread_rwlock_unlock(&token->calls);
+        *rvp = r == 0 ? enter(entry) : failure->rv;
     }
     pthread_mutex_unlock(&token->entering);
-    cs_health_note(token, rv);
-    return rv;
+    if (r == 0 || *rvp != CKR_OK)
+        cs_health_note(token, *rvp);
+    return r;
 }
 
 bool cs_entry_fits(size_t len, uint32_t min, uint32_t max)

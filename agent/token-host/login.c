@@ -95,10 +95,16 @@ static int log_in_with_pin(
         r = get_pin(login, &request, pin, failure);
         if (r < 0)
             return r;
-        rv = cs_entry_send(
-            login->token, pin, request.unasked ? request.source : NULL, &login->cancel);
-        if (rv == CKR_OK)
-            return 0;
+        r = cs_entry_send(&(const struct cs_entry){.token = login->token,
+                              .pin = pin,
+                              .origin = request.origin,
+                              .force = request.force,
+                              .resend = request.resend,
+                              .source = request.unasked ? request.source : NULL,
+                              .cancel = &login->cancel},
+            &rv, failure);
+        if (r < 0 || rv == CKR_OK)
+            return r;
         if (!cs_ckr_is_refused(rv))
             return cs_ckr_fail(failure, rv, cs_token_name(login->token));
         r = cs_entry_refused(login->token, pin, rv, request.origin, failure);
@@ -143,8 +149,9 @@ static int close_again(struct cs_token *token, struct cs_failure *failure)
         "token '%s': its PIN was entered when nobody waited for it any more", cs_token_name(token));
 }
 
-static int log_in_at_reader(struct cs_login *login, struct cs_failure *failure)
+static int log_in_at_reader(struct cs_login *login, bool force, struct cs_failure *failure)
 {
+    const struct cs_entry entry = {.token = login->token, .force = force, .cancel = &login->cancel};
     struct cs_keypad keypad = {.configuration = &login->host->configuration,
         .token = login->token,
         .program = login->asker.program,
@@ -154,10 +161,13 @@ static int log_in_at_reader(struct cs_login *login, struct cs_failure *failure)
         .given_up = give_up_reader,
         .arg = login};
     CK_RV rv;
+    int r;
 
     cs_keypad_begin(&keypad);
-    rv = cs_entry_send(login->token, NULL, NULL, &login->cancel);
+    r = cs_entry_send(&entry, &rv, failure);
     cs_keypad_end(&keypad);
+    if (r < 0)
+        return r;
     if (rv == CKR_OK && cs_cancel_fired(&login->cancel) && !is_wanted(login))
         return close_again(login->token, failure);
     if (rv == CKR_OK)
@@ -187,7 +197,7 @@ static int log_in(struct cs_login *login, bool force, bool on_request, struct cs
     if (r < 0)
         return r;
     if (flags & CKF_PROTECTED_AUTHENTICATION_PATH)
-        return log_in_at_reader(login, failure);
+        return log_in_at_reader(login, force, failure);
     return log_in_with_pin(login, flags, force, on_request, failure);
 }
 

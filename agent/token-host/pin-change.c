@@ -13,6 +13,7 @@
 #include <countersign/error.h>
 
 #define FD_TIMEOUT_MS 30000
+#define PRESENT_PIN "the present PIN"
 
 struct change {
     struct cs_job job;
@@ -46,7 +47,7 @@ static void change_free(struct change *change)
 CS_DEFINE_CLEANUP(struct change *, change_free);
 
 /* Null PINs: they are entered on the reader. */
-static CK_RV set_pin(struct change *change)
+static CK_RV call(struct change *change)
 {
     struct cs_token *token = change->token;
     struct cs_secret *old = change->pin, *new = change->new_pin;
@@ -54,22 +55,46 @@ static CK_RV set_pin(struct change *change)
     CK_UTF8CHAR *new_data = new ? (CK_UTF8CHAR *)cs_secret_data(new) : NULL;
     CK_ULONG old_len = old ? cs_secret_len(old) : 0, new_len = new ? cs_secret_len(new) : 0;
     CK_SESSION_HANDLE session;
-    CK_RV rv;
+    CK_RV rv = cs_cancel_fired(&change->cancel) ? CKR_FUNCTION_CANCELED
+                                                : cs_session_open(token, CKF_RW_SESSION, &session);
+
+    if (rv == CKR_OK) {
+        rv = CS_MODULE_CALL(token->module, C_SetPIN(session, old_data, old_len, new_data, new_len));
+        CS_MODULE_CALL(token->module, C_CloseSession(session));
+    }
+    return rv;
+}
+
+/* What a token says of the new PIN. */
+static bool is_about_new_pin(CK_RV rv)
+{
+    return rv == CKR_PIN_LEN_RANGE || rv == CKR_PIN_INVALID || rv == CKR_PIN_TOO_WEAK;
+}
+
+/* *rvp is what the token says of it, unless it is not to be asked any more: then less than 0. */
+static int set_pin(struct change *change, CK_RV *rvp, struct cs_failure *failure)
+{
+    struct cs_token *token = change->token;
+    const struct cs_entry entry = {.token = token,
+        .pin = change->pin,
+        .origin = PRESENT_PIN,
+        .force = change->request.force,
+        .resend = change->request.resend};
+    int r;
 
     pthread_mutex_lock(&token->entering);
     if (change->pin)
         cs_token_stop_calls(token);
     else
         pthread_rwlock_rdlock(&token->calls);
-    rv = cs_cancel_fired(&change->cancel) ? CKR_FUNCTION_CANCELED
-                                          : cs_session_open(token, CKF_RW_SESSION, &session);
-    if (rv == CKR_OK) {
-        rv = CS_MODULE_CALL(token->module, C_SetPIN(session, old_data, old_len, new_data, new_len));
-        CS_MODULE_CALL(token->module, C_CloseSession(session));
-    }
+    r = cs_entry_allow(&entry, failure);
+    if (r == 0)
+        *rvp = call(change);
+    if (r == 0 && !is_about_new_pin(*rvp))
+        cs_entry_note(&entry, *rvp);
     pthread_rwlock_unlock(&token->calls);
     pthread_mutex_unlock(&token->entering);
-    return rv;
+    return r;
 }
 
 static int fail_length(const struct change *change, struct cs_failure *failure)
@@ -80,12 +105,6 @@ static int fail_length(const struct change *change, struct cs_failure *failure)
     return cs_fail(&failure->fault, CS_ERR_INVALID,
         "token '%s': the new PIN must have %u to %u characters", cs_token_name(change->token),
         change->min, change->max);
-}
-
-/* What a token says of the new PIN. */
-static bool is_about_new_pin(CK_RV rv)
-{
-    return rv == CKR_PIN_LEN_RANGE || rv == CKR_PIN_INVALID || rv == CKR_PIN_TOO_WEAK;
 }
 
 static int explain(struct change *change, CK_RV rv, struct cs_failure *failure)
@@ -101,7 +120,7 @@ static int explain(struct change *change, CK_RV rv, struct cs_failure *failure)
             cs_ckr_name(rv));
     if (!cs_ckr_is_refused(rv))
         return cs_ckr_fail(failure, rv, cs_token_name(token));
-    return cs_entry_refused(token, change->pin, rv, "the present PIN", failure);
+    return cs_entry_refused(token, change->pin, rv, PRESENT_PIN, failure);
 }
 
 static void give_up_reader(void *arg, int code, const struct cs_failure *failure)
@@ -125,15 +144,16 @@ static int change_at_reader(struct change *change, struct cs_failure *failure)
         .given_up = give_up_reader,
         .arg = change};
     CK_RV rv;
+    int r;
 
     if (change->fd >= 0)
         return cs_fail(&failure->fault, CS_ERR_INVALID,
             "token '%s': its PIN is changed on the reader's keypad, not by a program",
             cs_token_name(change->token));
     cs_keypad_begin(&keypad);
-    rv = set_pin(change);
+    r = set_pin(change, &rv, failure);
     cs_keypad_end(&keypad);
-    return rv == CKR_OK ? 0 : explain(change, rv, failure);
+    return r < 0 || rv == CKR_OK ? r : explain(change, rv, failure);
 }
 
 static int get_pin(struct change *change, struct cs_failure *failure)
@@ -178,9 +198,9 @@ static int change_with_pins(struct change *change, struct cs_failure *failure)
     if (r == 0)
         r = get_new_pin(change, failure);
     while (r == 0) {
-        rv = set_pin(change);
-        if (rv == CKR_OK)
-            return 0;
+        r = set_pin(change, &rv, failure);
+        if (r < 0 || rv == CKR_OK)
+            return r;
         r = explain(change, rv, failure);
         if (r != CS_ERR_PIN_INCORRECT || !cs_pin_may_ask_again(&change->request, rv))
             return r;

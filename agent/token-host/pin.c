@@ -36,8 +36,6 @@ bool cs_pin_is_line(struct cs_secret *pin)
 static int check_pin(
     struct cs_pin_request *request, struct cs_secret *pin, struct cs_failure *failure)
 {
-    bool refused;
-
     if (cs_secret_len(pin) == 0)
         return cs_fail(&failure->fault, CS_ERR_LOCKED, "token '%s': %s is empty",
             cs_token_name(request->token), request->origin);
@@ -48,15 +46,7 @@ static int check_pin(
             cs_token_name(request->token), request->origin);
     if (request->resend)
         return 0;
-    pthread_mutex_lock(&request->token->lock);
-    refused = cs_refused_has(&request->token->refused, pin);
-    pthread_mutex_unlock(&request->token->lock);
-    if (!refused)
-        return 0;
-    return cs_fail(&failure->fault, CS_ERR_PIN_INCORRECT,
-        "token '%s': %s was refused before and is not sent again: correct it, or, if it is right "
-        "now, add --force to '%s'",
-        cs_token_name(request->token), request->origin, cs_token_unlock(request->token));
+    return cs_entry_check_pin(request->token, pin, request->origin, failure);
 }
 
 int cs_pin_read(

@@ -32,10 +32,8 @@ static int get_asker(
 }
 
 /* The token is unlocked, so insisting takes two steps. */
-static int check_counters(const struct cs_token *token, CK_FLAGS flags, struct cs_failure *failure)
+static int explain(const struct cs_token *token, int r, struct cs_failure *failure)
 {
-    int r = cs_entry_check(token, flags, false, failure);
-
     if (r != CS_ERR_PIN_FINAL_TRY)
         return r;
     return cs_fail(&failure->fault, r,
@@ -58,7 +56,7 @@ static int begin(struct cs_sign_pin *pin, const struct cs_host *host, struct cs_
     pthread_rwlock_unlock(&token->calls);
     if (rv != CKR_OK)
         return cs_ckr_fail(failure, rv, cs_token_name(token));
-    r = check_counters(token, flags, failure);
+    r = explain(token, cs_entry_check(token, flags, false, failure), failure);
     if (r < 0)
         return r;
     known = get_asker(pin, token, m) == 0;
@@ -89,6 +87,26 @@ int cs_sign_pin_get(struct cs_sign_pin *pin, const struct cs_host *host, struct 
     pin->secret = cs_steal(&secret);
     pin->ready = true;
     return 0;
+}
+
+static struct cs_entry entry_of(const struct cs_sign_pin *pin, struct cs_token *token)
+{
+    return (struct cs_entry){.token = token, .pin = pin->secret, .origin = pin->request.origin};
+}
+
+int cs_sign_pin_allow(
+    const struct cs_sign_pin *pin, struct cs_token *token, struct cs_failure *failure)
+{
+    const struct cs_entry entry = entry_of(pin, token);
+
+    return explain(token, cs_entry_allow(&entry, failure), failure);
+}
+
+void cs_sign_pin_note(const struct cs_sign_pin *pin, struct cs_token *token, CK_RV rv)
+{
+    const struct cs_entry entry = entry_of(pin, token);
+
+    cs_entry_note(&entry, rv);
 }
 
 int cs_sign_pin_refused(

@@ -22,6 +22,11 @@ void cs_sign_pin_deinit(struct cs_sign_pin *pin);
 /* May wait for a person. m must stay as long as pin. */
 int cs_sign_pin_get(struct cs_sign_pin *pin, const struct cs_host *host, struct cs_token *token,
     const struct cs_host_sign_request *m, int cancel_fd, struct cs_failure *failure);
+/* Whether it may still go to the token, whose `calls` are held, so that no other PIN does. */
+int cs_sign_pin_allow(
+    const struct cs_sign_pin *pin, struct cs_token *token, struct cs_failure *failure);
+/* What came of it, with the calls still held. */
+void cs_sign_pin_note(const struct cs_sign_pin *pin, struct cs_token *token, CK_RV rv);
 /* The token refused it; fills failure. */
 int cs_sign_pin_refused(
     struct cs_sign_pin *pin, struct cs_token *token, CK_RV rv, struct cs_failure *failure);

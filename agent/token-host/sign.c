@@ -94,8 +94,8 @@ static void give_up_reader(void *arg, int code, const struct cs_failure *failure
 }
 
 /* One unbroken job: no other thread calls for this token, if the key wants its PIN in between. */
-static CK_RV sign_alone(struct signing *signing, CK_SESSION_HANDLE session,
-    const struct cs_key *key, struct cs_mechanism *mechanism)
+static int sign_alone(struct signing *signing, CK_SESSION_HANDLE session, const struct cs_key *key,
+    struct cs_mechanism *mechanism, CK_RV *rvp, struct cs_failure *failure)
 {
     struct cs_token *token = signing->token;
     struct cs_keypad keypad = {.configuration = &signing->host->configuration,
@@ -107,20 +107,23 @@ static CK_RV sign_alone(struct signing *signing, CK_SESSION_HANDLE session,
         .cancel_fd = signing->cancel.fd,
         .given_up = give_up_reader,
         .arg = signing};
-    CK_RV rv = CKR_FUNCTION_CANCELED;
+    int r;
 
     pthread_rwlock_wrlock(&token->calls);
     cs_module_enter(token->module);
-    if (!signing->pin.at_reader) {
-        rv = sign_in_session(signing, session, key, mechanism);
-    } else if (!cs_cancel_fired(&signing->cancel)) {
+    r = cs_sign_pin_allow(&signing->pin, token, failure);
+    *rvp = r < 0 ? failure->rv : CKR_FUNCTION_CANCELED;
+    if (r == 0 && !signing->pin.at_reader) {
+        *rvp = sign_in_session(signing, session, key, mechanism);
+        cs_sign_pin_note(&signing->pin, token, *rvp);
+    } else if (r == 0 && !cs_cancel_fired(&signing->cancel)) {
         cs_keypad_begin(&keypad);
-        rv = sign_in_session(signing, session, key, mechanism);
+        *rvp = sign_in_session(signing, session, key, mechanism);
         cs_keypad_end(&keypad);
     }
     cs_module_leave(token->module);
     pthread_rwlock_unlock(&token->calls);
-    return rv;
+    return r;
 }
 
 static CK_RV sign_among_others(struct signing *signing, CK_SESSION_HANDLE session,
@@ -168,10 +171,14 @@ static int sign_with(
     rv = cs_session_take(&token->sessions, fresh, &session);
     if (rv == CKR_OK) {
         if (key->always_authenticate)
-            rv = sign_alone(signing, session, key, &mechanism);
+            r = sign_alone(signing, session, key, &mechanism, &rv, failure);
         else
             rv = sign_among_others(signing, session, key, &mechanism);
         cs_session_give(&token->sessions, session, rv);
+    }
+    if (r < 0) {
+        signing->rv = rv;
+        return r;
     }
     if (rv != CKR_OK)
         return explain(signing, rv, failure);

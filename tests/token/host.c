@@ -46,26 +46,34 @@ void host_spawn(struct host *host, const char *module, const char *init_args)
     host->fd = fds[0];
 }
 
-static void send_frame(struct host *host, struct cs_buf *buf, int fd)
+/* Takes the descriptors, two at most. */
+static void send_with(struct host *host, struct cs_buf *buf, const int *fds, size_t n)
 {
     union {
         struct cmsghdr header;
-        char space[CMSG_SPACE(sizeof(int))];
+        char space[CMSG_SPACE(2 * sizeof(int))];
     } control = {0};
     struct iovec iov = {.iov_base = buf->data, .iov_len = buf->len};
     struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 
     assert_int_equal(buf->error, 0);
-    if (fd >= 0) {
+    if (n > 0) {
         msg.msg_control = control.space;
-        msg.msg_controllen = sizeof(control.space);
+        msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
         control.header.cmsg_level = SOL_SOCKET;
         control.header.cmsg_type = SCM_RIGHTS;
-        control.header.cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+        control.header.cmsg_len = CMSG_LEN(n * sizeof(int));
+        memcpy(CMSG_DATA(&control.header), fds, n * sizeof(int));
     }
     assert_int_equal(sendmsg(host->fd, &msg, MSG_NOSIGNAL), (ssize_t)buf->len);
+    while (n > 0)
+        close(fds[--n]);
     cs_buf_deinit(buf);
+}
+
+static void send_frame(struct host *host, struct cs_buf *buf)
+{
+    send_with(host, buf, NULL, 0);
 }
 
 void host_configure(struct host *host, const struct cs_host_configure *configure)
@@ -76,7 +84,7 @@ void host_configure(struct host *host, const struct cs_host_configure *configure
 
     cs_host_configure_put(&buf, configure ? configure : &nothing);
     cs_frame_end(&buf, frame);
-    send_frame(host, &buf, -1);
+    send_frame(host, &buf);
 }
 
 /* 1: a frame; 0: the end. */
@@ -405,17 +413,27 @@ size_t host_count(const struct host_token *token, uint8_t object_class)
     return n;
 }
 
-uint32_t host_ask_login(struct host *host, const struct cs_host_login_request *m, int fd)
+static uint32_t ask_with_pins(struct host *host, enum cs_host_message_type type,
+    const struct cs_host_login_request *m, const int *fds, size_t n)
 {
     struct cs_buf buf = CS_BUF_INIT(65536);
-    size_t frame = cs_frame_begin(&buf, CS_HOST_LOGIN, ++host->last_id);
+    size_t frame = cs_frame_begin(&buf, (uint16_t)type, ++host->last_id);
 
     cs_host_login_put(&buf, m);
     cs_frame_end(&buf, frame);
-    send_frame(host, &buf, fd);
-    if (fd >= 0)
-        close(fd);
+    send_with(host, &buf, fds, n);
     return host->last_id;
+}
+
+uint32_t host_ask_login(struct host *host, const struct cs_host_login_request *m, int fd)
+{
+    return ask_with_pins(host, CS_HOST_LOGIN, m, &fd, fd >= 0 ? 1 : 0);
+}
+
+uint32_t host_ask_pin_change(
+    struct host *host, const struct cs_host_login_request *m, const int fds[2])
+{
+    return ask_with_pins(host, CS_HOST_PIN_CHANGE, m, fds, 2);
 }
 
 uint32_t host_ask_sign(struct host *host, const struct cs_host_sign_request *m)
@@ -425,7 +443,7 @@ uint32_t host_ask_sign(struct host *host, const struct cs_host_sign_request *m)
 
     cs_host_sign_put(&buf, m);
     cs_frame_end(&buf, frame);
-    send_frame(host, &buf, -1);
+    send_frame(host, &buf);
     return host->last_id;
 }
 
@@ -435,7 +453,7 @@ uint32_t host_ask(struct host *host, uint16_t type)
     size_t frame = cs_frame_begin(&buf, type, ++host->last_id);
 
     cs_frame_end(&buf, frame);
-    send_frame(host, &buf, -1);
+    send_frame(host, &buf);
     return host->last_id;
 }
 
@@ -446,7 +464,7 @@ void host_cancel(struct host *host, uint32_t id)
 
     cs_host_number_put(&buf, id);
     cs_frame_end(&buf, frame);
-    send_frame(host, &buf, -1);
+    send_frame(host, &buf);
 }
 
 int host_pin_fd(const char *pin)
@@ -482,7 +500,7 @@ uint32_t host_ask_logout(struct host *host, const struct cs_host_logout_request 
 
     cs_host_logout_put(&buf, m);
     cs_frame_end(&buf, frame);
-    send_frame(host, &buf, -1);
+    send_frame(host, &buf);
     return host->last_id;
 }
 

@@ -67,8 +67,10 @@ struct host_token *host_token(struct host *host, const char *label);
 /* How many objects of a class the token has. */
 size_t host_count(const struct host_token *token, uint8_t object_class);
 
-/* Requests; each returns its id. */
+/* Requests; each returns its id. Descriptors are taken. */
 uint32_t host_ask_login(struct host *host, const struct cs_host_login_request *m, int fd);
+uint32_t host_ask_pin_change(
+    struct host *host, const struct cs_host_login_request *m, const int fds[2]);
 uint32_t host_ask_sign(struct host *host, const struct cs_host_sign_request *m);
 uint32_t host_ask(struct host *host, uint16_t type);
 uint32_t host_ask_logout(struct host *host, const struct cs_host_logout_request *m);
