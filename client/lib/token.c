@@ -144,8 +144,8 @@ int countersign_change_pin(struct countersign_client *client, const char *token,
     if (bad_token_name(token, fault) < 0)
         return CS_ERR_INVALID;
     cs_request_init(&request, CS_MSG_PIN_CHANGE);
-    cs_msg_unlock_put(
-        &request.frame, &(struct cs_msg_unlock){.token = cs_bytes_of(token), .how = (uint8_t)how});
+    cs_msg_unlock_put(&request.frame,
+        &(struct cs_msg_unlock){.token = cs_client_name(token), .how = (uint8_t)how});
     if (how & CS_UNLOCK_FD) {
         request.fd = fd;
         request.fd2 = new_fd;

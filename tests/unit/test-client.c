@@ -499,6 +499,7 @@ static bool repeat_name(struct fake_agent *agent, int fd, const struct cs_frame 
 {
     struct cs_msg_resolve resolve;
     struct cs_msg_lock lock;
+    struct cs_msg_unlock unlock;
     char name[64];
 
     (void)agent;
@@ -507,6 +508,9 @@ static bool repeat_name(struct fake_agent *agent, int fd, const struct cs_frame 
     if (frame->type == CS_MSG_RESOLVE) {
         assert_int_equal(cs_msg_resolve_get(frame->body, &resolve), 0);
         lock.token = resolve.name;
+    } else if (frame->type == CS_MSG_UNLOCK || frame->type == CS_MSG_PIN_CHANGE) {
+        assert_int_equal(cs_msg_unlock_get(frame->body, &unlock), 0);
+        lock.token = unlock.token;
     } else {
         assert_int_equal(cs_msg_lock_get(frame->body, &lock), 0);
     }
@@ -527,6 +531,14 @@ static void test_a_pin_in_a_uri_stays_here(void **state)
     assert_int_equal(countersign_lock(f->client, "pkcs11:token=a?pin-source=x", NULL, &f->fault),
         CS_ERR_NOT_FOUND);
     assert_string_equal(f->fault.text, "pkcs11:token=a");
+    assert_int_equal(
+        countersign_unlock(f->client, "pkcs11:token=b?pin-value=1", 0, -1, NULL, &f->fault),
+        CS_ERR_NOT_FOUND);
+    assert_string_equal(f->fault.text, "pkcs11:token=b");
+    assert_int_equal(
+        countersign_change_pin(f->client, "pkcs11:token=c?pin-value=1", 0, -1, -1, NULL, &f->fault),
+        CS_ERR_NOT_FOUND);
+    assert_string_equal(f->fault.text, "pkcs11:token=c");
     assert_int_equal(countersign_lock(f->client, "what?", NULL, &f->fault), CS_ERR_NOT_FOUND);
     assert_string_equal(f->fault.text, "what?");
 }
