@@ -141,10 +141,10 @@ const char *cs_token_state(const struct countersign_token *token)
     flags = countersign_token_flags(token);
     if (!(flags & CS_TOKEN_INITIALIZED))
         return "empty";
-    if (flags & CS_TOKEN_UNLOCKED)
-        return "unlocked";
     if (!(flags & CS_TOKEN_LOGIN_REQUIRED))
         return "open";
+    if (flags & CS_TOKEN_UNLOCKED)
+        return "unlocked";
     return flags & CS_TOKEN_PIN_BLOCKED ? "blocked" : "locked";
 }
 

@@ -18,6 +18,8 @@ static int print(const struct cs_cli *cli, const struct countersign_list *labels
         json_object_object_add(object, "unlocked", cs_json_labels(labels));
         return cs_json_print(object, cli->out);
     }
+    if (countersign_list_n(labels) == 0)
+        cs_field_line(cli, "nothing to unlock");
     for (size_t i = 0; (label = countersign_list_label(labels, i)); i++)
         cs_field_line(cli, "unlocked %s", label);
     return CS_EXIT_OK;

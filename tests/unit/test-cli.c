@@ -36,6 +36,8 @@ struct fixture {
     const char *policy_error; /* NULL: an agent that knows no rules */
     bool lacking;             /* because of that error nothing is in force */
     uint8_t verdict;
+    uint32_t flags; /* of the token */
+    bool nothing;   /* is to be unlocked or locked */
     char pin[16];
     bool forced;
     time_t now; /* when the test began: no later second than the program's own */
@@ -100,18 +102,17 @@ static void put_identity(struct fixture *f, struct cs_buf *buf, uint8_t first)
 
 static void put_token(const struct fixture *f, struct cs_buf *buf)
 {
-    cs_msg_token_put(
-        buf, &(struct cs_msg_token){
-                 .uri = cs_bytes_of("pkcs11:token=corp;serial=0001"),
-                 .label = cs_bytes_of("corp"),
-                 .manufacturer = cs_bytes_of("maker"),
-                 .model = cs_bytes_of("v1"),
-                 .serial = cs_bytes_of("0001"),
-                 .module = cs_bytes_of("soft"),
-                 .flags = CS_TOKEN_LOGIN_REQUIRED | CS_TOKEN_INITIALIZED | CS_TOKEN_PIN_FINAL_TRY,
-                 .since = (uint64_t)f->now - 600,
-                 .why = cs_bytes_of("locked by 'countersign lock'"),
-             });
+    cs_msg_token_put(buf, &(struct cs_msg_token){
+                              .uri = cs_bytes_of("pkcs11:token=corp;serial=0001"),
+                              .label = cs_bytes_of("corp"),
+                              .manufacturer = cs_bytes_of("maker"),
+                              .model = cs_bytes_of("v1"),
+                              .serial = cs_bytes_of("0001"),
+                              .module = cs_bytes_of("soft"),
+                              .flags = f->flags,
+                              .since = (uint64_t)f->now - 600,
+                              .why = cs_bytes_of("locked by 'countersign lock'"),
+                          });
 }
 
 static void put_status(const struct fixture *f, struct cs_buf *buf)
@@ -151,8 +152,9 @@ static void put_unlocked(struct fixture *f, struct cs_buf *buf, const struct cs_
     if (unlock.how & CS_UNLOCK_FD)
         assert_true(read(f->agent.passed, f->pin, sizeof(f->pin) - 1) > 0);
     f->forced = unlock.how & CS_UNLOCK_FORCE;
-    cs_buf_put_u32(buf, 1);
-    cs_buf_put_string(buf, "corp");
+    cs_buf_put_u32(buf, f->nothing ? 0 : 1);
+    if (!f->nothing)
+        cs_buf_put_string(buf, "corp");
 }
 
 static void put_uses(struct cs_buf *body)
@@ -317,6 +319,7 @@ static int setup(void **state)
     cs_buf_put_bytes(&f->chain, cs_buf_bytes(&ca));
     cs_buf_deinit(&ca);
     f->with_certificate = f->with_tokens = f->with_error = true;
+    f->flags = CS_TOKEN_LOGIN_REQUIRED | CS_TOKEN_INITIALIZED | CS_TOKEN_PIN_FINAL_TRY;
     f->now = time(NULL);
     fake_agent_start(&f->agent, answer, f);
     unsetenv("COLUMNS");
@@ -460,6 +463,28 @@ static void test_status_says_what_is_wrong(void **state)
     json_object_put(root);
 }
 
+/* A token host calls one that needs no PIN unlocked, for it signs. */
+static void test_states_are_those_of_the_manual(void **state)
+{
+    static const struct {
+        uint32_t flags;
+        const char *word;
+    } states[] = {
+        {CS_TOKEN_INITIALIZED | CS_TOKEN_LOGIN_REQUIRED | CS_TOKEN_UNLOCKED, "corp   unlocked  "},
+        {CS_TOKEN_INITIALIZED | CS_TOKEN_LOGIN_REQUIRED, "corp   locked  "},
+        {CS_TOKEN_INITIALIZED | CS_TOKEN_UNLOCKED, "corp   open  "},
+        {CS_TOKEN_INITIALIZED | CS_TOKEN_LOGIN_REQUIRED | CS_TOKEN_PIN_BLOCKED, "corp   blocked  "},
+        {CS_TOKEN_LOGIN_REQUIRED, "corp   empty  "},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+        f->flags = states[i].flags;
+        assert_int_equal(RUN(f, "status"), CS_EXIT_OK);
+        assert_has(f->out, states[i].word);
+    }
+}
+
 static void test_consents_are_listed_and_revoked(void **state)
 {
     struct fixture *f = *state;
@@ -593,6 +618,12 @@ static void test_unlock_and_lock(void **state)
     assert_string_equal(f->out, "locked corp\n");
     assert_int_equal(RUN(f, "lock", "--json"), CS_EXIT_OK);
     assert_has(f->out, "\"locked\": [");
+    f->nothing = true;
+    assert_int_equal(RUN(f, "unlock"), CS_EXIT_OK);
+    assert_string_equal(f->out, "nothing to unlock\n");
+    assert_int_equal(RUN(f, "lock"), CS_EXIT_OK);
+    assert_string_equal(f->out, "nothing to lock\n");
+    f->nothing = false;
 
     assert_int_equal(pipe(ends), 0);
     assert_int_equal(write(ends[1], "123456", 7), 7);
@@ -730,6 +761,7 @@ int main(void)
         TEST(test_an_empty_list_says_why),
         TEST(test_list_as_json),
         TEST(test_show_tells_all),
+        TEST(test_states_are_those_of_the_manual),
         TEST(test_status_says_what_is_wrong),
         TEST(test_consents_are_listed_and_revoked),
         TEST(test_rules_in_their_order),
