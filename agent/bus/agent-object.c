@@ -257,7 +257,7 @@ static void on_locked(void *user, const struct cs_reply *reply)
     cs_bus_call_finish(call, answer);
 }
 
-/* The tokens that are unlocked now are those that the answer will name. */
+/* The tokens that are unlocked now are those that the answer will name; not those without a PIN. */
 static bool note_unlocked(struct cs_bus_call *call)
 {
     const struct cs_inventory *inventory = &call->place->service->inventory;
@@ -265,10 +265,12 @@ static bool note_unlocked(struct cs_bus_call *call)
     call->tokens = calloc(inventory->n_tokens + 1, CS_BUS_PATH_MAX);
     if (!call->tokens)
         return false;
-    for (size_t i = 0; i < inventory->n_tokens; i++)
-        if (inventory->tokens[i]->flags & CS_TOKEN_UNLOCKED)
-            cs_bus_token_path(
-                inventory->tokens[i]->uri, call->tokens + call->n_tokens++ * CS_BUS_PATH_MAX);
+    for (size_t i = 0; i < inventory->n_tokens; i++) {
+        const struct cs_token *token = inventory->tokens[i];
+
+        if ((token->flags & CS_TOKEN_LOGIN_REQUIRED) && !cs_token_is_locked(token))
+            cs_bus_token_path(token->uri, call->tokens + call->n_tokens++ * CS_BUS_PATH_MAX);
+    }
     return true;
 }
 

@@ -8,10 +8,12 @@ import re
 import xml.etree.ElementTree as ET
 
 import bus
+import programs
 from fixture import ANYTHING, Fixture
 from tap import Tap, skip_all
 
 AGENT, TOKEN, IDENTITY = (f"org.countersign.{n}1" for n in ("Agent", "Token", "Identity"))
+FAKE_HOST = pathlib.Path(__file__).parents[1] / "agent/fake-token-host"
 DEFINITION = pathlib.Path(__file__).parents[2] / "dbus/org.countersign.Agent1.xml"
 
 
@@ -172,6 +174,16 @@ def main():
             assert pinentry.questions() == 1 and "ENV DISPLAY=:99" in pinentry.asked(), pinentry.asked()
         with tap.case("the agent ends in order"):
             assert agent.stop() == 0
+        with tap.case("a token that needs no PIN was not unlocked, and is not named as locked now"):
+            play = f.path("free.play")
+            play.write_text("host.ready()\nhost.token(label='free', flags=INITIALIZED | UNLOCKED)\n"
+                            "host.scanned()\nhost.sign_all()\n")
+            conf = f.path("free.conf")
+            conf.write_text(f'[module "free"]\npath = {play}\n')
+            f.start([programs.AGENT, "--config", conf, "--token-host", FAKE_HOST], log=f.path("free.log"))
+            client.wait_for_name()
+            assert len(client.paths(TOKEN)) == 1
+            assert client.agent("Lock") == []
     tap.done()
 
 
