@@ -127,8 +127,11 @@ static void add_denial(struct sentence *sentence, const struct cs_decision *deci
     add(sentence, " allows %s%s", rule->sign ? "only " : "", cs_sign_text(rule->sign, sign));
     if (rule->final)
         add(sentence, " and is final: ask who administers this machine");
-    else
+    else if (rule->sign)
         add(sentence, ": add %s to its sign, or write a rule for this program",
+            cs_sign_text(cs_sign_of(facts->proof), sign));
+    else
+        add(sentence, ": write sign = %s there, or a rule for this program",
             cs_sign_text(cs_sign_of(facts->proof), sign));
 }
 

@@ -531,7 +531,8 @@ static void test_refusals_say_what_would_allow_it(void **state)
         (const char *[]){
             "rule 'corp' (/home/r.conf:2) allows only tls, csr: add data to its sign", NULL});
     rules("[corp]\nsign = none");
-    assert_said("/x", CS_PROOF_TLS13_CLIENT, (const char *[]){"allows none: add tls", NULL});
+    assert_said(
+        "/x", CS_PROOF_TLS13_CLIENT, (const char *[]){"allows none: write sign = tls there", NULL});
     rules("[corp]\nsign = tls\nconsent = always");
     assert_said("/x", CS_PROOF_TLS13_CLIENT, (const char *[]){"consent = never", NULL});
 }
