@@ -124,5 +124,5 @@ int main(int argc, char **argv)
         r = cs_agent_run(&options, &fault);
     if (r < 0)
         cs_error("%s", cs_fault_text(&fault, r));
-    return cs_error_exit_status(r);
+    return r < 0 ? CS_EXIT_FAILURE : CS_EXIT_OK;
 }

@@ -144,6 +144,8 @@ def main():
             assert refused.returncode == 1 and "XDG_RUNTIME_DIR" in refused.stderr, refused
             refused = run_agent(stage, "--socket", "/" + "x" * 200)
             assert refused.returncode == 1 and "absolute path" in refused.stderr, refused
+            refused = run_agent(stage, environment={"COUNTERSIGN_SOCKET": "here"})
+            assert refused.returncode == 1 and "absolute path" in refused.stderr, refused
 
         with tap.case("socket activation: the socket is taken, and left in its place"):
             listener = socket.socket(socket.AF_UNIX)
