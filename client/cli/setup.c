@@ -86,6 +86,9 @@ static int plan(struct cs_setup *setup, const struct wish *wish)
     for (size_t i = 0; i < cs_n_targets && r == 0; i++)
         if (wished(wish, &cs_targets[i]))
             r = cs_setup_plan(setup, &cs_targets[i]);
+    if (r == 0 && setup->preload && !setup->planned[cs_target_get("session") - cs_targets])
+        r = cs_fail(setup->fault, CS_ERR_INVALID,
+            "--preload is for session, which nothing here needs: name it, too");
     if (r == 0)
         r = cs_plan_work_out(&setup->plan, setup->fault);
     for (size_t i = 0; i < cs_n_targets && r == 0 && wish->undo; i++)
@@ -161,8 +164,8 @@ static int set_up(struct cs_cli *cli, struct cs_setup *setup, const struct wish 
     return status;
 }
 
-/* An option that would do nothing is told, lest somebody believes that it did: what is for every
- * user is not mixed with what is for one. */
+/* An option that would do nothing is told, by plan() if it is --preload, lest somebody believes
+ * that it did: what is for every user is not mixed with what is for one. */
 static int check_options(const struct cs_setup *setup, int argc, char **argv)
 {
     bool has_git = false;
@@ -241,8 +244,6 @@ const struct cs_verb cs_verb_setup = {
             "  java      a configuration of SunPKCS11\n"
             "  openvpn   a file for --config\n"
             "  ssh       ~/.ssh/config names the PKCS#11 module\n"
-            "\n"
-            "Without a TARGET they are listed.\n"
             "\n"
             "  --dry-run        show the change alone\n"
             "  --undo           take back what setup wrote\n"

@@ -208,6 +208,8 @@ def refuses(tap, f, here):
         for words in (["curl", "--host", "a"], ["firefox", "curl", "--system"], ["p11-kit", "--policies", "/x"]):
             seen = here.run("setup", *words, "--yes")
             assert seen.returncode == 2 and words[-1 if words[-1] == "--system" else -2] in seen.stderr, seen
+        seen = here.run("setup", "p11-kit", "--preload", "--yes")
+        assert seen.returncode == 1 and "--preload is for session" in seen.stderr, seen
     with tap.case("a key that is not there"):
         seen = here.run("setup", "curl", "--identity", "nobody", "--yes")
         assert seen.returncode == 4 and "nobody" in seen.stderr, seen
