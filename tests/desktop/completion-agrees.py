@@ -46,6 +46,9 @@ def static(f, tap):
         assert len(targets) > 10 and offered(f, "setup", "") == sorted(targets)
         assert offered(f, "setup", "curl", "gi") == ["git"]
         assert "bash" in offered(f, "doctor", "bas")
+    with tap.case("pin, policy and consent take a word first"):
+        assert offered(f, "pin", "") == ["change"] and offered(f, "policy", "c") == ["check"]
+        assert offered(f, "consent", "") == ["list", "revoke"]
     with tap.case("the value of an option is no label: files are bash's own"):
         assert offered(f, "pem", "--output", "") == offered(f, "pem", "-o", "") == []
         assert offered(f, "unlock", "--pin-fd", "") == []
@@ -69,7 +72,8 @@ def labels(f, tap):
         assert offered(f, "show", "al") == ["alan", "alice"]
         assert offered(f, "pem", "--output", "x.pem", "b") == ["bob"]
     with tap.case("tokens by theirs, if they are one word"):
-        assert offered(f, "unlock", "") == offered(f, "lock", "") == ["corp"]
+        for words in (["unlock"], ["lock"], ["pin", "change"]):
+            assert offered(f, *words, "") == ["corp"], words
 
 
 def main():
