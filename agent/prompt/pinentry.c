@@ -377,7 +377,8 @@ static enum cs_prompt_verdict judge(
     if (is_nowhere(error)) {
         cs_fail(fault, CS_ERR_LOCKED,
             "pinentry '%.200s' cannot use this terminal or display: %s; where there is Wayland and "
-            "no X try pinentry-gnome3 or pinentry-qt as 'pinentry' in the [agent] section",
+            "no X write pinentry = /usr/bin/pinentry-gnome3 or /usr/bin/pinentry-qt in the [agent] "
+            "section of ~/.config/countersign/agent.conf, and restart the agent",
             talk->path, text);
         return CS_PROMPT_IMPOSSIBLE;
     }

@@ -107,7 +107,7 @@ static int bad_token_name(const char *token, struct cs_fault *fault)
     if (!token || cs_bytes_is_string(cs_bytes_of(token)))
         return 0;
     return cs_fail(fault, CS_ERR_INVALID,
-        "the name of a token must be UTF-8: 'countersign list' shows its URI");
+        "the name of a token must be UTF-8: 'countersign status --json' shows its URI");
 }
 
 int countersign_unlock(struct countersign_client *client, const char *token, int how, int fd,
