@@ -2,9 +2,9 @@
 /*
  * The configuration: INI files in /etc/countersign, then in the user's own directory; a later file
  * changes what an earlier one said. Nothing is guessed: a section or a setting that nobody knows is
- * an error that names file and line. Loaded before anything else runs; when the files change, the
- * rules alone are taken over from a configuration that was loaded anew. Only where nothing could be
- * loaded before all of it is.
+ * an error that names file and line. Loaded before anything else runs; when the files change, rules
+ * and preferences ([host]) alone are taken over from a configuration that was loaded anew. Only
+ * where nothing could be loaded before all of it is.
  */
 #include "config/config.h"
 #include "base/duration.h"
@@ -279,7 +279,8 @@ static int take_setting(void *user, const struct cs_setting *at, struct cs_fault
     if (name)
         return cs_policy_take(&config->policy, name, at, loading->administrator, fault);
     if (at->goes_on && strcmp(at->name, "pin-command") != 0)
-        return cs_setting_refuse(at, fault, "only pin-command goes on in the next line");
+        return cs_setting_refuse(
+            at, fault, "only pin-command goes on in the next line: write this in one");
     if (strcmp(at->section, "agent") == 0)
         return set_agent(config, at, fault);
     name = quoted_name(at->section, "module", buffer, sizeof(buffer));

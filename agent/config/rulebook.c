@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The rules in force. The whole configuration is read again, so that no mistake in it is passed
- * over, but the rules alone are taken from it: the rest is what hosts and timers were started with.
- * A mistake in the user's files keeps nothing of the administrator's from being read; one in the
- * administrator's leaves all as it was. But as long as nothing could be loaded at all, there is
+ * over, but rules and preferences alone are taken from it: hosts and timers were started with the
+ * rest. A mistake in the user's files keeps nothing of the administrator's from being read; one in
+ * the administrator's leaves all as it was. But as long as nothing could be loaded at all, there is
  * nothing to stay: all is denied until every file is right, and then all is taken. What is taken
  * then, its modules, say, stays, so it must not be half of what is being written.
  */

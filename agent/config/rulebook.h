@@ -7,7 +7,7 @@
 #include "config/watch.h"
 
 struct cs_rulebook {
-    struct cs_config *config; /* borrowed; its rules are replaced */
+    struct cs_config *config; /* borrowed; its rules and preferences are replaced */
     bool lacking; /* nothing could be loaded yet: config denies everything, and error says why */
     struct cs_places places;
     struct cs_watch watch;

@@ -7,7 +7,8 @@
  *
  * A PIN that is handed over by descriptor has a login of its own, beside others, because it may
  * never come; if it opens the token, the others are over. Of many that say nothing the one that is
- * awaited longest makes room, so that they keep nobody out. Called by sign.c and unlock.c.
+ * awaited longest makes room, so that they keep nobody out. Called by request.c, for all that needs
+ * its token open, and unlock.c.
  */
 #include "request/login.h"
 #include "base/cleanup.h"

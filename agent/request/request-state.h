@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of a request, for the files that carry requests out: sign.c, unlock.c. */
+/* The inside of a request, for the files that carry requests out: sign.c, resolve.c … */
 #ifndef CS_AGENT_REQUEST_STATE_H
 #define CS_AGENT_REQUEST_STATE_H
 
@@ -35,13 +35,12 @@ struct cs_request {
     /* What is under way for it; at most one of them. */
     struct cs_job *job;
     struct cs_login_waiter login;
-    /* of RESOLVE, UNLOCK and LOCK */
-    char *name;
-    uint8_t how; /* of SIGN, too: its enum cs_input */
+    char *name;  /* of RESOLVE, UNLOCK, LOCK and PIN_CHANGE */
+    uint8_t how; /* of UNLOCK and PIN_CHANGE; of SIGN its enum cs_input, of RESOLVE its cs_expect */
     int fd;
     int new_fd; /* of PIN_CHANGE: where the new PIN comes from; fd is where the present one does */
     bool changes_pin;     /* of the token asked, which is being asked */
-    bool displaced;       /* these two were awaited so long that others take their place */
+    bool displaced;       /* its PINs were awaited so long that others take its place */
     bool given_up;        /* the token was locked */
     struct cs_buf labels; /* of the tokens concerned, as they travel */
     uint32_t n_labels;
