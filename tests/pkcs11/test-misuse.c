@@ -171,6 +171,11 @@ static void test_what_is_not_offered_says_so(void **state)
     (void)state;
     assert_int_equal(call->C_VerifyInit(session, &mechanism, 1), CKR_FUNCTION_NOT_SUPPORTED);
     assert_int_equal(call->C_EncryptInit(session, &mechanism, 1), CKR_FUNCTION_NOT_SUPPORTED);
+    assert_int_equal(call->C_DecryptInit(session, &mechanism, 1), CKR_FUNCTION_NOT_SUPPORTED);
+    assert_int_equal(
+        call->C_DeriveKey(session, &mechanism, 1, NULL, 0, &object), CKR_FUNCTION_NOT_SUPPORTED);
+    assert_int_equal(call->C_UnwrapKey(session, &mechanism, 1, &byte, 1, NULL, 0, &object),
+        CKR_FUNCTION_NOT_SUPPORTED);
     assert_int_equal(call->C_CreateObject(session, NULL, 0, &object), CKR_FUNCTION_NOT_SUPPORTED);
     assert_int_equal(call->C_DestroyObject(session, 1), CKR_FUNCTION_NOT_SUPPORTED);
     assert_int_equal(call->C_SetPIN(session, &byte, 1, &byte, 1), CKR_FUNCTION_NOT_SUPPORTED);
