@@ -231,7 +231,7 @@ const struct cs_verb cs_verb_log = {
             "\n"
             "  -f, --follow        go on with what happens from now on, after the last ten\n"
             "  --identity KEY      uses of this key: its label, or 8 digits or more of its id\n"
-            "  --program PROGRAM   uses by this program: its path, or the end of it\n"
+            "  --program PROGRAM   uses by this program: its path, or what follows the last /\n"
             "  --since TIME        from then on: 2h or 3d ago, or 2026-11-25, or with hh:mm\n"
             "  --json              print JSON, an object a line, with all there is\n",
     .examples = "  countersign log --since 1d\n"

@@ -141,14 +141,16 @@ const struct cs_verb cs_verb_pem = {
     .summary = "a PEM file that stands for a key",
     .help = "Writes a PEM file with a reference to the key, its certificate and its chain.\n"
             "Give it to a program as certificate and as private key: with the Countersign\n"
-            "provider in its openssl.cnf, OpenSSL signs through the agent. There is no secret\n"
-            "in the file. ID is an id of 8 digits or more, a label, or a pkcs11: URI.\n"
+            "provider in its openssl.cnf, see 'countersign setup openssl', OpenSSL signs\n"
+            "through the agent. There is no secret in the file. ID is an id of 8 digits or\n"
+            "more, a label, or a pkcs11: URI.\n"
             "\n"
             "  -o, --output FILE   write FILE, for you alone to read, not standard output; a\n"
             "                      FILE that is something else is not replaced\n"
             "  --no-chain          leave out the certificates of authorities\n"
             "  --force             replace FILE whatever it is\n",
     .examples = "  countersign pem alice --output alice.pem\n"
+                "  export OPENSSL_CONF=~/.config/countersign/openssl.cnf\n"
                 "  curl --cert alice.pem https://intranet.example\n"
                 "  openssl s_client -connect host:443 -cert alice.pem -key alice.pem\n",
     .run = run,

@@ -21,9 +21,9 @@ const struct cs_verb cs_verb_refresh = {
     .help = "Has the agent look at every token anew. A token that is inserted or pulled\n"
             "needs no refresh; a key or certificate that another program has just written\n"
             "to one does. Nothing is locked or unlocked by it.\n"
-            "A module of which no token was unlocked yet is started anew: some, such as\n"
-            "tpm2-pkcs11, see what was written, or find a lost connection again, only\n"
-            "then. If one was: systemctl --user restart countersign-agent.\n",
+            "A module of which no token was unlocked yet, and none has refused a PIN, is\n"
+            "started anew: some, such as tpm2-pkcs11, see what was written, or find a lost\n"
+            "connection again, only then. Else: systemctl --user restart countersign-agent.\n",
     .examples = "  countersign refresh       after pkcs11-tool --write-object\n",
     .run = run,
 };

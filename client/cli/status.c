@@ -305,8 +305,9 @@ const struct cs_verb cs_verb_status = {
     .summary = "the agent, its modules and tokens",
     .help = "Shows whether the agent runs and since when, the PKCS#11 modules it drives, each\n"
             "in a process of its own, and the tokens: what state they are in, since when and\n"
-            "why; where the record of uses is; and for each program how often it had\n"
-            "something signed, and how much of it the agent could prove to be a login.\n"
+            "why; where the record of uses is, or why it cannot be kept; and for each program\n"
+            "how often it had something signed, and how much of it the agent could prove to\n"
+            "be a login or a request for a certificate.\n"
             "When no agent answers, the exit status is 3.\n"
             "\n"
             "  --json   print JSON\n",
