@@ -204,10 +204,10 @@ struct countersign_consent {
     uint8_t id[CS_ID_SIZE]; /* of the identity */
     const char *label;      /* of the identity, for people */
     const char *token;      /* its name, for people */
-    const char *what;       /* may be signed: "tls", "csr", "digest" or "data" */
-    const char *server;     /* for this one alone; "" if it is not known */
-    uint64_t since;         /* seconds of Unix time */
-    uint64_t uses;          /* signatures after the one that was asked about */
+    const char *what;   /* may be signed: "tls", "csr", "digest" or "data"; or "show": be shown */
+    const char *server; /* for this one alone; "" if it is not known */
+    uint64_t since;     /* seconds of Unix time */
+    uint64_t uses;      /* signatures after the one that was asked about */
 };
 int countersign_list_consents(struct countersign_client *client, struct countersign_list **listp,
     struct countersign_fault *fault);
