@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Events on their way to the watchers. Told by change.c and sign.c. */
+/* Events on their way to the watchers. Told by change.c, sign.c and expiry.c. */
 #include "event.h"
 
 void cs_event_tell(struct cs_watchers *watchers, const struct cs_event *event)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Counters by program. They show which programs hand over what can be proven, and which do not.
- * Programs beyond the limit are counted as one. Called by record.c.
+ * Programs beyond the limit are counted as one. Counted by record.c, told by reply.c.
  */
 #include "audit/usage.h"
 #include "limit.h"

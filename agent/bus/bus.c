@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The agent's name and objects on the session bus: calls are served from the greeting on, the name
- * is asked for, and with the bus all calls under way go. Called by dbus.c.
+ * is asked for, and with the bus all calls under way go. Events come from dbus.c.
  */
 #include "bus/bus.h"
 #include "base/log.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pages of lists. A page ends at the first entry beyond CS_PAGE_MAX, so every page has one at least
- * if there is one. Called by peer.c. */
+ * if there is one. Called by reply.c. */
 #include "inventory/page.h"
 #include "inventory/uri.h"
 

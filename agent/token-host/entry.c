@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is the same wherever a token gets a PIN: at logins (login.c), at keys that want it for each
- * signature (sign.c) and at its change (pin-change.c). The counters are the token's own flags,
+ * signature (sign-pin.c) and at its change (pin-change.c). The counters are the token's own flags,
  * asked for right before and after a PIN goes to it.
  *
  * C_Login is called here and not through libp11, which copies the PIN to the heap.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Gets PINs. Invariant: a PIN is in a cs_secret or nowhere, and one that the token refused leaves
- * this module only by force. Called by login and sign, on threads that may wait.
+ * this module only by force. Called by login, sign-pin and pin-change, on threads that may wait.
  *
  * A token may refuse a right PIN, or a refused one may become right, and nothing but a person's
  * word for it tells: modules that forget CKF_USER_PIN_COUNT_LOW when a card is read again are

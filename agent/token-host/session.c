@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The session pool of a token. Sessions are never closed while the token is there: a login lasts
- * as long as any session is open. A warm signature takes the session that was given back last and
- * makes no call for it. When a token allows few sessions, threads wait for each other.
+ * The session pool of a token. Sessions that work stay open while the token is there, and the last
+ * one even if it does not: a login lasts as long as any session is open. A warm signature takes the
+ * session that was given back last and makes no call for it. When a token allows few sessions,
+ * threads wait for each other.
  *
  * A session is opened with a slot, where another token may lie by now, and ends when its token is
  * pulled: if the right token is seen in the slot after that, the session is of no other.

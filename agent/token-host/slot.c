@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Scans the slots. A slot that fails, or whose token is not initialised, is passed over with a
- * line in the log; the others go on. Numbers of tokens only grow, so that the agent never takes a
- * new token for one that went. libp11's slots are not used, see module.c.
+ * Scans the slots. A slot that fails is passed over with a line in the log, one whose token is not
+ * initialised without; the others go on. Numbers of tokens only grow, so that the agent never takes
+ * a new token for one that went. libp11's slots are not used, see module.c.
  */
 #include "token-host/slot.h"
 #include "token-host/health.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fields: names in one column, values in another. Used by show and status. */
+/* Fields: names in one column, values in another. Used by the verbs. */
 #include "cli/field.h"
 #include "base/cleanup.h"
 #include "cli/text.h"

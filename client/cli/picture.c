@@ -139,8 +139,6 @@ const char *cs_token_state(const struct countersign_token *token)
     if (!token)
         return "gone";
     flags = countersign_token_flags(token);
-    if (!(flags & CS_TOKEN_INITIALIZED))
-        return "empty";
     if (!(flags & CS_TOKEN_LOGIN_REQUIRED))
         return "open";
     if (flags & CS_TOKEN_UNLOCKED)

@@ -474,7 +474,6 @@ static void test_states_are_those_of_the_manual(void **state)
         {CS_TOKEN_INITIALIZED | CS_TOKEN_LOGIN_REQUIRED, "corp   locked  "},
         {CS_TOKEN_INITIALIZED | CS_TOKEN_UNLOCKED, "corp   open  "},
         {CS_TOKEN_INITIALIZED | CS_TOKEN_LOGIN_REQUIRED | CS_TOKEN_PIN_BLOCKED, "corp   blocked  "},
-        {CS_TOKEN_LOGIN_REQUIRED, "corp   empty  "},
     };
     struct fixture *f = *state;
 
