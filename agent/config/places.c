@@ -9,6 +9,7 @@
 #include <countersign/error.h>
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,14 +123,24 @@ static void find_user_directory(char *path, size_t size)
         snprintf(path, size, "%s/.config/countersign", home);
 }
 
+/* From the root, for only so it can be watched. */
+static void take(char *place, size_t size, const char *path)
+{
+    char here[PATH_MAX];
+
+    if (path[0] == '/' || !getcwd(here, sizeof(here)) ||
+        (size_t)snprintf(place, size, "%s/%s", here, path) >= size)
+        snprintf(place, size, "%s", path);
+}
+
 void cs_places_find(struct cs_places *places, const char *system, const char *path)
 {
     *places = (struct cs_places){.named = path != NULL};
     if (system || !path)
-        snprintf(places->system, sizeof(places->system), "%s",
-            system ? system : CS_SYSCONFDIR "/countersign");
+        take(
+            places->system, sizeof(places->system), system ? system : CS_SYSCONFDIR "/countersign");
     if (path)
-        snprintf(places->user, sizeof(places->user), "%s", path);
+        take(places->user, sizeof(places->user), path);
     else
         find_user_directory(places->user, sizeof(places->user));
 }

@@ -6,6 +6,7 @@
 #include "base/wire.h"
 
 #include <countersign/error.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -370,6 +371,24 @@ static void test_where_the_users_directory_is(void **state)
     }
 }
 
+/* Only what begins with a '/' can be watched. */
+static void test_what_the_command_line_names_is_told_from_the_root(void **state)
+{
+    struct cs_places places;
+    char here[PATH_MAX], expected[PATH_MAX + 16];
+
+    (void)state;
+    assert_non_null(getcwd(here, sizeof(here)));
+    cs_places_find(&places, "etc", "own.conf");
+    snprintf(expected, sizeof(expected), "%s/own.conf", here);
+    assert_string_equal(places.user, expected);
+    snprintf(expected, sizeof(expected), "%s/etc", here);
+    assert_string_equal(places.system, expected);
+    cs_places_find(&places, "/etc/x", "/y");
+    assert_string_equal(places.user, "/y");
+    assert_string_equal(places.system, "/etc/x");
+}
+
 static void test_without_a_configuration_all_is_denied(void **state)
 {
     struct watching watching;
@@ -592,6 +611,7 @@ int main(void)
         TEST(test_a_zero_in_a_line),
         TEST(test_a_file_that_is_not_there),
         TEST(test_where_the_users_directory_is),
+        TEST(test_what_the_command_line_names_is_told_from_the_root),
         TEST(test_without_a_configuration_all_is_denied),
         TEST(test_what_has_just_changed_has_not_settled),
         TEST(test_a_directory_that_was_made_anew_is_watched),
