@@ -93,6 +93,17 @@ static void case_free(struct cs_consent_case *asked)
     free(asked);
 }
 
+/* Its waiters are put behind those that are to be told. */
+static void case_end(struct cs_consent_case *asked, struct cs_consent_waiters *told)
+{
+    struct cs_consent_waiter *waiter;
+
+    TAILQ_FOREACH(waiter, &asked->waiters, link)
+    waiter->asked = NULL;
+    TAILQ_CONCAT(told, &asked->waiters, link);
+    case_free(asked);
+}
+
 static bool is_show(const struct cs_subject *subject)
 {
     return strcmp(subject->what, CS_SUBJECT_SHOW) == 0;
@@ -139,12 +150,10 @@ static const char *describe(int code, bool for_session, const char *text)
     }
 }
 
-/* Its waiters are put behind those that are to be told. */
 static void close_case(struct cs_consent_case *asked, int code, bool for_session, const char *text,
     struct cs_consent_waiters *told)
 {
     struct cs_consents *consents = asked->consents;
-    struct cs_consent_waiter *waiter;
 
     record(asked, code, for_session, text);
     if (for_session && !asked->each_time)
@@ -156,10 +165,7 @@ static void close_case(struct cs_consent_case *asked, int code, bool for_session
     else if (code == CS_ERR_DENIED || code == CS_ERR_TIMEOUT)
         cs_grant_add(
             &consents->grants, asked->subject, uv_now(consents->loop) + CS_LIMIT_REFUSAL_TIME);
-    TAILQ_FOREACH(waiter, &asked->waiters, link)
-    waiter->asked = NULL;
-    TAILQ_CONCAT(told, &asked->waiters, link);
-    case_free(asked);
+    case_end(asked, told);
 }
 
 /* Waiters may ask for the next thing from within, so cases are closed and the next one asked before
@@ -236,15 +242,50 @@ static int ask(struct cs_consent_case *asked, struct cs_fault *fault)
         &asked->question, fault);
 }
 
+/* Whether nobody is to be asked, because of what was said, or not said, a moment ago: then a code,
+ * and text. */
+static int refuse(
+    struct cs_consents *consents, const struct cs_subject *subject, char *text, size_t size)
+{
+    const struct cs_grant *grant =
+        cs_grant_find(&consents->grants, subject, uv_now(consents->loop));
+
+    if (grant && grant->until) {
+        snprintf(text, size, "the user said no, or nothing, a moment ago");
+        return CS_ERR_DENIED;
+    }
+    if (is_show(subject) && uv_now(consents->loop) < consents->unanswered) {
+        snprintf(text, size, "nobody answered not long ago");
+        return CS_ERR_LOCKED;
+    }
+    return 0;
+}
+
+/* It has waited, and meanwhile the answer came to another that asked the same. */
+static void pass_over(struct cs_consent_case *asked, int code, const char *text)
+{
+    struct cs_consent_waiters told = TAILQ_HEAD_INITIALIZER(told);
+    struct cs_consents *consents = asked->consents;
+
+    case_end(asked, &told);
+    go_on(consents, &told, code, text);
+}
+
 /* Asks the first that can be asked, unless somebody is being asked. */
 static void ask_next(struct cs_consents *consents)
 {
     struct cs_consent_case *asked = TAILQ_FIRST(&consents->cases);
     struct cs_fault fault = {0};
+    char text[128];
     int r;
 
     if (!asked || asked->question)
         return;
+    r = refuse(consents, asked->subject, text, sizeof(text));
+    if (r < 0) {
+        pass_over(asked, r, text);
+        return;
+    }
     r = ask(asked, &fault);
     if (r < 0)
         finish(asked, CS_ERR_LOCKED, false, cs_fault_text(&fault, r));
@@ -288,19 +329,15 @@ static int answer(struct cs_consents *consents, const struct cs_subject *subject
 {
     struct cs_grant *grant = cs_grant_find(&consents->grants, subject, uv_now(consents->loop));
     struct cs_environment environment;
+    int r;
 
-    if (grant && grant->until) {
-        snprintf(text, size, "the user said no, or nothing, a moment ago");
-        return CS_ERR_DENIED;
-    }
-    if (grant && !each_time) {
+    if (grant && !grant->until && !each_time) {
         grant->uses++;
         return 1;
     }
-    if (is_show(subject) && uv_now(consents->loop) < consents->unanswered) {
-        snprintf(text, size, "nobody answered not long ago");
-        return CS_ERR_LOCKED;
-    }
+    r = refuse(consents, subject, text, size);
+    if (r < 0)
+        return r;
     get_environment(consents, caller, &environment);
     if (!consents->config->prompt || (!has_place(&environment) && !has_session())) {
         snprintf(text, size, "%s",
@@ -423,16 +460,17 @@ void cs_consents_put(const struct cs_consents *consents, struct cs_buf *buf)
     cs_buf_set_u32(buf, at, n);
 }
 
-/* A no also holds while a host is being replaced, or who was refused could ask for a refresh and
- * then again. */
+/* A no also holds while a host is being replaced, and when the token is locked, or who was refused
+ * could ask for a refresh, or lock the token, and then ask again. */
 static void forget_of_token(struct cs_consents *consents, const struct cs_event *event)
 {
-    bool settled = cs_supervisor_is_settled(consents->supervisor);
+    bool pulled =
+        event->kind == CS_EVENT_TOKEN_REMOVED && cs_supervisor_is_settled(consents->supervisor);
     struct cs_grant *grant, *next;
 
     for (grant = TAILQ_FIRST(&consents->grants.list); grant; grant = next) {
         next = TAILQ_NEXT(grant, link);
-        if (grant->until && !settled)
+        if (grant->until && !pulled)
             continue;
         if (cs_bytes_equal(event->subject, cs_bytes_of(grant->subject->token_uri)))
             forget(consents, grant, event->text, NULL);

@@ -293,6 +293,63 @@ static void test_a_no_holds_for_a_moment(void **state)
     ask(&curl, false, 0, false);
 }
 
+/* Whatever waits for its turn to be asked the same. */
+static void test_a_no_is_for_all_who_wait_to_be_asked(void **state)
+{
+    static struct waiter one, two, three, other;
+    struct cs_subject unknown = curl;
+
+    (void)state;
+    assert_int_equal(wait_for(&one, &curl, true), 0);
+    assert_int_equal(wait_for(&two, &curl, true), 0);
+    assert_int_equal(wait_for(&other, &wget, true), 0);
+    assert_int_equal(wait_for(&three, &curl, false), 0);
+    say(CS_ERR_DENIED, false);
+    assert_int_equal(one.code, CS_ERR_DENIED);
+    assert_int_equal(two.code, CS_ERR_DENIED);
+    assert_string_equal(asked->program, "/usr/bin/wget");
+    say(0, false);
+    assert_int_equal(other.code, 0);
+    assert_int_equal(three.code, CS_ERR_DENIED);
+    assert_null(asked);
+    assert_int_equal(n_asked, 2);
+    /* So it is where nobody knows the program. */
+    unknown.program = "";
+    assert_int_equal(wait_for(&one, &unknown, false), 0);
+    assert_int_equal(wait_for(&two, &unknown, false), 0);
+    say(CS_ERR_TIMEOUT, false);
+    assert_int_equal(two.code, CS_ERR_DENIED);
+    assert_null(asked);
+    assert_int_equal(consents.grants.n, 2);
+}
+
+static void test_nobody_who_answers_which_to_show_is_asked_what_waits(void **state)
+{
+    struct cs_subject show = curl, other = wget;
+    static struct waiter one, two;
+
+    (void)state;
+    show.what = other.what = CS_SUBJECT_SHOW;
+    assert_int_equal(wait_for(&one, &show, false), 0);
+    assert_int_equal(wait_for(&two, &other, false), 0);
+    say(CS_ERR_TIMEOUT, false);
+    assert_int_equal(two.code, CS_ERR_LOCKED);
+    assert_null(asked);
+}
+
+/* Or who was refused could lock the token and, where the configuration has its PIN, unlock it. */
+static void test_a_no_outlives_a_lock(void **state)
+{
+    static struct waiter one;
+
+    (void)state;
+    ask(&curl, false, CS_ERR_DENIED, false);
+    tell(CS_EVENT_TOKEN_LOCKED, curl.token_uri);
+    assert_int_equal(wait_for(&one, &curl, false), CS_ERR_DENIED);
+    tell(CS_EVENT_TOKEN_REMOVED, curl.token_uri);
+    assert_int_equal(wait_for(&one, &curl, false), 0);
+}
+
 static void test_answers_end_with_the_login_of_their_token(void **state)
 {
     (void)state;
@@ -429,6 +486,9 @@ int main(void)
         TEST(test_who_is_asked_each_time_shares_no_question),
         TEST(test_programs_that_nobody_knows_share_no_question),
         TEST(test_a_no_holds_for_a_moment),
+        TEST(test_a_no_is_for_all_who_wait_to_be_asked),
+        TEST(test_nobody_who_answers_which_to_show_is_asked_what_waits),
+        TEST(test_a_no_outlives_a_lock),
         TEST(test_answers_end_with_the_login_of_their_token),
         TEST(test_a_question_ends_with_its_token),
         TEST(test_the_agents_display_comes_before_the_programs),
