@@ -318,7 +318,7 @@ static struct cs_consent_case *find_case(
     struct cs_consent_case *asked;
 
     TAILQ_FOREACH(asked, &consents->cases, link)
-    if (!asked->each_time && subject->program[0] && cs_subject_equal(asked->subject, subject))
+    if (!asked->each_time && subject->program[0] && cs_subject_is_shown_as(subject, asked->subject))
         break;
     return asked;
 }

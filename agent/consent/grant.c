@@ -42,16 +42,18 @@ void cs_grants_expire(struct cs_grants *grants, uint64_t now)
 struct cs_grant *cs_grant_find(
     struct cs_grants *grants, const struct cs_subject *subject, uint64_t now)
 {
-    struct cs_grant *grant, *next;
+    struct cs_grant *grant, *next, *yes = NULL;
 
     for (grant = TAILQ_FIRST(&grants->list); grant; grant = next) {
         next = TAILQ_NEXT(grant, link);
         if (is_over(grant, now))
             cs_grant_drop(grants, grant);
-        else if (cs_subject_equal(grant->subject, subject))
+        else if (grant->until && cs_subject_equal(subject, grant->subject))
             return grant;
+        else if (!grant->until && cs_subject_is_shown_as(subject, grant->subject))
+            yes = grant;
     }
-    return NULL;
+    return yes;
 }
 
 void cs_grant_add(struct cs_grants *grants, const struct cs_subject *subject, uint64_t until)

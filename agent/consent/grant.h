@@ -25,7 +25,7 @@ struct cs_grants {
 
 void cs_grants_init(struct cs_grants *grants);
 void cs_grants_deinit(struct cs_grants *grants);
-/* now is the loop's clock. NULL when there is none. */
+/* now is the loop's clock. A no comes before a yes. NULL when there is none. */
 struct cs_grant *cs_grant_find(
     struct cs_grants *grants, const struct cs_subject *subject, uint64_t now);
 /* until as in the struct. Nothing is kept when there is no memory, or there are too many, and no

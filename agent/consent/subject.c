@@ -52,3 +52,10 @@ bool cs_subject_equal(const struct cs_subject *a, const struct cs_subject *b)
            memcmp(a->id, b->id, CS_ID_SIZE) == 0 && strcmp(a->what, b->what) == 0 &&
            strcmp(a->server, b->server) == 0;
 }
+
+/* The id is the hash of a public key, which every module may say that it has the private key of. */
+bool cs_subject_is_shown_as(const struct cs_subject *subject, const struct cs_subject *shown)
+{
+    return cs_subject_equal(subject, shown) && strcmp(subject->token_uri, shown->token_uri) == 0 &&
+           (!shown->label[0] || strcmp(subject->label, shown->label) == 0);
+}

@@ -29,8 +29,11 @@ struct cs_subject {
 /* A copy in one block, for free. NULL without memory. */
 struct cs_subject *cs_subject_dup(const struct cs_subject *subject);
 
-/* Whether an answer about one holds for the other: the same program, in the same file, key,
- * kind of thing and server. */
+/* Whether a no about one holds for the other: the same program, in the same file, key, kind of
+ * thing and server. */
 bool cs_subject_equal(const struct cs_subject *a, const struct cs_subject *b);
+/* Whether a yes does: the person was also shown the key and the token by the names that they have
+ * now, or no name of the key. */
+bool cs_subject_is_shown_as(const struct cs_subject *subject, const struct cs_subject *shown);
 
 #endif

@@ -23,12 +23,23 @@ static void get_facts(const struct cs_request *request, const struct cs_identity
     };
 }
 
+/* Whether the consent that the request has had holds still: it was for the same, and if it was an
+ * answer of before, that has not ended while something was waited for. */
+static bool has_consent(const struct cs_request *request, const struct cs_decision *decision,
+    const struct cs_subject *subject)
+{
+    if (!request->consented || !cs_subject_is_shown_as(subject, request->consented_to) ||
+        !cs_executable_equal(&request->consented_file, &request->caller->procfs.file))
+        return false;
+    return !request->consented_before || (decision->consent != CS_CONSENT_ALWAYS &&
+                                             cs_consent_has(&request->service->consents, subject));
+}
+
 /* 0 if an answer of before allows it, CS_DECIDE_LATER if somebody has been asked. */
 static int ask(struct cs_request *request, const struct cs_decision *decision,
     const struct cs_policy_facts *facts, struct cs_fault *fault)
 {
     const struct cs_program *program = facts->program;
-    const struct cs_executable *file = &request->caller->procfs.file;
     char label[CS_TEXT_MAX], sign[CS_SIGN_TEXT], text[256];
     struct cs_subject subject = {
         .program = program->app[0] ? program->app : program->path,
@@ -41,18 +52,25 @@ static int ask(struct cs_request *request, const struct cs_decision *decision,
     };
     int r;
 
-    if (request->consented && cs_executable_equal(&request->consented_to, file))
-        return 0;
-    request->consented_to = *file;
     memcpy(subject.id, request->id, CS_ID_SIZE);
     if (program->path[0] && !program->app[0])
-        subject.file = *file;
+        subject.file = request->caller->procfs.file;
+    if (has_consent(request, decision, &subject))
+        return 0;
+    free(request->consented_to);
+    request->consented = NULL;
+    request->consented_before = false;
+    request->consented_file = request->caller->procfs.file;
+    request->consented_to = cs_subject_dup(&subject);
+    if (!request->consented_to)
+        return CS_ERR_MEMORY;
     request->consent.caller = request->caller;
     r = cs_consent_wait(&request->service->consents, &subject,
         decision->consent == CS_CONSENT_ALWAYS, &request->consent, text, sizeof(text));
     if (r == 0)
         return CS_DECIDE_LATER;
     if (r > 0) {
+        request->consented_before = true;
         request->consented = CS_CONSENTED_SESSION;
         return 0;
     }

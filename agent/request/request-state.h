@@ -65,8 +65,10 @@ struct cs_request {
     char rule[CS_LIMIT_RULE_NAME]; /* that decided, by its name; "" before that */
     struct cs_consent_waiter consent;
     const char *consented; /* by which answer, for people; NULL: none was needed */
-    struct cs_executable consented_to;
-    bool logged_in; /* a login was made for it; another would not help */
+    bool consented_before; /* by one that was there already, and may end while this waits */
+    struct cs_subject *consented_to;
+    struct cs_executable consented_file; /* of a program that nobody can name, too */
+    bool logged_in;                      /* a login was made for it; another would not help */
     /* Looks again after that. */
     void (*look_again)(struct cs_request *request);
     struct cs_buf data;

@@ -53,6 +53,7 @@ void cs_request_free(struct cs_request *request)
     cs_buf_deinit(&request->data);
     cs_buf_deinit(&request->labels);
     free(request->name);
+    free(request->consented_to);
     free(request->parts);
     free(request);
 }

@@ -40,6 +40,39 @@ static void check(const struct cs_subject *other, bool holds)
     assert_int_equal(cs_grant_find(&grants, other, 1) != NULL, holds);
 }
 
+/* Whatever its host has the key or the token called later, or whoever says that he has the key. */
+static void test_a_yes_is_about_what_was_shown(void **state)
+{
+    struct cs_subject other;
+
+    (void)state;
+    cs_grant_add(&grants, &subject, 0);
+    other = subject;
+    other.label = "bob";
+    check(&other, false);
+    other = subject;
+    other.token_uri = "pkcs11:token=corp;serial=2";
+    check(&other, false);
+    /* Nothing was shown that could be another's. */
+    other = subject;
+    other.label = "";
+    cs_grant_drop(&grants, TAILQ_FIRST(&grants.list));
+    cs_grant_add(&grants, &other, 0);
+    check(&subject, true);
+}
+
+static void test_a_no_is_about_the_key_whatever_it_is_called(void **state)
+{
+    struct cs_subject other = subject;
+
+    (void)state;
+    other.label = "bob";
+    other.token_uri = "pkcs11:token=home";
+    cs_grant_add(&grants, &other, 0);
+    cs_grant_add(&grants, &subject, 100);
+    assert_int_equal(cs_grant_find(&grants, &other, 1)->until, 100);
+}
+
 static void test_a_yes_is_about_one_program_key_thing_and_server(void **state)
 {
     struct cs_subject other;
@@ -48,7 +81,7 @@ static void test_a_yes_is_about_one_program_key_thing_and_server(void **state)
     cs_grant_add(&grants, &subject, 0);
     check(&subject, true);
     other = subject;
-    other.name = other.label = other.token = "otherwise called";
+    other.name = other.token = "otherwise called";
     check(&other, true);
     other = subject;
     other.program = "/usr/bin/wget";
@@ -142,6 +175,9 @@ static void test_there_is_a_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_yes_is_about_what_was_shown, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_a_no_is_about_the_key_whatever_it_is_called, setup, teardown),
         cmocka_unit_test_setup_teardown(
             test_a_yes_is_about_one_program_key_thing_and_server, setup, teardown),
         cmocka_unit_test_setup_teardown(test_it_is_a_copy, setup, teardown),
