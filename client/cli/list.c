@@ -73,8 +73,10 @@ static void explain_nothing(const struct cs_picture *picture, bool explained)
     const struct countersign_token *token;
 
     if (countersign_list_n(picture->tokens) == 0 && !explained)
-        cs_cli_say("no token is there: insert it, or run 'countersign refresh' if it is; "
-                   "'countersign status' shows whether its module works");
+        cs_cli_say(
+            "no token is there: insert it, or initialise it with its own tool if it is blank; "
+            "'countersign refresh' looks again, 'countersign status' shows whether its "
+            "module works");
     for (size_t i = 0; (token = countersign_list_token(picture->tokens, i)); i++)
         cs_cli_say("token %s shows no key%s", countersign_token_label(token),
             strcmp(cs_token_state(token), "locked") == 0

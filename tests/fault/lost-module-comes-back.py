@@ -3,6 +3,7 @@
 """A module that has lost what is behind it, or sees its tokens but once: a new process of it does."""
 import contextlib
 import itertools
+import json
 import os
 import select
 import signal
@@ -230,6 +231,8 @@ def unusable(tap, twins):
         reason = "slot 1 is passed over: the token is not initialised, or not one that the module knows"
         assert reason in twins.module("corp").error, twins.module("corp")
         assert reason in " ".join(twins.agent.cli("status").stdout.split())
+        found = json.loads(twins.agent.cli("doctor", "--json").stdout)["findings"]
+        assert [one["mend"] for one in found if reason in one["text"]] == ["see to that, then: countersign refresh"], found
         missed = twins.agent.cli("pem", "nobody")
         assert "module 'corp' cannot use a token that is there: see 'countersign status'" in missed.stderr, missed
         assert twins.sign("corp")

@@ -80,7 +80,7 @@ static void check_module(struct cs_findings *findings, const struct countersign_
     } else if (strcmp(countersign_module_state(module), "running") == 0 && *error) {
         cs_find(findings, CS_SEVERITY_WARNING, "module", "The module %s is not shown whole: %s",
             name, error);
-        cs_mend(findings, "take some off, then: countersign refresh");
+        cs_mend(findings, "see to that, then: countersign refresh");
     }
 }
 
@@ -259,7 +259,8 @@ static void check_things(
         check_token(findings, token);
     if (countersign_list_n(picture->tokens) == 0) {
         cs_find(findings, CS_SEVERITY_ERROR, "token", "No token is there.");
-        cs_mend(findings, "insert it, then: countersign refresh");
+        cs_mend(findings, "insert it, or initialise it with its own tool if it is blank, then: "
+                          "countersign refresh");
         return;
     }
     check_identities(findings, picture, cli->now);
