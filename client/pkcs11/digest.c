@@ -49,10 +49,12 @@ static CK_RV finish(CK_SESSION_HANDLE handle, bool multipart, const void *data, 
     if (!digesting->active)
         return CKR_OPERATION_NOT_INITIALIZED;
     if (digesting->updated && !multipart)
-        return CKR_OPERATION_ACTIVE;
-    if (!digest_len || (!data && data_len)) {
+        rv = CKR_OPERATION_ACTIVE;
+    else if (!digest_len || (!data && data_len))
+        rv = CKR_ARGUMENTS_BAD;
+    if (rv != CKR_OK) {
         digesting->active = false;
-        return CKR_ARGUMENTS_BAD;
+        return rv;
     }
     size = cs_hash_size(digesting->sha2.hash);
     room = *digest_len;

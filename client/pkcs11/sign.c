@@ -280,10 +280,12 @@ static CK_RV finish(CK_SESSION_HANDLE handle, bool multipart, const void *data, 
     if (!session->signing)
         return CKR_OPERATION_NOT_INITIALIZED;
     if (session->signing->updated && !multipart)
-        return CKR_OPERATION_ACTIVE;
-    if (!signature_len || (!data && data_len)) {
+        rv = CKR_OPERATION_ACTIVE;
+    else if (!signature_len || (!data && data_len))
+        rv = CKR_ARGUMENTS_BAD;
+    if (rv != CKR_OK) {
         signing = cs_steal(&session->signing);
-        return CKR_ARGUMENTS_BAD;
+        return rv;
     }
     size = signature_size(session->signing);
     room = *signature_len;

@@ -107,6 +107,28 @@ static void test_calls_out_of_order(void **state)
     assert_int_equal(call->C_CloseSession(session), CKR_SESSION_HANDLE_INVALID);
 }
 
+/* What came in parts is not ended by C_Sign or C_Digest; but as PKCS #11 has it, they drop it. */
+static void test_one_call_ends_no_parts(void **state)
+{
+    CK_SESSION_HANDLE session = caller_session();
+    CK_OBJECT_HANDLE key = caller_find(session, CKO_PRIVATE_KEY, "ec");
+    CK_MECHANISM sign = {CKM_ECDSA_SHA256, NULL, 0}, digest = {CKM_SHA256, NULL, 0};
+    CK_BYTE bytes[64] = {0};
+    CK_ULONG n = sizeof(bytes);
+
+    (void)state;
+    caller_asked();
+    assert_ok(call->C_SignInit(session, &sign, key));
+    assert_ok(call->C_SignUpdate(session, bytes, 1));
+    assert_int_equal(call->C_Sign(session, bytes, 1, bytes, &n), CKR_OPERATION_ACTIVE);
+    assert_int_equal(call->C_SignFinal(session, bytes, &n), CKR_OPERATION_NOT_INITIALIZED);
+    assert_ok(call->C_DigestInit(session, &digest));
+    assert_ok(call->C_DigestUpdate(session, bytes, 1));
+    assert_int_equal(call->C_Digest(session, bytes, 1, bytes, &n), CKR_OPERATION_ACTIVE);
+    assert_int_equal(call->C_DigestFinal(session, bytes, &n), CKR_OPERATION_NOT_INITIALIZED);
+    assert_int_equal(caller_asked(), 0);
+}
+
 static CK_STATE state_of(CK_SESSION_HANDLE session)
 {
     CK_SESSION_INFO info;
@@ -236,6 +258,7 @@ int main(void)
         TEST(test_null_where_it_is_forbidden),
         TEST(test_numbers_of_nothing),
         TEST(test_calls_out_of_order),
+        TEST(test_one_call_ends_no_parts),
         TEST(test_a_login_is_remembered_and_nothing_else),
         TEST(test_sessions_without_number),
         TEST(test_what_is_not_offered_says_so),
