@@ -68,10 +68,11 @@ static void wake_all(struct cs_module *module)
     cs_own_fd_close(&module->wake);
 }
 
-/* A token that went stays in the sessions that are open, until another one takes its place. */
+/* A token that went stays in the sessions that are open, until another one takes its place. Several
+ * calls may wait for the first picture. */
 static void show(struct cs_module *module, struct cs_view *view)
 {
-    bool changed = cs_slots_update(&module->slots, view);
+    bool changed = cs_slots_update(&module->slots, view) || !module->view;
 
     cs_view_free(module->view);
     module->view = view;
@@ -135,15 +136,10 @@ CK_RV cs_module_wait(struct cs_module *module, int milliseconds)
     return CKR_OK;
 }
 
-/* Waits for the picture that was asked for, if anything was, for a moment. */
-static CK_RV await(struct cs_module *module, int patience)
+static CK_RV wait_until(struct cs_module *module, uint64_t deadline)
 {
-    const uint64_t deadline = cs_link_now() + (uint64_t)patience;
     CK_RV rv = CKR_OK;
 
-    if (module->waiting)
-        return CKR_OK;
-    module->waiting = true;
     while (rv == CKR_OK && cs_link_is_waiting(&module->link)) {
         uint64_t now = cs_link_now();
 
@@ -152,8 +148,21 @@ static CK_RV await(struct cs_module *module, int patience)
         else
             rv = cs_module_wait(module, (int)(deadline - now));
     }
+    return rv;
+}
+
+/* Waits for the picture that was asked for, if anything was, for a moment. If another call does,
+ * this one makes do with the picture there is, or waits with it for the first. */
+static CK_RV await(struct cs_module *module, int patience)
+{
+    CK_RV rv;
+
+    if (module->deadline)
+        return module->view ? CKR_OK : wait_until(module, module->deadline);
+    module->deadline = cs_link_now() + (uint64_t)patience;
+    rv = wait_until(module, module->deadline);
     if (rv == CKR_OK)
-        module->waiting = false;
+        module->deadline = 0;
     return rv;
 }
 
@@ -204,7 +213,7 @@ const struct cs_object *cs_module_object(
 static void release(struct cs_module *module)
 {
     module->initialized = false;
-    module->waiting = false;
+    module->deadline = 0;
     wake_all(module);
     cs_sessions_deinit(&module->sessions);
     cs_slots_deinit(&module->slots);

@@ -20,7 +20,7 @@ struct cs_module {
     struct cs_module *next; /* an ancestor's, which is never touched again */
     bool initialized;
     unsigned long epoch;   /* counts initialisations */
-    bool waiting;          /* somebody waits for the agent, with the lock let go */
+    uint64_t deadline;     /* of a call that waits for the agent, with the lock let go; 0: none */
     struct cs_own_fd wake; /* tells C_WaitForSlotEvent of changes, if anybody waits */
     struct cs_link link;
     struct cs_view *view;

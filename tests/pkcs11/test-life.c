@@ -536,6 +536,53 @@ static size_t find_numbers(int *numbers, size_t room)
     return n;
 }
 
+struct opener {
+    CK_RV initialized, listed;
+    CK_ULONG n;
+    atomic_bool done;
+};
+
+static void *open_module(void *data)
+{
+    struct opener *opener = data;
+
+    opener->initialized = call->C_Initialize(NULL);
+    opener->listed = call->C_GetSlotList(CK_TRUE, NULL, &opener->n);
+    atomic_store(&opener->done, true);
+    return NULL;
+}
+
+/* Two parts of a program that know nothing of one another open it at once: both see the token. */
+static void test_who_opens_it_second_sees_as_much(void **state)
+{
+    struct opener openers[2] = {0};
+    pthread_t threads[2];
+    int numbers[6];
+
+    (void)state;
+    for (int tokens = 1; tokens >= 0; tokens--) {
+        if (tokens == 0)
+            cabinet_put(&cabinet, 0, NULL);
+        pthread_mutex_lock(&cabinet.keyring.agent.mutex); /* so it answers nothing yet */
+        for (size_t i = 0; i < 2; i++) {
+            openers[i] = (struct opener){0};
+            assert_int_equal(pthread_create(&threads[i], NULL, open_module, &openers[i]), 0);
+        }
+        /* The two that the module keeps, and those that each call has for itself. */
+        while (find_numbers(numbers, 6) < 6 && !openers[0].done && !openers[1].done)
+            usleep(1000);
+        pthread_mutex_unlock(&cabinet.keyring.agent.mutex);
+        for (size_t i = 0; i < 2; i++) {
+            pthread_join(threads[i], NULL);
+            assert_ok(openers[i].listed);
+            assert_int_equal(openers[i].n, tokens);
+        }
+        assert_int_equal(
+            openers[0].initialized + openers[1].initialized, CKR_CRYPTOKI_ALREADY_INITIALIZED);
+        assert_ok(call->C_Finalize(NULL));
+    }
+}
+
 static void test_what_took_a_number_while_somebody_waited_is_let_alone(void **state)
 {
     struct waiter waiter = {0};
@@ -580,6 +627,7 @@ int main(void)
         TEST(test_unloading_leaves_no_descriptor, caller_load),
         TEST(test_waiting_needs_no_descriptor, caller_initialize),
         TEST(test_what_took_the_number_of_a_descriptor_is_let_alone, caller_load),
+        TEST(test_who_opens_it_second_sees_as_much, caller_load),
         TEST(test_what_took_a_number_while_somebody_waited_is_let_alone, caller_initialize),
     };
 
