@@ -5,6 +5,7 @@
  */
 #include "inventory/name.h"
 #include "base/hex.h"
+#include "base/uri.h"
 #include "inventory/pattern.h"
 #include "inventory/uri.h"
 

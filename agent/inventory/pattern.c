@@ -9,6 +9,7 @@
  */
 #include "inventory/pattern.h"
 #include "base/hex.h"
+#include "base/uri.h"
 #include "inventory/uri.h"
 
 #include <countersign/error.h>
@@ -235,9 +236,7 @@ const struct cs_token *cs_pattern_hiding(
 
 bool cs_pattern_is_plain(const struct cs_pattern *pattern)
 {
-    if (pattern->uri)
-        return cs_uri_is_about_keys(pattern->uri);
-    return strncasecmp(pattern->name, "pkcs11:", strlen("pkcs11:")) != 0;
+    return !pattern->uri || cs_uri_is_about_keys(pattern->uri);
 }
 
 bool cs_pattern_names_key(const struct cs_pattern *pattern)

@@ -4,6 +4,7 @@
  * only its flags change. The inventory owns the pictures.
  */
 #include "inventory/token.h"
+#include "base/uri.h"
 #include "limit.h"
 #include "inventory/uri.h"
 

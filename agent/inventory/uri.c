@@ -71,11 +71,6 @@ char *cs_uri_of_object(
     return format(uri, P11_KIT_URI_FOR_OBJECT_ON_TOKEN);
 }
 
-bool cs_uri_is(const char *name)
-{
-    return strncmp(name, "pkcs11:", strlen("pkcs11:")) == 0;
-}
-
 int cs_uri_parse(const char *text, P11KitUri **urip, struct cs_fault *fault)
 {
     CS_AUTO(p11_kit_uri_freep) P11KitUri *uri = p11_kit_uri_new();

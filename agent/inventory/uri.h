@@ -13,8 +13,6 @@ char *cs_uri_of_token(const struct cs_token *token);
 char *cs_uri_of_object(
     const struct cs_token *token, struct cs_bytes label, struct cs_bytes cka_id, const char *type);
 
-/* Whether a name is taken for a URI. */
-bool cs_uri_is(const char *name);
 /* CS_ERR_INVALID with a sentence; what *urip gets is freed with p11_kit_uri_free. */
 int cs_uri_parse(const char *text, P11KitUri **urip, struct cs_fault *fault);
 CS_DEFINE_CLEANUP(P11KitUri *, p11_kit_uri_free);

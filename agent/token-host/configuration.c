@@ -3,6 +3,7 @@
 #include "token-host/configuration.h"
 #include "token-host/token-info.h"
 #include "base/cleanup.h"
+#include "base/uri.h"
 
 #include <countersign/error.h>
 #include <p11-kit/uri.h>
@@ -20,12 +21,10 @@ int cs_configuration_take(struct cs_configuration *configuration, struct cs_byte
     return cs_host_configure_get(cs_buf_bytes(&configuration->body), &configuration->m);
 }
 
-static bool uri_matches(struct cs_bytes text, const CK_TOKEN_INFO *info)
+static bool uri_matches(const char *text, const CK_TOKEN_INFO *info)
 {
-    CS_AUTO(cs_freep) char *string = cs_bytes_dup(text);
     P11KitUri *uri = p11_kit_uri_new();
-    bool matches = string && uri &&
-                   p11_kit_uri_parse(string, P11_KIT_URI_FOR_TOKEN, uri) == P11_KIT_URI_OK &&
+    bool matches = uri && p11_kit_uri_parse(text, P11_KIT_URI_FOR_TOKEN, uri) == P11_KIT_URI_OK &&
                    p11_kit_uri_match_token_info(uri, info) == 1;
 
     p11_kit_uri_free(uri);
@@ -35,11 +34,12 @@ static bool uri_matches(struct cs_bytes text, const CK_TOKEN_INFO *info)
 static bool is_for(const struct cs_host_pin_source *source, const CK_TOKEN_INFO *info)
 {
     struct cs_bytes name = source->token;
+    CS_AUTO(cs_freep) char *string = cs_bytes_dup(name);
 
     if (name.len == 0)
         return true;
-    if (name.len > 7 && memcmp(name.data, "pkcs11:", 7) == 0)
-        return uri_matches(name, info);
+    if (string && cs_uri_is(string))
+        return uri_matches(string, info);
     return cs_bytes_equal(CS_TOKEN_INFO_TEXT(info->label), name) ||
            cs_bytes_equal(CS_TOKEN_INFO_TEXT(info->serialNumber), name);
 }

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/message.h"
 #include "base/runtime.h"
+#include "base/uri.h"
 #include "lib/hello.h"
 #include "lib/pool.h"
 
@@ -33,13 +34,10 @@ struct cs_fault *cs_client_fault(struct countersign_fault *fault)
     return (struct cs_fault *)fault;
 }
 
-struct cs_bytes cs_client_name(const char *name)
+int cs_client_name(const char *name, char **ownp, struct cs_fault *fault)
 {
-    struct cs_bytes bytes = cs_bytes_of(name);
-
-    if (name && strncmp(name, "pkcs11:", strlen("pkcs11:")) == 0)
-        bytes.len = strcspn(name, "?");
-    return bytes;
+    *ownp = cs_uri_without_pin(name ? name : "");
+    return *ownp ? 0 : cs_fail(fault, CS_ERR_MEMORY, "%s", cs_error_text(CS_ERR_MEMORY));
 }
 
 int countersign_client_new(struct countersign_client **clientp, const char *program)

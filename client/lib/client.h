@@ -33,8 +33,9 @@ int cs_client_end(struct countersign_client *client, struct cs_request *request,
 /* The connection of a reply, which no longer goes back; for streams. */
 struct cs_connection *cs_reply_take(struct cs_reply *reply);
 
-/* A name as the agent gets it: without the query of a URI, for that may hold a PIN. */
-struct cs_bytes cs_client_name(const char *name);
+/* A name as the agent gets it, without the PIN that a URI may hold; the caller frees it. NULL is
+ * empty. */
+int cs_client_name(const char *name, char **ownp, struct cs_fault *fault);
 
 /* The public fault as the one that cs_fail writes; it comes back empty. */
 struct cs_fault *cs_client_fault(struct countersign_fault *fault);

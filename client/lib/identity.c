@@ -88,6 +88,7 @@ int countersign_resolve(struct countersign_client *client, const char *name, int
     struct countersign_identity **identityp, struct countersign_fault *public_fault)
 {
     struct cs_fault *fault = cs_client_fault(public_fault);
+    CS_AUTO(cs_freep) char *own = NULL;
     struct cs_msg_resolved resolved;
     struct cs_request request;
     struct cs_reply reply;
@@ -97,9 +98,12 @@ int countersign_resolve(struct countersign_client *client, const char *name, int
         return cs_fail(fault, CS_ERR_INVALID, "the name of a key must be UTF-8");
     if (expect < CS_EXPECT_ANY || expect > CS_EXPECT_CERTIFICATE)
         return cs_fail(fault, CS_ERR_INVALID, "%d is not an enum cs_expect", expect);
+    r = cs_client_name(name, &own, fault);
+    if (r < 0)
+        return r;
     cs_request_init(&request, CS_MSG_RESOLVE);
     cs_msg_resolve_put(&request.frame,
-        &(struct cs_msg_resolve){.name = cs_client_name(name), .expect = (uint8_t)expect});
+        &(struct cs_msg_resolve){.name = cs_bytes_of(own), .expect = (uint8_t)expect});
     r = cs_client_ask(client, &request, &reply, fault);
     if (r == 0)
         r = cs_msg_resolved_get(reply.body, &resolved);

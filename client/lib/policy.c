@@ -124,16 +124,19 @@ int countersign_policy_check(struct countersign_client *client,
     struct countersign_fault *public_fault)
 {
     struct cs_fault *fault = cs_client_fault(public_fault);
-    const struct cs_msg_policy_check m = {
-        .identity = cs_client_name(question->identity),
+    CS_AUTO(cs_freep) char *identity = NULL;
+    struct cs_msg_policy_check m = {
         .program = cs_bytes_of(question->program),
         .proof = cs_bytes_of(question->proof),
         .host = cs_bytes_of(question->host),
     };
     struct cs_request request;
     struct cs_reply reply;
-    int r;
+    int r = cs_client_name(question->identity, &identity, fault);
 
+    if (r < 0)
+        return r;
+    m.identity = cs_bytes_of(identity);
     if (!cs_bytes_is_string(m.identity) || !cs_bytes_is_string(m.program) ||
         !cs_bytes_is_string(m.proof) || !cs_bytes_is_string(m.host))
         return cs_fail(fault, CS_ERR_INVALID, "names must be UTF-8");

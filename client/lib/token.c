@@ -102,29 +102,32 @@ static int ask_for_labels(struct countersign_client *client, struct cs_request *
     return 0;
 }
 
-static int bad_token_name(const char *token, struct cs_fault *fault)
+static int take_name(const char *token, char **ownp, struct cs_fault *fault)
 {
-    if (!token || cs_bytes_is_string(cs_bytes_of(token)))
-        return 0;
-    return cs_fail(fault, CS_ERR_INVALID,
-        "the name of a token must be UTF-8: 'countersign status --json' shows its URI");
+    if (!cs_bytes_is_string(cs_bytes_of(token)))
+        return cs_fail(fault, CS_ERR_INVALID,
+            "the name of a token must be UTF-8: 'countersign status --json' shows its URI");
+    return cs_client_name(token, ownp, fault);
 }
 
 int countersign_unlock(struct countersign_client *client, const char *token, int how, int fd,
     struct countersign_list **labelsp, struct countersign_fault *public_fault)
 {
     struct cs_fault *fault = cs_client_fault(public_fault);
+    CS_AUTO(cs_freep) char *own = NULL;
     struct cs_request request;
+    int r;
 
     if (how < CS_UNLOCK_ASK || how > (CS_UNLOCK_FD | CS_UNLOCK_FORCE))
         return cs_fail(fault, CS_ERR_INVALID, "%d is not an enum cs_unlock", how);
     if ((how & CS_UNLOCK_FD) && fd < 0)
         return cs_fail(fault, CS_ERR_INVALID, "there is no descriptor to read the PIN from");
-    if (bad_token_name(token, fault) < 0)
-        return CS_ERR_INVALID;
+    r = take_name(token, &own, fault);
+    if (r < 0)
+        return r;
     cs_request_init(&request, CS_MSG_UNLOCK);
-    cs_msg_unlock_put(&request.frame,
-        &(struct cs_msg_unlock){.token = cs_client_name(token), .how = (uint8_t)how});
+    cs_msg_unlock_put(
+        &request.frame, &(struct cs_msg_unlock){.token = cs_bytes_of(own), .how = (uint8_t)how});
     if (how & CS_UNLOCK_FD)
         request.fd = fd;
     return ask_for_labels(client, &request, labelsp, fault);
@@ -134,18 +137,21 @@ int countersign_change_pin(struct countersign_client *client, const char *token,
     int new_fd, struct countersign_list **labelsp, struct countersign_fault *public_fault)
 {
     struct cs_fault *fault = cs_client_fault(public_fault);
+    CS_AUTO(cs_freep) char *own = NULL;
     struct cs_request request;
+    int r;
 
     if (how < CS_UNLOCK_ASK || how > (CS_UNLOCK_FD | CS_UNLOCK_FORCE))
         return cs_fail(fault, CS_ERR_INVALID, "%d is not an enum cs_unlock", how);
     if ((how & CS_UNLOCK_FD) && (fd < 0 || new_fd < 0))
         return cs_fail(fault, CS_ERR_INVALID,
             "there are no two descriptors to read the present and the new PIN from");
-    if (bad_token_name(token, fault) < 0)
-        return CS_ERR_INVALID;
+    r = take_name(token, &own, fault);
+    if (r < 0)
+        return r;
     cs_request_init(&request, CS_MSG_PIN_CHANGE);
-    cs_msg_unlock_put(&request.frame,
-        &(struct cs_msg_unlock){.token = cs_client_name(token), .how = (uint8_t)how});
+    cs_msg_unlock_put(
+        &request.frame, &(struct cs_msg_unlock){.token = cs_bytes_of(own), .how = (uint8_t)how});
     if (how & CS_UNLOCK_FD) {
         request.fd = fd;
         request.fd2 = new_fd;
@@ -157,11 +163,13 @@ int countersign_lock(struct countersign_client *client, const char *token,
     struct countersign_list **labelsp, struct countersign_fault *public_fault)
 {
     struct cs_fault *fault = cs_client_fault(public_fault);
+    CS_AUTO(cs_freep) char *own = NULL;
     struct cs_request request;
+    int r = take_name(token, &own, fault);
 
-    if (bad_token_name(token, fault) < 0)
-        return CS_ERR_INVALID;
+    if (r < 0)
+        return r;
     cs_request_init(&request, CS_MSG_LOCK);
-    cs_msg_lock_put(&request.frame, &(struct cs_msg_lock){.token = cs_client_name(token)});
+    cs_msg_lock_put(&request.frame, &(struct cs_msg_lock){.token = cs_bytes_of(own)});
     return ask_for_labels(client, &request, labelsp, fault);
 }

@@ -5,6 +5,7 @@
  * certificates, leaf first, unless a key is.
  */
 #include "provider/store.h"
+#include "base/uri.h"
 #include "provider/param.h"
 #include "provider/reference.h"
 
@@ -13,16 +14,13 @@
 #include <openssl/params.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-
-#define SCHEME "pkcs11:"
 
 /* OSSL_STORE_INFO_* of openssl/store.h, as `expect` carries them. */
 enum { EXPECT_ANY = 0, EXPECT_PUBLIC = 3, EXPECT_KEY = 4, EXPECT_CERTIFICATE = 5 };
 
 struct cs_store {
     struct cs_provider *provider;
-    char *uri;
+    char *uri; /* without its query */
     int expect;
     bool opened, ended;
     bool key_due, public;
@@ -34,13 +32,13 @@ static void *store_open(void *context, const char *uri)
 {
     struct cs_store *store;
 
-    if (strncasecmp(uri, SCHEME, strlen(SCHEME)) != 0)
+    if (!cs_uri_is(uri))
         return NULL;
     store = calloc(1, sizeof(*store));
     if (!store)
         return NULL;
     store->provider = context;
-    store->uri = strdup(uri);
+    store->uri = cs_uri_without_pin(uri);
     if (!store->uri) {
         free(store);
         return NULL;
@@ -81,18 +79,17 @@ static int store_set_params(void *context, const OSSL_PARAM params[])
 /* The value of the path attribute `type` (RFC 7512, 2.3). */
 static struct cs_bytes uri_type(const char *uri)
 {
-    const char *at = uri + strlen(SCHEME);
-    size_t path = strcspn(at, "?");
-    const char *end = at + path;
+    const char *at = uri + strlen(CS_URI_SCHEME);
 
-    while (at < end) {
-        size_t len = strcspn(at, ";?");
+    for (;;) {
+        size_t len = strcspn(at, ";");
 
         if (len > 5 && strncmp(at, "type=", 5) == 0)
             return CS_BYTES(at + 5, len - 5);
+        if (!at[len])
+            return CS_BYTES(NULL, 0);
         at += len + 1;
     }
-    return CS_BYTES(NULL, 0);
 }
 
 /* What the program expects, else what the URI says. */

@@ -539,6 +539,12 @@ static void test_a_pin_in_a_uri_stays_here(void **state)
         countersign_change_pin(f->client, "pkcs11:token=c?pin-value=1", 0, -1, -1, NULL, &f->fault),
         CS_ERR_NOT_FOUND);
     assert_string_equal(f->fault.text, "pkcs11:token=c");
+    assert_int_equal(countersign_lock(f->client, "PKCS11:token=d?pin-value=1", NULL, &f->fault),
+        CS_ERR_NOT_FOUND);
+    assert_string_equal(f->fault.text, "PKCS11:token=d");
+    assert_int_equal(countersign_lock(f->client, "pkcs11:pin-value=1;token=e", NULL, &f->fault),
+        CS_ERR_NOT_FOUND);
+    assert_string_equal(f->fault.text, "pkcs11:token=e");
     assert_int_equal(countersign_lock(f->client, "what?", NULL, &f->fault), CS_ERR_NOT_FOUND);
     assert_string_equal(f->fault.text, "what?");
 }

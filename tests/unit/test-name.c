@@ -175,6 +175,7 @@ static void test_certificates_without_a_key(void **state)
     assert_int_equal(key_of("pkcs11:object=ca;type=private", CS_EXPECT_ANY), CS_ERR_NOT_FOUND);
     /* alice has a certificate, the twins have none */
     assert_int_equal(key_of("pkcs11:token=corp;type=cert", CS_EXPECT_CERTIFICATE), 0);
+    assert_int_equal(key_of("PKCS11:token=corp;type=cert", CS_EXPECT_CERTIFICATE), 0);
     assert_int_equal(key_of("pkcs11:object=twin", CS_EXPECT_CERTIFICATE), CS_ERR_NOT_FOUND);
 }
 
@@ -377,6 +378,7 @@ static void test_a_pin_in_a_uri_is_not_repeated(void **state)
 
     (void)state;
     assert_null(strstr(sentence_of("pkcs11:object=x?pin-value=4321", CS_EXPECT_KEY), "4321"));
+    assert_null(strstr(sentence_of("PKCS11:object=x?pin-value=4321", CS_EXPECT_KEY), "4321"));
     assert_null(strstr(sentence_of("pkcs11:object=twin?pin-value=4321", CS_EXPECT_KEY), "4321"));
     assert_int_equal(
         cs_name_find_token(&inventory, "pkcs11:token=x?pin-value=4321", &token, &fault),

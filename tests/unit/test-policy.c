@@ -240,6 +240,8 @@ static void test_identities(void **state)
     rules("[k]\nidentity = alice\nsign = tls");
     assert_rule("alice", "/x", "", "k");
     assert_rule("mail", "/x", "", "default for tls");
+    rules("[k]\nidentity = PKCS11:token=corp\nsign = tls");
+    assert_rule("mail", "/x", "", "k");
     rules("[k]\nidentity = pkcs11:token=corp\nsign = tls");
     assert_rule("mail", "/x", "", "k");
     assert_rule("bob", "/x", "", "default for tls");
@@ -455,7 +457,7 @@ static void test_mistakes(void **state)
     assert_wrong("[r]\nidentity = pkcs11:token=corp;slot-id=3", "no other attributes");
     assert_wrong("[r]\nidentity = pkcs11:slot-description=x", "no other attributes");
     assert_wrong("[r]\nidentity = pkcs11:library-version=3", "no other attributes");
-    assert_wrong("[r]\nidentity = PKCS11:token=corp", "no other attributes");
+    assert_wrong("[r]\nidentity = PKCS11:slot-id=3", "no other attributes");
     assert_wrong("[r]\ncolour = red", "no such setting");
 }
 
