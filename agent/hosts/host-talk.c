@@ -225,8 +225,8 @@ static void configure(struct cs_host_talk *talk)
 
 int cs_host_talk_start(struct cs_host_talk *talk, int fd)
 {
-    int r = cs_channel_init(
-        &talk->channel, talk->setting->loop, fd, CS_LIMIT_HOST_OUTPUT, &channel_events, talk);
+    int r = cs_channel_init(&talk->channel, talk->setting->loop, fd, CS_LIMIT_HOST_OUTPUT,
+        CS_LIMIT_HOST_OUTPUT, &channel_events, talk);
 
     if (r < 0)
         return r;

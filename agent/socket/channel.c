@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Framed streams. Sending is tried at once, so that a short answer costs one system call and no
- * further turn of the loop. Nothing is read while much waits to be sent: who does not take answers
- * gets no more of them. Used by peer.c for clients and by host-talk.c for token hosts.
+ * further turn of the loop. Nothing of a client is read while much waits to be sent to it: who does
+ * not take answers gets no more of them. A host that is busy with telling us something takes
+ * nothing until we have read it. Used by peer.c for clients and by host-talk.c for token hosts.
  */
 #include "socket/channel.h"
 #include "base/cleanup.h"
@@ -38,7 +39,7 @@ static void watch(struct cs_channel *channel)
 
     if (channel->closing || channel->ended)
         return;
-    if (channel->out_bytes <= CS_LIMIT_OUTPUT_PAUSE || channel->failed)
+    if (channel->out_bytes <= channel->out_pause || channel->failed)
         events |= UV_READABLE;
     if (channel->out_bytes > 0)
         events |= UV_WRITABLE;
@@ -48,12 +49,13 @@ static void watch(struct cs_channel *channel)
     uv_poll_start(&channel->poll, events, on_poll);
 }
 
-int cs_channel_init(struct cs_channel *channel, uv_loop_t *loop, int fd, size_t out_max,
-    const struct cs_channel_events *events, void *user)
+int cs_channel_init(struct cs_channel *channel, uv_loop_t *loop, int fd, size_t out_pause,
+    size_t out_max, const struct cs_channel_events *events, void *user)
 {
     *channel = (struct cs_channel){
         .fd = fd,
         .in = CS_BUF_INIT(CS_FRAME_HEADER + CS_FRAME_MAX + sizeof(input)),
+        .out_pause = out_pause,
         .out_max = out_max,
         .on = events,
         .user = user,
@@ -234,7 +236,7 @@ static size_t hand_over(struct cs_channel *channel, struct cs_bytes bytes)
 {
     size_t taken = 0;
 
-    while (!channel->closing && !channel->ended && channel->out_bytes <= CS_LIMIT_OUTPUT_PAUSE) {
+    while (!channel->closing && !channel->ended && channel->out_bytes <= channel->out_pause) {
         struct cs_frame frame;
         size_t size = 0;
         int r = cs_frame_parse(CS_BYTES(bytes.data + taken, bytes.len - taken), &frame, &size);

@@ -36,16 +36,17 @@ struct cs_channel {
     struct cs_buf in; /* what came of a frame that is not whole */
     TAILQ_HEAD(cs_channel_queue, cs_channel_output) out;
     size_t out_bytes;
-    size_t out_max;
+    size_t out_pause, out_max;
     int fds[CS_LIMIT_DESCRIPTORS_WAITING]; /* received; -1 is never in here */
     size_t n_fds;
     const struct cs_channel_events *on;
     void *user;
 };
 
-/* Takes the connected socket fd, in every case. */
-int cs_channel_init(struct cs_channel *channel, uv_loop_t *loop, int fd, size_t out_max,
-    const struct cs_channel_events *events, void *user);
+/* Takes the connected socket fd, in every case. While more than out_pause waits to be sent nothing
+ * is read; more than out_max ends it. */
+int cs_channel_init(struct cs_channel *channel, uv_loop_t *loop, int fd, size_t out_pause,
+    size_t out_max, const struct cs_channel_events *events, void *user);
 void cs_channel_close(struct cs_channel *channel);
 
 /* Sends at once what the socket takes and keeps the rest. Takes fd unless it is -1; it goes with

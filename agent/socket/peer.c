@@ -161,8 +161,8 @@ static int open_peer(struct cs_peer *peer, int fd)
         close(fd);
         return r;
     }
-    return cs_channel_init(
-        &peer->channel, peer->service->loop, fd, CS_LIMIT_OUTPUT, &channel_events, peer);
+    return cs_channel_init(&peer->channel, peer->service->loop, fd, CS_LIMIT_OUTPUT_PAUSE,
+        CS_LIMIT_OUTPUT, &channel_events, peer);
 }
 
 void cs_peer_accept(

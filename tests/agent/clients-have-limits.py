@@ -28,6 +28,22 @@ host.token(spki=SPKI)
 host.scanned()
 host.serve(lambda request: None)
 """
+# It has much to tell before it hears the next.
+BUSY_HOST = """
+host.ready()
+host.token(spki=SPKI)
+host.scanned()
+def handle(request):
+    if request.kind == PIN_CHANGE and host.note("asked") == 0:
+        while not os.path.exists(SPKI + ".go"):
+            time.sleep(0.01)
+        host.begin(2, "late", INITIALIZED, "9")
+        host.object(2, CERTIFICATE, "x", b"", bytes(1000000))
+        host.end(2)
+    elif request.kind == LOGOUT:
+        host.done(request)
+host.serve(handle)
+"""
 LOGIN = b" " * 64 + b"TLS 1.3, client CertificateVerify\0" + bytes(32)
 
 
@@ -48,6 +64,18 @@ def flood(connection, data):
         except BlockingIOError:
             time.sleep(0.01)
     return sent
+
+
+def ask_to_change_pins(stage, clients):
+    """As many requests as may be, each of which goes to the host with its client's variables."""
+    crowd = [protocol.Client(stage.socket, environment=[("DISPLAY", ":" + "9" * 4000), ("LANG", "x" * 1000000)])
+             for _ in range(clients)]
+    for client in crowd:
+        client.send(b"".join(protocol.frame(protocol.PIN_CHANGE, 100 + i, protocol.string("corp") + protocol.u8(0))
+                             for i in range(REQUESTS)))
+    for client in crowd:
+        client.status()  # so they have been read
+    return crowd
 
 
 def is_told(connection):
@@ -133,6 +161,13 @@ def main():
                     other.post(protocol.SIGN, request)
                 other.status()  # so they have been read
             assert error_of(stage.client().tokens)[0] == "BUSY"
+
+        with tap.case("a host that takes nothing while it tells something is heard, however much waits for it"):
+            stage.play(one=BUSY_HOST)
+            crowd = ask_to_change_pins(stage, 2)
+            stage.path("spki.der.go").touch()
+            wait_for(lambda: len(stage.client().tokens()) == 2, "the second token")
+            assert sorted(stage.client().lock()) == ["corp"], "it has heard all"
     tap.done()
 
 

@@ -68,7 +68,8 @@ static int setup(void **state)
     assert_int_equal(fcntl(pair[1], F_SETFL, O_NONBLOCK), 0);
     t.other = pair[1];
     assert_int_equal(uv_loop_init(&t.loop), 0);
-    return cs_channel_init(&t.channel, &t.loop, pair[0], OUT_MAX, &events, NULL);
+    return cs_channel_init(
+        &t.channel, &t.loop, pair[0], CS_LIMIT_OUTPUT_PAUSE, OUT_MAX, &events, NULL);
 }
 
 static int teardown(void **state)
