@@ -17,6 +17,8 @@
 #define CS_LIMIT_DESCRIPTORS_WAITING 4             /* received and not yet claimed by a frame */
 #define CS_LIMIT_HELLO_TIME 10000
 #define CS_LIMIT_PROGRAM_NAME 64
+#define CS_LIMIT_ENVIRONMENT                                                                       \
+    (8u * 1024u) /* of variables for prompts: requests to hosts have them */
 
 /* Token hosts */
 #define CS_LIMIT_MODULES 64

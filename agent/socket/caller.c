@@ -112,6 +112,21 @@ static bool is_for_prompts(struct cs_bytes name)
     return false;
 }
 
+/* Takes those that are for prompts, as far as there is room. */
+static void keep_variables(const struct cs_environment *environment, struct cs_environment *kept)
+{
+    size_t room = CS_LIMIT_ENVIRONMENT;
+
+    for (uint32_t i = 0; i < environment->n; i++) {
+        size_t size = environment->entries[i].name.len + environment->entries[i].value.len;
+
+        if (!is_for_prompts(environment->entries[i].name) || size > room)
+            continue;
+        kept->entries[kept->n++] = environment->entries[i];
+        room -= size;
+    }
+}
+
 int cs_caller_introduce(
     struct cs_caller *caller, struct cs_bytes program, const struct cs_environment *environment)
 {
@@ -124,9 +139,7 @@ int cs_caller_introduce(
     if (name[0])
         snprintf(
             caller->claim, sizeof(caller->claim), "an unknown program that says it is '%s'", name);
-    for (uint32_t i = 0; i < environment->n; i++)
-        if (is_for_prompts(environment->entries[i].name))
-            kept.entries[kept.n++] = environment->entries[i];
+    keep_variables(environment, &kept);
     cs_buf_reset(&caller->environment);
     cs_environment_put(&caller->environment, &kept);
     return caller->environment.error;

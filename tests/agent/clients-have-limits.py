@@ -168,6 +168,13 @@ def main():
             stage.path("spki.der.go").touch()
             wait_for(lambda: len(stage.client().tokens()) == 2, "the second token")
             assert sorted(stage.client().lock()) == ["corp"], "it has heard all"
+
+        with tap.case("what clients say of their displays costs no host its life"):
+            stage.play(one=BUSY_HOST)
+            crowd = ask_to_change_pins(stage, 4)
+            assert stage.client().lock() == ["corp"]
+            assert "end of the socket" not in stage.record("one"), "it has died of them"
+            del crowd
     tap.done()
 
 
