@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Chains. Issuers are looked for among the certificates of all tokens. The root is left out: who
- * trusts it has it (RFC 8446, 4.4.2). Called when a name
+ * Chains. Issuers are looked for among the certificates of all tokens and the configuration's
+ * intermediates. The root is left out: who trusts it has it (RFC 8446, 4.4.2). Called when a name
  * is resolved and when an identity is chosen for a server.
  */
 #include "inventory/chain.h"
@@ -20,26 +20,39 @@ static bool issued(const struct cs_object *issuer, const struct cs_object *subje
     return ok;
 }
 
+struct search {
+    const struct cs_object *subject;
+    X509_NAME *issuer; /* its name, once there is somebody who may bear it */
+    time_t now;
+    const struct cs_object *best;
+};
+
+static void look_at(struct search *search, const struct cs_object *object)
+{
+    if (!object->authority)
+        return;
+    if (!search->issuer)
+        search->issuer = cs_certificate_name_parse(search->subject->issuer);
+    if (search->issuer &&
+        X509_NAME_cmp(X509_get_subject_name(object->authority), search->issuer) == 0 &&
+        (!search->best || cs_object_is_better(object, search->best, search->now)) &&
+        issued(object, search->subject))
+        search->best = object;
+}
+
 static const struct cs_object *find_issuer(
     const struct cs_inventory *inventory, const struct cs_object *subject, time_t now)
 {
-    CS_AUTO(X509_NAME_freep) X509_NAME *name = NULL;
-    const struct cs_object *best = NULL;
+    const struct cs_intermediates *intermediates = inventory->intermediates;
+    struct search search = {.subject = subject, .now = now};
 
     for (size_t i = 0; i < inventory->n_tokens; i++)
-        for (size_t j = 0; j < inventory->tokens[i]->n_objects; j++) {
-            const struct cs_object *object = inventory->tokens[i]->objects[j];
-
-            if (!object->authority)
-                continue;
-            if (!name)
-                name = cs_certificate_name_parse(subject->issuer);
-            if (!name || X509_NAME_cmp(X509_get_subject_name(object->authority), name) != 0 ||
-                (best && !cs_object_is_better(object, best, now)) || !issued(object, subject))
-                continue;
-            best = object;
-        }
-    return best;
+        for (size_t j = 0; j < inventory->tokens[i]->n_objects; j++)
+            look_at(&search, inventory->tokens[i]->objects[j]);
+    for (size_t i = 0; intermediates && i < intermediates->n; i++)
+        look_at(&search, intermediates->items[i]);
+    X509_NAME_free(search.issuer);
+    return search.best;
 }
 
 size_t cs_chain_build(const struct cs_inventory *inventory, const struct cs_object *leaf,

@@ -242,13 +242,35 @@ static void say_hidden(const struct cs_inventory *inventory, const struct cs_pre
         cs_token_say_locked(token->name, token->word, fault);
 }
 
+/* What is the matter with each of the first. Whether it is an issuer, of any of them. */
+static bool say_verdicts(struct search *search, char *text, size_t size)
+{
+    const struct cs_inventory *inventory = search->inventory;
+    bool other_issuer = false;
+    size_t len = 0;
+
+    for (size_t i = 0; i < inventory->n_identities && i < CS_LIMIT_CANDIDATES; i++) {
+        const struct cs_object *certificate = NULL;
+        enum verdict verdict = judge_identity(search, inventory->identities[i], &certificate);
+        char name[CS_TEXT_MAX];
+
+        other_issuer |= verdict == OTHER_ISSUER;
+        name_of(inventory->identities[i], name, sizeof(name));
+        len += (size_t)snprintf(
+            text + len, size - len, "%s'%.64s' %s", i ? ", " : "", name, reasons[verdict]);
+        if (len >= size - 1)
+            break;
+    }
+    return other_issuer;
+}
+
 int cs_choice_none(const struct cs_inventory *inventory, const struct cs_criteria *criteria,
     time_t now, struct cs_fault *fault)
 {
     CS_AUTO(search_deinit) struct search search = search_for(inventory, criteria, now);
     struct cs_fault locked = {0};
     char text[768] = "";
-    size_t len = 0;
+    bool other_issuer;
 
     if (inventory->n_identities == 0)
         return cs_fail(fault, CS_ERR_NOT_FOUND,
@@ -256,19 +278,12 @@ int cs_choice_none(const struct cs_inventory *inventory, const struct cs_criteri
     if (criteria->preference && !criteria->preference->key)
         return cs_fail(fault, CS_ERR_NOT_FOUND, "%s: no identity is to be shown to this server",
             criteria->preference->where);
-    for (size_t i = 0; i < inventory->n_identities && i < CS_LIMIT_CANDIDATES; i++) {
-        const struct cs_object *certificate = NULL;
-        enum verdict verdict = judge_identity(&search, inventory->identities[i], &certificate);
-        char name[CS_TEXT_MAX];
-
-        name_of(inventory->identities[i], name, sizeof(name));
-        len += (size_t)snprintf(
-            text + len, sizeof(text) - len, "%s'%.64s' %s", i ? ", " : "", name, reasons[verdict]);
-        if (len >= sizeof(text) - 1)
-            break;
-    }
+    other_issuer = say_verdicts(&search, text, sizeof(text));
     say_hidden(inventory, criteria->preference, &locked);
-    return cs_fail(fault, CS_ERR_NOT_FOUND, "no identity suits this server: %s%s%s%s%s", text,
+    return cs_fail(fault, CS_ERR_NOT_FOUND, "no identity suits this server: %s%s%s%s%s%s", text,
+        other_issuer ? " (an authority between may be missing: see intermediates in "
+                       "countersign.conf(5))"
+                     : "",
         criteria->preference ? "; see " : "",
         criteria->preference ? criteria->preference->where : "", locked.code ? "; but " : "",
         locked.text);

@@ -92,6 +92,31 @@ static int drop_repeated(void *rows, size_t *np, size_t size, compare_rows *comp
     return 0;
 }
 
+static size_t n_intermediates(const struct cs_inventory *inventory)
+{
+    return inventory->intermediates ? inventory->intermediates->n : 0;
+}
+
+static bool has_certificate(const struct cs_token *token, struct cs_bytes der)
+{
+    for (size_t i = 0; i < token->n_objects; i++)
+        if (token->objects[i]->class == CS_HOST_CERTIFICATE &&
+            cs_bytes_equal(token->objects[i]->value, der))
+            return true;
+    return false;
+}
+
+static void add_intermediates(struct cs_inventory *inventory, const struct cs_token *token)
+{
+    for (size_t i = 0; i < n_intermediates(inventory); i++) {
+        const struct cs_object *object = inventory->intermediates->items[i];
+
+        if (!object->self_issued && !has_certificate(token, object->value))
+            inventory->certificates[inventory->n_certificates++] =
+                (struct cs_plain_certificate){token, object};
+    }
+}
+
 static void add_rows_of(struct cs_inventory *inventory, const struct cs_token *token)
 {
     for (size_t i = 0; i < token->n_identities; i++)
@@ -100,6 +125,8 @@ static void add_rows_of(struct cs_inventory *inventory, const struct cs_token *t
         if (token->objects[i]->class == CS_HOST_CERTIFICATE && !token->objects[i]->of_identity)
             inventory->certificates[inventory->n_certificates++] =
                 (struct cs_plain_certificate){token, token->objects[i]};
+    if (token->n_identities > 0)
+        add_intermediates(inventory, token);
 }
 
 static bool shares_label(const struct cs_inventory *inventory, const struct cs_token *token)
@@ -132,7 +159,7 @@ static int make_rows(struct cs_inventory *inventory)
     for (size_t i = 0; i < inventory->n_tokens; i++) {
         cs_token_set_word(inventory->tokens[i], shares_label(inventory, inventory->tokens[i]));
         n_identities += inventory->tokens[i]->n_identities;
-        n_objects += inventory->tokens[i]->n_objects;
+        n_objects += inventory->tokens[i]->n_objects + n_intermediates(inventory);
     }
     free(inventory->identities);
     free(inventory->certificates);

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Intermediates. Many a card has room for its user's certificate alone, while servers know no more
+ * than the root: who stands between is told by a file. Roots may be in it, and are of no use.
+ */
+#include "inventory/intermediate.h"
+#include "limit.h"
+
+#include <countersign/error.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <string.h>
+#include <sys/stat.h>
+
+CS_DEFINE_CLEANUP(BIO *, BIO_free);
+
+/* What is no file is not waited for. */
+static int open_file(const char *path)
+{
+    CS_AUTO(cs_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -1;
+    if (!S_ISREG(st.st_mode) || st.st_size > CS_LIMIT_INTERMEDIATES_FILE) {
+        errno = S_ISREG(st.st_mode) ? EFBIG : EINVAL;
+        return -1;
+    }
+    return cs_steal_fd(&fd);
+}
+
+/* The subject, for people. */
+static struct cs_bytes get_label(const X509 *x509, BIO *room)
+{
+    char *text = NULL;
+    long len;
+
+    X509_NAME_print_ex(
+        room, X509_get_subject_name(x509), 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
+    len = BIO_get_mem_data(room, &text);
+    if (len > CS_LIMIT_OBJECT_NAME)
+        len = 0;
+    return CS_BYTES(text, (size_t)len);
+}
+
+static int make_object(X509 *x509, struct cs_object **objectp)
+{
+    CS_AUTO(BIO_freep) BIO *room = BIO_new(BIO_s_mem());
+    unsigned char *der = NULL;
+    int len = i2d_X509(x509, &der), r = CS_ERR_MEMORY;
+
+    if (room && len >= 0)
+        r = cs_object_new(&(const struct cs_host_object){.object_class = CS_HOST_CERTIFICATE,
+                              .label = get_label(x509, room),
+                              .value = CS_BYTES(der, (size_t)len)},
+            objectp);
+    OPENSSL_free(der);
+    return r;
+}
+
+static int add(struct cs_intermediates *intermediates, X509 *x509, const char **mendp)
+{
+    CS_AUTO(cs_object_freep) struct cs_object *object = NULL;
+    struct cs_object **items;
+    int r = make_object(x509, &object);
+
+    if (r == CS_ERR_MEMORY)
+        return r;
+    if (r < 0 || !object->authority)
+        *mendp = "a certificate in it is of no authority: take it out";
+    else if (intermediates->n >= CS_LIMIT_INTERMEDIATES)
+        *mendp = "it has too many certificates: leave those that the chains need";
+    if (*mendp)
+        return CS_ERR_CONFIG;
+    items = reallocarray(intermediates->items, intermediates->n + 1, sizeof(struct cs_object *));
+    if (!items)
+        return CS_ERR_MEMORY;
+    intermediates->items = items;
+    items[intermediates->n++] = cs_steal(&object);
+    return 0;
+}
+
+/* The end of the file is an error of OpenSSL's, too. */
+static bool is_end(void)
+{
+    unsigned long error = ERR_peek_last_error();
+
+    return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
+}
+
+static int read_all(struct cs_intermediates *intermediates, BIO *file, const char **mendp)
+{
+    X509 *x509;
+    int r = 0;
+
+    ERR_clear_error();
+    while (r == 0 && (x509 = PEM_read_bio_X509(file, NULL, NULL, NULL))) {
+        r = add(intermediates, x509, mendp);
+        X509_free(x509);
+    }
+    if (r == 0 && !is_end())
+        *mendp = "it has a certificate that is damaged";
+    else if (r == 0 && intermediates->n == 0)
+        *mendp = "there is no certificate in it: write the path of a PEM file";
+    ERR_clear_error();
+    return *mendp ? CS_ERR_CONFIG : r;
+}
+
+int cs_intermediates_take(
+    struct cs_intermediates *intermediates, const struct cs_setting *at, struct cs_fault *fault)
+{
+    struct cs_intermediates made = {0};
+    CS_AUTO(cs_closep) int fd = -1;
+    CS_AUTO(BIO_freep) BIO *file = NULL;
+    const char *mend = NULL;
+    int r;
+
+    if (at->value[0] != '/')
+        return cs_setting_refuse(at, fault, "write an absolute path");
+    fd = open_file(at->value);
+    if (fd < 0)
+        return cs_setting_refuse(at, fault, strerror(errno));
+    file = BIO_new_fd(fd, BIO_NOCLOSE);
+    r = file ? read_all(&made, file, &mend) : CS_ERR_MEMORY;
+    if (r < 0) {
+        cs_intermediates_deinit(&made);
+        return mend ? cs_setting_refuse(at, fault, mend) : r;
+    }
+    cs_intermediates_deinit(intermediates);
+    *intermediates = made;
+    return 0;
+}
+
+void cs_intermediates_deinit(struct cs_intermediates *intermediates)
+{
+    for (size_t i = 0; i < intermediates->n; i++)
+        cs_object_free(intermediates->items[i]);
+    free(intermediates->items);
+    *intermediates = (struct cs_intermediates){0};
+}
