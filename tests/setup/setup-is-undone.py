@@ -14,7 +14,7 @@ from fixture import Fixture
 from tap import Skip, Tap, skip_all
 
 TARGETS = ["openssl", "session", "curl", "git", "wget", "python", "node", "nginx", "psql", "chromium",
-           "firefox", "p11-kit", "java", "openvpn", "ssh"]
+           "firefox", "thunderbird", "openconnect", "p11-kit", "java", "openvpn", "ssh"]
 BOM = b"\xef\xbb\xbf"
 GROUND = ["session", "openssl", "p11-kit"]  # what other targets stand on
 NSS = """library=
@@ -39,6 +39,8 @@ FOREIGN = {
                                      "[Profile0]\nName=default\nIsRelative=1\nPath=abc.default\n\n"
                                      "[Profile1]\nName=gone\nIsRelative=1\nPath=gone\n\n"
                                      "[Profile2]\nName=new\nPath=new.profile\n",
+    ".thunderbird/profiles.ini": "[Profile0]\nName=default\nIsRelative=1\nPath=abc.default\n",
+    ".thunderbird/abc.default/pkcs11.txt": NSS,
     ".config/countersign/agent.conf": "[agent]\nprompt = never\n",
     "my-openssl.cnf": "openssl_conf = mine\n[mine]\nssl_conf = tls\n[tls]\nsystem_default = mild\n"
                       "[mild]\nMinProtocol = TLSv1.2\n",
@@ -118,7 +120,7 @@ def empty_home(tap, f, here):
     (fresh / ".local/share").mkdir(parents=True)
     where = {"HOME": str(fresh), "XDG_CONFIG_HOME": str(fresh / ".config")}
     before = place.snapshot(fresh)
-    targets = [target for target in TARGETS if target != "firefox"]  # no profile yet
+    targets = [target for target in TARGETS if target not in ("firefox", "thunderbird")]  # no profile yet
     with tap.case("in a home where nothing is: all of it comes, and goes"):
         here.run("setup", *targets, "--yes", environment=where, check=True)
         assert (fresh / ".local/share/pki/nssdb/pkcs11.txt").exists()

@@ -18,6 +18,8 @@ static const struct {
     {"curl", "curl"},
     {"git", "git"},
     {"wget", "wget"},
+    {"openconnect", "openconnect"},
+    {"nm-openconnect-auth-dialog", "openconnect"},
     {"python3*", "python"},
     {"node*", "node"},
     {"nginx", "nginx"},
@@ -27,6 +29,7 @@ static const struct {
     {"brave*", "chromium"},
     {"microsoft-edge*", "chromium"},
     {"firefox*", "firefox"},
+    {"thunderbird*", "thunderbird"},
     {"java", "java"},
     {"keytool", "java"},
     {"openvpn", "openvpn"},
@@ -150,9 +153,9 @@ static bool has_module(const char *pattern)
     return any;
 }
 
-/* Where this browser looks; of Chromium's two places the one of former times counts, if it is
+/* Where the program looks; of Chromium's two places the one of former times counts, if it is
  * there. */
-static bool browser_has_module(const char *target)
+static bool is_set_up_for_nss(const char *target)
 {
     const char *home = getenv("HOME");
     char old[PATH_MAX];
@@ -161,6 +164,8 @@ static bool browser_has_module(const char *target)
         return has_module("~/.mozilla/firefox/*/pkcs11.txt") ||
                has_module("~/.config/mozilla/firefox/*/pkcs11.txt") ||
                has_module("/etc/firefox/policies/policies.json");
+    if (strcmp(target, "thunderbird") == 0)
+        return has_module("~/.thunderbird/*/pkcs11.txt");
     snprintf(old, sizeof(old), "%s/.pki/nssdb", home ? home : "");
     return has_module(
         access(old, F_OK) == 0 ? "~/.pki/nssdb/pkcs11.txt" : "~/.local/share/pki/nssdb/pkcs11.txt");
@@ -169,7 +174,7 @@ static bool browser_has_module(const char *target)
 static void say_nss(struct cs_findings *findings, const struct cs_program *program)
 {
     const char *target = target_of(program);
-    bool set_up = target && browser_has_module(target);
+    bool set_up = target && is_set_up_for_nss(target);
 
     cs_find(findings, set_up ? CS_SEVERITY_OK : CS_SEVERITY_ERROR, "route",
         set_up ? "Our PKCS#11 module is in its database."

@@ -33,6 +33,8 @@ static const struct {
     {"microsoft-edge*", {"/opt/microsoft/msedge/msedge"}},
     {"firefox*", {"libxul.so", "/usr/lib/firefox/libxul.so", "/usr/lib64/firefox/libxul.so",
                      "/usr/lib/firefox-esr/libxul.so"}},
+    {"thunderbird*",
+        {"libxul.so", "/usr/lib/thunderbird/libxul.so", "/usr/lib64/thunderbird/libxul.so"}},
     {"python3*", {"../lib/python3*/lib-dynload/_ssl.*.so"}},
     {"perl*", {"../lib/*/perl5/*/auto/Net/SSLeay/SSLeay.so"}},
     {"ruby*", {"../lib/*/ruby/*/openssl.so", "../lib/ruby/*/*/openssl.so"}},

@@ -237,22 +237,27 @@ int cs_setup_rule(struct cs_setup *setup, const char *const *programs, size_t n)
 {
     const char *target = setup->target->name;
     char *text = NULL;
-    size_t size;
+    size_t size, n_there = 0;
     FILE *out;
 
     if (!setup->plan.undo) {
-        out = n > 0 ? open_memstream(&text, &size) : NULL;
+        out = open_memstream(&text, &size);
         if (!out)
-            return n > 0 ? CS_ERR_MEMORY : 0;
+            return CS_ERR_MEMORY;
         fprintf(out,
             "; Programs that hand over a digest where others hand over the handshake itself, so\n"
             "; that the agent cannot see what it signs. Without this it asks.\n"
-            "[rule \"setup %s\"]\nprogram = %s",
-            target, programs[0]);
-        for (size_t i = 1; i < n; i++)
-            fprintf(out, ", %s", programs[i]);
+            "[rule \"setup %s\"]\nprogram = ",
+            target);
+        for (size_t i = 0; i < n; i++)
+            if (access(programs[i], X_OK) == 0)
+                fprintf(out, "%s%s", n_there++ ? ", " : "", programs[i]);
         fputs("\nsign = tls, digest\n", out);
         fclose(out);
+        if (n_there == 0) {
+            free(text);
+            return 0;
+        }
     }
     return cs_setup_edit(setup, &cs_edit_file, text, NULL, "%s/setup-%s.conf", setup->own, target);
 }

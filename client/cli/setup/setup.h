@@ -68,7 +68,7 @@ int cs_setup_reference_at(struct cs_setup *setup, const char *path);
 int cs_setup_identity_uri(struct cs_setup *setup, const char **urip);
 /* The path of a part, which must be there unless this is an undoing. */
 int cs_setup_part(struct cs_setup *setup, enum cs_part part, char path[PATH_MAX]);
-/* A rule for programs that can hand over nothing but a digest. n may be 0: then there is none. */
+/* A rule for those of the programs that are there, which can hand over nothing but a digest. */
 int cs_setup_rule(struct cs_setup *setup, const char *const *programs, size_t n);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Chromium and its kin read one NSS database for each user, Firefox one for each profile; and an
- * administrator's policies.json. Sandboxed ones are seen, and told what only their user can do.
+ * Chromium and its kin read one NSS database for each user, Firefox and Thunderbird one for each
+ * profile, Firefox an administrator's policies.json, too. Sandboxed ones are seen, and told what
+ * only their user can do.
  */
 #include "cli/setup/targets.h"
 #include "base/cleanup.h"
@@ -16,19 +17,11 @@ static const char *const chromium_programs[] = {"/usr/lib/chromium/chromium",
 static const char *const firefox_programs[] = {"/usr/lib/firefox-esr/firefox-esr",
     "/usr/lib/firefox/firefox", "/usr/lib64/firefox/firefox", "/opt/firefox/firefox"};
 
-/* A rule for those of the programs that are there. */
-static int add_rule(struct cs_setup *setup, const char *const *programs, size_t n)
-{
-    const char *there[8] = {NULL};
-    size_t n_there = 0;
+static const char *const thunderbird_programs[] = {"/usr/lib/thunderbird/thunderbird-bin",
+    "/usr/lib64/thunderbird/thunderbird-bin", "/usr/lib64/thunderbird/thunderbird",
+    "/opt/thunderbird/thunderbird-bin"};
 
-    for (size_t i = 0; i < n && n_there < 8; i++)
-        if (access(programs[i], X_OK) == 0)
-            there[n_there++] = programs[i];
-    return cs_setup_rule(setup, there, n_there);
-}
-
-/* Folders that sandboxed browsers make in the user's home. */
+/* Folders that sandboxed programs make in the user's home. */
 static int note_sandboxes(struct cs_setup *setup, const char *const *snaps,
     const char *const *flatpaks, const char *module)
 {
@@ -40,7 +33,7 @@ static int note_sandboxes(struct cs_setup *setup, const char *const *snaps,
         if (access(path, F_OK) == 0)
             r = cs_setup_note(setup,
                 "The snap of %s cannot use a key of the agent: a snap sees neither the module nor "
-                "the socket, and nothing outside it can change that. Install the browser as a "
+                "the socket, and nothing outside it can change that. Install it as a "
                 "package or a Flatpak.",
                 *snaps);
     }
@@ -75,7 +68,7 @@ int cs_target_chromium(struct cs_setup *setup)
         r = cs_setup_edit(setup, &cs_edit_nss, cs_setup_text(setup, "%s", module), NULL,
             "%s/pki/nssdb/pkcs11.txt", setup->data);
     if (r == 0)
-        r = add_rule(
+        r = cs_setup_rule(
             setup, chromium_programs, sizeof(chromium_programs) / sizeof(chromium_programs[0]));
     if (r == 0 && !is_old)
         r = cs_setup_note(setup,
@@ -158,6 +151,15 @@ static int plan_policies(struct cs_setup *setup, const char *module)
     return r;
 }
 
+static int note_profiles(
+    struct cs_setup *setup, const char *program, size_t n, const char *otherwise)
+{
+    if (n > 0)
+        return cs_setup_note(setup, "%s sees it at its next start.", program);
+    return cs_setup_note(setup,
+        "%s has no profile here yet: start it once, then set it up again%s.", program, otherwise);
+}
+
 static int plan_profiles(struct cs_setup *setup, const char *module)
 {
     char folder[2 * PATH_MAX];
@@ -169,13 +171,9 @@ static int plan_profiles(struct cs_setup *setup, const char *module)
     snprintf(folder, sizeof(folder), "%s/mozilla/firefox", setup->config);
     if (r == 0)
         r = add_profiles(setup, folder, module, &n);
-    if (r == 0 && n == 0)
-        r = cs_setup_note(setup,
-            "Firefox has no profile here yet: start it once, then set it up again; or, as an "
-            "administrator, set it up for everybody by --system.");
-    if (r == 0 && n > 0)
-        r = cs_setup_note(setup, "Firefox sees it at its next start.");
-    return r;
+    return r < 0 ? r
+                 : note_profiles(setup, "Firefox", n,
+                       "; or, as an administrator, set it up for everybody by --system");
 }
 
 int cs_target_firefox(struct cs_setup *setup)
@@ -190,7 +188,29 @@ int cs_target_firefox(struct cs_setup *setup)
     if (r == 0)
         r = plan_profiles(setup, module);
     if (r == 0)
-        r = add_rule(
+        r = cs_setup_rule(
             setup, firefox_programs, sizeof(firefox_programs) / sizeof(firefox_programs[0]));
+    return r < 0 ? r : note_sandboxes(setup, snaps, flatpaks, module);
+}
+
+int cs_target_thunderbird(struct cs_setup *setup)
+{
+    static const char *const snaps[] = {"thunderbird", NULL};
+    static const char *const flatpaks[] = {"org.mozilla.Thunderbird", NULL};
+    char module[PATH_MAX], folder[2 * PATH_MAX];
+    size_t n = 0;
+    int r = cs_setup_part(setup, CS_PART_PKCS11, module);
+
+    snprintf(folder, sizeof(folder), "%s/.thunderbird", setup->home);
+    if (r == 0)
+        r = add_profiles(setup, folder, module, &n);
+    if (r == 0)
+        r = note_profiles(setup, "Thunderbird", n, "");
+    if (r == 0)
+        r = cs_setup_note(
+            setup, "Mails that it signs are digests to the agent, so the rule allows them, too.");
+    if (r == 0)
+        r = cs_setup_rule(setup, thunderbird_programs,
+            sizeof(thunderbird_programs) / sizeof(thunderbird_programs[0]));
     return r < 0 ? r : note_sandboxes(setup, snaps, flatpaks, module);
 }

@@ -11,7 +11,7 @@
 /* How a program is to be told of the key. */
 struct key {
     bool by_uri;
-    char *certificate, *private; /* in double quotes */
+    char *certificate, *private;
 };
 
 static void key_deinit(struct key *key)
@@ -30,62 +30,48 @@ static bool uses_gnutls(const char *name, char file[PATH_MAX])
     return true;
 }
 
-static int quote(
-    const struct cs_setup *setup, struct key *key, const char *certificate, const char *private)
+/* A file of references, for OpenSSL as the key, too. With GnuTLS the key is a URI, through p11-kit;
+ * and the certificate the file, because with a URI GnuTLS sends it without its chain. */
+static int get_key(struct cs_setup *setup, struct key *key, bool by_uri)
 {
-    key->certificate = cs_setup_quoted(setup, certificate);
-    key->private = cs_setup_quoted(setup, private);
+    char path[PATH_MAX];
+    const char *private = path;
+    int r = cs_setup_need(setup, by_uri ? "p11-kit" : "session");
+
+    *key = (struct key){.by_uri = by_uri};
+    if (r == 0)
+        r = cs_setup_reference(setup, path);
+    if (r == 0 && by_uri)
+        r = cs_setup_identity_uri(setup, &private);
+    if (r < 0 || setup->plan.undo)
+        return r;
+    key->certificate = strdup(path);
+    key->private = strdup(private);
     return key->certificate && key->private ? 0 : CS_ERR_MEMORY;
 }
 
-/* The URIs of both objects, from that of the key. */
-static int get_uris(struct cs_setup *setup, struct key *key)
+/* For programs whose settings stand in double quotes. */
+static int quote_key(const struct cs_setup *setup, struct key *key)
 {
-    static const char type[] = ";type=private";
-    CS_AUTO(cs_freep) char *certificate = NULL;
-    CS_AUTO(cs_freep) char *private = NULL;
-    const char *uri, *at;
-    int len, r = cs_setup_identity_uri(setup, &uri);
+    struct key plain = *key;
 
-    if (r < 0)
-        return r;
-    at = strstr(uri, type);
-    len = (int)(at ? at - uri : (ptrdiff_t)strlen(uri));
-    at = at ? at + strlen(type) : "";
-    certificate = cs_setup_text(setup, "%.*s%s;type=cert", len, uri, at);
-    private = cs_setup_text(setup, "%.*s%s;type=private", len, uri, at);
-    if (!certificate || !private)
-        return CS_ERR_MEMORY;
-    return quote(setup, key, certificate, private);
+    if (setup->plan.undo)
+        return 0;
+    key->certificate = cs_setup_quoted(setup, plain.certificate);
+    key->private = cs_setup_quoted(setup, plain.private);
+    key_deinit(&plain);
+    return key->certificate && key->private ? 0 : CS_ERR_MEMORY;
 }
 
-static int get_file(struct cs_setup *setup, struct key *key)
-{
-    char path[PATH_MAX];
-    int r = cs_setup_reference(setup, path);
-
-    return r < 0 || setup->plan.undo ? r : quote(setup, key, path, path);
-}
-
-/* With GnuTLS the key's URI, through p11-kit; with OpenSSL a file of references. */
-static int get_key(struct cs_setup *setup, const char *name, struct key *key)
+/* In the way that the program can take it. */
+static int get_key_for(struct cs_setup *setup, const char *name, struct key *key)
 {
     char file[PATH_MAX] = "";
     const char *program = file;
-    int r;
+    int r = get_key(setup, key, uses_gnutls(name, file));
 
-    *key = (struct key){.by_uri = uses_gnutls(name, file)};
-    r = cs_setup_need(setup, key->by_uri ? "p11-kit" : "session");
-    if (r == 0 && setup->plan.undo) {
-        /* Both: the program may have changed since. */
-        r = get_file(setup, key);
-        return r < 0 ? r : cs_setup_rule(setup, NULL, 0);
-    }
-    if (r == 0)
-        r = key->by_uri ? get_uris(setup, key) : get_file(setup, key);
-    if (r == 0 && key->by_uri)
-        r = cs_setup_rule(setup, &program, 1);
-    return r;
+    /* Undone in any case: the program may have changed since. */
+    return r < 0 || (!key->by_uri && !setup->plan.undo) ? r : cs_setup_rule(setup, &program, 1);
 }
 
 /*
@@ -191,10 +177,12 @@ int cs_target_curl(struct cs_setup *setup)
 {
     struct places with_dot = {0}, without = {0};
     struct key key;
-    int r = get_key(setup, "curl", &key);
+    int r = get_key_for(setup, "curl", &key);
 
     curl_places(setup, &with_dot, true);
     curl_places(setup, &without, false);
+    if (r == 0)
+        r = quote_key(setup, &key);
     if (r == 0)
         r = edit_curlrc(setup, &with_dot, &key);
     if (r == 0 && !setup->plan.undo &&
@@ -225,9 +213,11 @@ int cs_target_git(struct cs_setup *setup)
     struct places places = {0};
     struct key key;
     const char *host = setup->host;
-    int r = get_key(setup, "git", &key);
+    int r = get_key_for(setup, "git", &key);
 
     git_places(setup, &places);
+    if (r == 0)
+        r = quote_key(setup, &key);
     if (r == 0)
         r = edit_place(setup, &places,
             cs_setup_text(setup, "[http%s%s%s]\n\tsslCert = %s\n\tsslKey = %s\n",
@@ -247,21 +237,42 @@ int cs_target_wget(struct cs_setup *setup)
     static const char *const rivals[] = {"certificate", "private_key", "privatekey", NULL};
     struct places places = {0};
     struct key key;
-    int r = get_key(setup, "wget", &key);
+    int r = get_key_for(setup, "wget", &key);
 
     add_place_of(&places, "WGETRC", "");
     add_place(&places, "%s/.wgetrc", setup->home);
-    /* wget knows no quotes. */
-    if (r == 0 && key.certificate && key.private) {
-        key.certificate[strlen(key.certificate) - 1] = '\0';
-        key.private[strlen(key.private) - 1] = '\0';
-    }
     if (r == 0)
         r = edit_place(setup, &places,
-            cs_setup_text(setup, "certificate = %s\nprivate_key = %s\n",
-                key.certificate ? key.certificate + 1 : "", key.private ? key.private + 1 : ""),
+            cs_setup_text(
+                setup, "certificate = %s\nprivate_key = %s\n", key.certificate, key.private),
             rivals);
     key_deinit(&key);
+    return r;
+}
+
+int cs_target_openconnect(struct cs_setup *setup)
+{
+    static const char *const programs[] = {"/usr/sbin/openconnect", "/usr/bin/openconnect",
+        "/usr/lib/NetworkManager/nm-openconnect-auth-dialog",
+        "/usr/libexec/nm-openconnect-auth-dialog"};
+    struct key key;
+    int r = get_key(setup, &key, true);
+
+    if (r == 0)
+        r = cs_setup_rule(setup, programs, sizeof(programs) / sizeof(programs[0]));
+    if (r == 0)
+        r = cs_setup_own_file(setup,
+            cs_setup_text(setup, "certificate = %s\nsslkey = %s\n", key.certificate, key.private),
+            "openconnect.options");
+    key_deinit(&key);
+    if (r == 0)
+        r = cs_setup_note(setup,
+            "The agent answers its own user alone, so log in as yours, and let root have the "
+            "cookie "
+            "alone: eval \"$(openconnect --config '%s/openconnect.options' --authenticate "
+            "https://HOST)\"; sudo openconnect --cookie-on-stdin --servercert $FINGERPRINT "
+            "--resolve $RESOLVE $CONNECT_URL <<<$COOKIE",
+            setup->own);
     return r;
 }
 

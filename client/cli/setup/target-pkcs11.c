@@ -67,7 +67,7 @@ int cs_target_java(struct cs_setup *setup)
     int number, r = cs_setup_part(setup, CS_PART_PKCS11, module);
 
     if (r == 0)
-        r = cs_setup_rule(setup, &program, found);
+        r = cs_setup_rule(setup, &program, 1);
     number = found ? next_java_provider(java) : 0;
     if (r == 0)
         r = cs_setup_own_file(setup,
@@ -100,7 +100,7 @@ int cs_target_openvpn(struct cs_setup *setup)
     int r = cs_setup_part(setup, CS_PART_PKCS11, module);
 
     if (r == 0)
-        r = cs_setup_rule(setup, programs, access(programs[0], X_OK) == 0);
+        r = cs_setup_rule(setup, programs, 1);
     if (r == 0)
         r = cs_setup_own_file(
             setup, cs_setup_text(setup, "pkcs11-providers \"%s\"\n", module), "countersign.ovpn");
