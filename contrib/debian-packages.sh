@@ -21,6 +21,7 @@ packages_bench=(p11-kit p11-kit-modules libengine-pkcs11-openssl binutils)
 packages_clients=(
     chromium firefox-esr libnss3-tools gnutls-bin wget git ldap-utils default-jdk-headless openvpn
     openssh-client openssh-server libengine-pkcs11-openssl p11-kit
+    openconnect thunderbird msmtp neomutt mutt aria2 lftp python3-gi glib-networking
 )
 
 # Modules that are not SoftHSM: a TPM, a token behind p11-kit; NSS's comes with the clients.
@@ -32,7 +33,7 @@ packages_programs=(
     python3-requests python3-openssl php-cli php-curl ruby tcl tcl-tls nodejs
     haproxy socat stunnel4 ncat links w3m apache2-utils siege
     mosquitto-clients mariadb-client redis-tools isync fetchmail rsyslog rsyslog-openssl
-    postgresql postgresql-client
+    postgresql postgresql-client eapoltest hostapd
 )
 
 packages_check=(
@@ -114,7 +115,7 @@ install_as_root='
     without_service nginx nginx.service
     without_service openssh-server ssh.service
     without_service openvpn openvpn.service
-    for service in haproxy stunnel4 postgresql rsyslog; do
+    for service in haproxy stunnel4 postgresql rsyslog hostapd; do
         without_service "$service" "$service.service"
     done
 '

@@ -26,13 +26,6 @@ def wget(f, before, station, key, version):
                   p11kit.uri(key, "private"), station.server(key, version).url])
 
 
-def needs_gnutls(f, program):
-    """Other systems build it with OpenSSL."""
-    linked = f.run(["ldd", programs.find(program)]).stdout
-    if "libgnutls" not in linked and "libcurl-gnutls" not in linked:
-        raise Skip(f"{program} is not built with GnuTLS here")
-
-
 def publish(f, server):
     """A repository of one commit where anybody can clone it who gets in."""
     work, bare = f.path(f"work-{server.port}"), server.files / "repository.git"
@@ -61,7 +54,7 @@ def ldapsearch(row, f, before, station, key, version):
     """It opens what it is given as a key as a file, whatever its TLS library could do."""
     if programs.find("ldapsearch") is None:
         raise Skip("ldapsearch is not installed")
-    needs_gnutls(f, "ldapsearch")
+    p11kit.needs_gnutls(f, "ldapsearch")
     server = station.server(key, version)
     seen = f.run([*before, "ldapsearch", "-d", "1", "-x", "-H", f"ldaps://localhost:{server.port}"],
                  environment={"LDAPTLS_CACERT": str(station.office.certificate),
@@ -90,7 +83,7 @@ def main():
                 with table.row("gnutls-cli", "module", key, version) as row:
                     row.sees(gnutls_cli(f, [*before, "gnutls-cli"], station, key, version))
                 with table.row("wget", "module", key, version) as row:
-                    needs_gnutls(f, "wget")
+                    p11kit.needs_gnutls(f, "wget")
                     row.sees(wget(f, before, station, key, version))
                 with table.row("git", "module", key, version) as row:
                     git_clones(row, f, before, station, key, version)

@@ -4,7 +4,7 @@
 import struct
 
 import programs
-from peer import PATIENCE, lines
+from peer import PATIENCE, imap_answer, lines, smtp_answer
 from stage import Stage, need
 from table import Cannot
 
@@ -38,19 +38,6 @@ def mysql(tls):
     tls.sendall(_mysql_packet(login[3] + 1, _MYSQL_OK))
     while tls.recv(4096)[4:5] not in (b"\1", b""):  # COM_QUIT, or gone
         tls.sendall(_mysql_packet(1, _MYSQL_OK))
-
-
-def smtp_answer(line):
-    word = line.split(" ")[0].upper()
-    return {"EHLO": "250 localhost\r\n", "DATA": "354 go on\r\n", "QUIT": "221 bye\r\n"}.get(
-        word, "250 ok\r\n" if word in ("HELO", "MAIL", "RCPT", ".") else "")
-
-
-def imap_answer(line):
-    tag, word = (line.split(" ") + [""])[:2]
-    more = {"CAPABILITY": "* CAPABILITY IMAP4rev1\r\n", "LOGOUT": "* BYE bye\r\n",
-            "LIST": '* LIST () "/" INBOX\r\n'}.get(word.upper(), "")
-    return f"{more}{tag} OK done\r\n"
 
 
 def pop3_answer(line):

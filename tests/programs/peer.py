@@ -71,3 +71,17 @@ def lines(greeting, answer, last):
             if said.upper().endswith(last):
                 return
     return talk
+
+
+def smtp_answer(line):
+    word = line.split(" ")[0].upper()
+    return {"EHLO": "250 localhost\r\n", "DATA": "354 go on\r\n", "QUIT": "221 bye\r\n"}.get(
+        word, "250 ok\r\n" if word in ("HELO", "MAIL", "RCPT", ".") else "")
+
+
+def imap_answer(line):
+    tag, word = (line.split(" ") + [""])[:2]
+    more = {"CAPABILITY": "* CAPABILITY IMAP4rev1\r\n", "LOGOUT": "* BYE bye\r\n",
+            "LIST": '* LIST () "/" INBOX\r\n', "AUTHENTICATE": "",
+            "SELECT": "* 0 EXISTS\r\n* OK [UIDVALIDITY 1] fresh\r\n"}.get(word.upper(), "")
+    return f"{more}{tag} OK done\r\n"
