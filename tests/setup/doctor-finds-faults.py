@@ -166,12 +166,14 @@ def libraries(tap, doctor):
                 raise Skip(f"{name} is not installed")
             found = doctor(name).that_say(" uses ")
             assert len(found) == 1 and library in found[0]["text"], found
-    with tap.case("OpenLDAP with GnuTLS takes no URI"):
-        if not programs.find("ldapsearch") or not doctor("ldapsearch").that_say("libgnutls"):
-            raise Skip("there is no ldapsearch with GnuTLS")
-        doctor("ldapsearch", status=1).one("as files itself", "error", "")
+    for name in ("ldapsearch", "mutt", "lftp"):
+        with tap.case(f"{name} with GnuTLS takes no URI"):
+            if not programs.find(name) or not doctor(name).that_say("libgnutls"):
+                raise Skip(f"there is no {name} with GnuTLS")
+            doctor(name, status=1).one("as files itself", "error", "")
     for path, words in {"/usr/bin/python3": "_ssl", "/usr/bin/perl": "SSLeay", "/usr/bin/node": "OpenSSL 3",
                         "/usr/bin/chromium": "libnss3", "/usr/bin/firefox-esr": "libnss3",
+                        "/usr/bin/thunderbird": "libnss3",
                         "/usr/bin/java": "Java"}.items():
         with tap.case(f"{path}: {words}"):
             if not os.path.exists(path):
@@ -188,7 +190,7 @@ def libraries(tap, doctor):
         doctor("chromium").one("is in its database", "ok", "")
         doctor.here.run("setup", "chromium", "--undo", "--yes", check=True)
     with tap.case("what GnuTLS lacks"):
-        found = doctor("git").that_say("It takes pkcs11: URIs")
+        found = doctor("git").that_say("t takes a pkcs11: URI")
         assert len(found) == 1 and "countersign setup git" in found[0]["mend"], found
 
 

@@ -36,11 +36,17 @@ static const struct {
     {"ssh", "ssh"},
 };
 
+static const char *name_of(const struct cs_program *program)
+{
+    const char *slash = strrchr(program->path, '/');
+
+    return slash ? slash + 1 : program->path;
+}
+
 static const char *target_of(const struct cs_program *program)
 {
-    const char *name = strrchr(program->path, '/');
+    const char *name = name_of(program);
 
-    name = name ? name + 1 : program->path;
     for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++)
         if (fnmatch(targets[i].name, name, 0) == 0)
             return targets[i].target;
@@ -76,12 +82,15 @@ static void say_sandbox(struct cs_findings *findings, const struct cs_program *p
 /* The preload library, and files in place of keys. */
 static void say_openssl(struct cs_findings *findings, const struct cs_program *program)
 {
-    const char *target = target_of(program), *slash = strrchr(program->path, '/');
-    const char *name = slash ? slash + 1 : program->path;
+    const char *target = target_of(program), *name = name_of(program);
 
-    cs_find(findings, CS_SEVERITY_OK, "route",
-        "Told nothing, it presents a certificate when it is run by 'countersign run -- %s'.", name);
-    check_part(findings, CS_PART_PRELOAD, "preload library");
+    /* It begins no login by certificate without a key. */
+    if (strcmp(name, "wpa_supplicant") != 0) {
+        cs_find(findings, CS_SEVERITY_OK, "route",
+            "Told nothing, it presents a certificate when it is run by 'countersign run -- %s'.",
+            name);
+        check_part(findings, CS_PART_PRELOAD, "preload library");
+    }
     if (fnmatch("ruby*", name, 0) == 0) {
         cs_find(findings, CS_SEVERITY_NOTE, "route",
             "Ruby wants to see the private half of a key before it uses it, so it does not take "
@@ -105,18 +114,28 @@ static void say_static(struct cs_findings *findings, const struct cs_program *pr
     cs_mend(findings, "countersign setup %s", target ? target : "session");
 }
 
+/* Those that open certificate and key themselves. */
+static bool takes_files_alone(const char *name)
+{
+    static const char *const names[] = {"ldap*", "mutt", "lftp"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (fnmatch(names[i], name, 0) == 0)
+            return true;
+    return false;
+}
+
 /* GnuTLS sees what p11-kit knows. */
 static void say_gnutls(struct cs_findings *findings, const struct cs_program *program)
 {
     const char *target = target_of(program);
     const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
     char path[PATH_MAX];
-    const char *slash = strrchr(program->path, '/');
     bool registered = cs_installed_p11_kit(path);
 
-    if (fnmatch("ldap*", slash ? slash + 1 : program->path, 0) == 0) {
+    if (takes_files_alone(name_of(program))) {
         cs_find(findings, CS_SEVERITY_ERROR, "route",
-            "OpenLDAP opens certificate and key as files itself, so it takes no pkcs11: URI.");
+            "It opens certificate and key as files itself, so it takes no pkcs11: URI.");
         return;
     }
     snprintf(path, sizeof(path), "%s%s/pkcs11/modules/countersign.module",
@@ -127,9 +146,10 @@ static void say_gnutls(struct cs_findings *findings, const struct cs_program *pr
     /* p11-kit reads no configuration of root's own. */
     registered = registered || (geteuid() != 0 && access(path, R_OK) == 0);
     cs_find(findings, registered ? CS_SEVERITY_OK : CS_SEVERITY_ERROR, "route",
-        registered ? "It takes pkcs11: URIs of certificate and key, through p11-kit."
-                   : "It takes pkcs11: URIs of certificate and key, but p11-kit does not know our "
-                     "PKCS#11 module.");
+        registered ? "Through p11-kit it takes a pkcs11: URI for its key. For its certificate give "
+                     "it what 'countersign pem' writes: by a URI the chain is left out."
+                   : "It takes a pkcs11: URI for its key, but p11-kit does not know our PKCS#11 "
+                     "module.");
     if (target || !registered)
         cs_mend(findings, "countersign setup %s", target ? target : "p11-kit");
     check_part(findings, CS_PART_PKCS11, "PKCS#11 module");

@@ -267,11 +267,10 @@ int cs_target_openconnect(struct cs_setup *setup)
     key_deinit(&key);
     if (r == 0)
         r = cs_setup_note(setup,
-            "The agent answers its own user alone, so log in as yours, and let root have the "
-            "cookie "
-            "alone: eval \"$(openconnect --config '%s/openconnect.options' --authenticate "
-            "https://HOST)\"; sudo openconnect --cookie-on-stdin --servercert $FINGERPRINT "
-            "--resolve $RESOLVE $CONNECT_URL <<<$COOKIE",
+            "The agent answers its own user alone, so let openconnect run as yours, with a device "
+            "that root has made for it: sudo ip tuntap add vpn0 mode tun user $USER; openconnect "
+            "--config '%s/openconnect.options' --interface vpn0 --script 'sudo -E "
+            "/usr/share/vpnc-scripts/vpnc-script' https://HOST",
             setup->own);
     return r;
 }
