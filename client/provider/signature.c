@@ -69,6 +69,7 @@ static void *signature_dup(void *context)
         free(copy);
         return NULL;
     }
+    copy->message.error = signature->message.error;
     if (copy->key)
         cs_key_ref(copy->key);
     return copy;
@@ -210,26 +211,33 @@ static int digest_sign(void *context, unsigned char *out, size_t *lenp, size_t s
     return sign(signature, signature->hash, CS_BYTES(data, len), out, lenp, size);
 }
 
-static int digest_sign_update(void *context, const unsigned char *data, size_t len)
+/* Whether all pieces are here: a message that lost one is no longer the program's. */
+static int is_whole(struct cs_signature *signature)
 {
-    struct cs_signature *signature = context;
-    struct cs_buf *message = &signature->message;
+    const int error = signature->message.error;
 
-    cs_buf_put(message, data, len);
-    if (message->error == CS_ERR_TOO_LARGE)
+    if (error == CS_ERR_TOO_LARGE)
         return cs_raise(&signature->provider->queue, CS_ERR_TOO_LARGE,
             "Countersign signs messages of up to %u bytes: sign the digest of a larger one",
             MESSAGE_MAX);
-    if (message->error)
-        return cs_raise(
-            &signature->provider->queue, message->error, "%s", cs_error_text(message->error));
+    if (error)
+        return cs_raise(&signature->provider->queue, error, "%s", cs_error_text(error));
     return 1;
+}
+
+static int digest_sign_update(void *context, const unsigned char *data, size_t len)
+{
+    struct cs_signature *signature = context;
+
+    cs_buf_put(&signature->message, data, len);
+    return is_whole(signature);
 }
 
 static int digest_sign_final(void *context, unsigned char *out, size_t *lenp, size_t size)
 {
     struct cs_signature *signature = context;
-    int ok = sign(signature, signature->hash, cs_buf_bytes(&signature->message), out, lenp, size);
+    int ok = is_whole(signature) &&
+             sign(signature, signature->hash, cs_buf_bytes(&signature->message), out, lenp, size);
 
     if (ok && out)
         cs_buf_reset(&signature->message);
@@ -261,7 +269,8 @@ static int digest_verify_final(void *context, const unsigned char *value, size_t
 {
     struct cs_signature *signature = context;
 
-    return cs_verify(signature, cs_buf_bytes(&signature->message), CS_BYTES(value, value_len));
+    return is_whole(signature) &&
+           cs_verify(signature, cs_buf_bytes(&signature->message), CS_BYTES(value, value_len));
 }
 
 const OSSL_DISPATCH cs_signature_functions[] = {

@@ -189,7 +189,11 @@ static void test_a_message_that_is_too_long_is_refused(void **state)
     size_t len = sizeof(signature);
 
     assert_int_equal(EVP_DigestSignInit_ex(md, NULL, "SHA256", f->libctx, NULL, key, NULL), 1);
+    assert_int_equal(EVP_DigestSignUpdate(md, guest_message, sizeof(guest_message)), 1);
     assert_int_not_equal(EVP_DigestSignUpdate(md, big, sizeof(big)), 1);
+    ERR_clear_error();
+    assert_int_not_equal(EVP_DigestSignFinal(md, signature, &len), 1); /* nor is what came before */
+    assert_true(guest_first_error_says("sign the digest of a larger one"));
     ERR_clear_error();
     EVP_MD_CTX_free(md);
     md = EVP_MD_CTX_new();
