@@ -244,13 +244,17 @@ static int digest_sign_final(void *context, unsigned char *out, size_t *lenp, si
     return ok;
 }
 
-/* Where the program did not say which hash it used, its length tells. */
+/* Where the program did not say which hash it used, its length tells; but in the padding of PKCS #1
+ * v1.5 OpenSSL then signs the bytes themselves, and who verifies expects that. */
 static int sign_digest(void *context, unsigned char *out, size_t *lenp, size_t size,
     const unsigned char *digest, size_t len)
 {
     struct cs_signature *signature = context;
     enum cs_hash hash = signature->hash;
 
+    if (out && hash == CS_HASH_NONE && signature->padding == CS_PADDING_PKCS1)
+        return cs_raise(&signature->provider->queue, CS_ERR_SCHEME,
+            "an RSA signature names its digest: set 'digest' to sha256, sha384 or sha512");
     if (hash == CS_HASH_NONE && (len == 32 || len == 48 || len == 64))
         hash = (enum cs_hash)(8 * len);
     if (out && (hash == CS_HASH_NONE || cs_hash_size(hash) != len))
