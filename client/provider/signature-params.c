@@ -169,6 +169,28 @@ static bool set_mgf_digest(struct cs_signature *signature, const OSSL_PARAM *par
     return cs_param_get_string(param, &name) && cs_signature_hash(name, &signature->mgf_hash);
 }
 
+/* RFC 8032, 5.1: prehashed, or with a context, a signature is another one. TLS has neither. */
+static bool refuse_variant(struct cs_signature *signature)
+{
+    return cs_raise(&signature->provider->queue, CS_ERR_SCHEME,
+        "Countersign signs with %s itself, neither prehashed nor with a context",
+        cs_key_type(signature->key));
+}
+
+static bool set_instance(struct cs_signature *signature, const OSSL_PARAM *param)
+{
+    struct cs_bytes name;
+
+    return !cs_key_is_pure(signature->key) ||
+           (cs_param_get_string(param, &name) && is(name, cs_key_type(signature->key))) ||
+           refuse_variant(signature);
+}
+
+static bool set_context(struct cs_signature *signature, const OSSL_PARAM *param)
+{
+    return !cs_key_is_pure(signature->key) || param->data_size == 0 || refuse_variant(signature);
+}
+
 int cs_signature_set_params(void *context, const OSSL_PARAM params[])
 {
     static const struct {
@@ -179,6 +201,8 @@ int cs_signature_set_params(void *context, const OSSL_PARAM params[])
         {OSSL_SIGNATURE_PARAM_PAD_MODE, set_padding},
         {OSSL_SIGNATURE_PARAM_PSS_SALTLEN, set_salt},
         {OSSL_SIGNATURE_PARAM_MGF1_DIGEST, set_mgf_digest},
+        {"instance", set_instance}, /* this and the next: from OpenSSL 3.2 on */
+        {"context-string", set_context},
     };
     struct cs_signature *signature = context;
 

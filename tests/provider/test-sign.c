@@ -148,6 +148,35 @@ static void test_what_takes_no_digest_is_signed_without_one(void **state)
     ERR_clear_error();
 }
 
+/* As programs may ask for them from OpenSSL 3.2 on. */
+static void test_variants_of_eddsa_are_refused(void **state)
+{
+    struct guest *f = *state;
+    EVP_PKEY *key = guest_load_reference(f, "ed25519");
+    const struct {
+        OSSL_PARAM param;
+        int good;
+    } rows[] = {
+        {OSSL_PARAM_construct_utf8_string("instance", (char *)"Ed25519", 0), 1},
+        {OSSL_PARAM_construct_utf8_string("instance", (char *)"Ed25519ph", 0), 0},
+        {OSSL_PARAM_construct_utf8_string("instance", (char *)"Ed25519ctx", 0), 0},
+        {OSSL_PARAM_construct_octet_string("context-string", (char *)"", 0), 1},
+        {OSSL_PARAM_construct_octet_string("context-string", (char *)"mail", 4), 0},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const OSSL_PARAM params[] = {rows[i].param, OSSL_PARAM_construct_end()};
+        EVP_MD_CTX *md = EVP_MD_CTX_new();
+
+        assert_int_equal(
+            EVP_DigestSignInit_ex(md, NULL, NULL, f->libctx, NULL, key, params), rows[i].good);
+        assert_int_equal(
+            guest_first_error_says("neither prehashed nor with a context"), !rows[i].good);
+        EVP_MD_CTX_free(md);
+    }
+    EVP_PKEY_free(key);
+}
+
 static void test_a_message_may_come_in_pieces(void **state)
 {
     struct guest *f = *state;
@@ -299,6 +328,7 @@ int main(void)
         GUEST_TEST(test_rsa_pads_as_it_is_told),
         GUEST_TEST(test_what_tls_has_no_name_for_is_refused),
         GUEST_TEST(test_a_digest_is_signed_as_one),
+        GUEST_TEST(test_variants_of_eddsa_are_refused),
         GUEST_TEST(test_a_message_may_come_in_pieces),
         GUEST_TEST(test_what_was_begun_before_is_not_signed),
         GUEST_TEST(test_what_takes_no_digest_is_signed_without_one),
