@@ -32,7 +32,7 @@ packages_programs=(
     perl libio-socket-ssl-perl libwww-perl liblwp-protocol-https-perl swaks
     python3-requests python3-openssl php-cli php-curl ruby tcl tcl-tls nodejs
     haproxy socat stunnel4 ncat links w3m apache2-utils siege
-    mosquitto-clients mariadb-client redis-tools isync fetchmail rsyslog rsyslog-openssl
+    mosquitto-clients mariadb-client redis-tools isync fetchmail rsyslog rsyslog-openssl apache2-bin
     postgresql postgresql-client eapoltest hostapd
 )
 

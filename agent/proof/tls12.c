@@ -6,12 +6,17 @@
  *   ClientHello ServerHello Certificate* CertificateStatus* ServerKeyExchange*
  *   CertificateRequest ServerHelloDone Certificate ClientKeyExchange          (* may be missing)
  *
- * Refused are TLS 1.3 (supported_versions in the ServerHello), a renegotiation (its
- * renegotiation_info is not empty: what came before cannot be seen), a client Certificate that is
- * not this key's, a scheme that the server did not offer, and a ClientKeyExchange with more in it
- * than a key.
+ * A renegotiation (RFC 5746), by which some servers ask for a certificate once they know what is
+ * wanted, is such a handshake, too. It must have the extended master secret: without it somebody
+ * between may go on with a connection that the client began with another server (RFC 7627, 1).
+ *
+ * Refused are TLS 1.3 (supported_versions in the ServerHello), a client Certificate that is not
+ * this key's, a scheme that the server did not offer, and a ClientKeyExchange with more in it than
+ * a key.
  */
 #include "proof/proof.h"
+
+#include <string.h>
 
 enum handshake_type {
     CLIENT_HELLO = 1,
@@ -34,6 +39,7 @@ enum extension_type {
 #define TLS_1_2 0x0303
 #define RANDOM_SIZE 32
 #define SESSION_ID_MAX 32
+#define VERIFY_DATA_SIZE 12 /* of a Finished message */
 
 static struct cs_bytes get_vector8(struct cs_reader *reader)
 {
@@ -99,7 +105,18 @@ struct extensions {
     struct cs_bytes server_name;
     bool extended_master_secret;
     bool supported_versions;
+    struct cs_bytes renegotiated; /* verify_data of the handshake before; empty in a first one */
 };
+
+/* RFC 5746, 3.2: a vector, of the client's, or of the client's and the server's. */
+static bool read_renegotiation(struct cs_bytes data, bool client, struct cs_bytes *renegotiated)
+{
+    struct cs_reader reader = cs_reader_of(data);
+
+    *renegotiated = get_vector8(&reader);
+    return ended(&reader) &&
+           (renegotiated->len == 0 || renegotiated->len == (client ? 1 : 2) * VERIFY_DATA_SIZE);
+}
 
 static bool read_extension(
     uint16_t type, struct cs_bytes data, bool client, struct extensions *found)
@@ -113,8 +130,8 @@ static bool read_extension(
     case SUPPORTED_VERSIONS:
         found->supported_versions = true;
         return true;
-    case RENEGOTIATION_INFO: /* RFC 5746, 3.2: one zero, the empty vector, in a first handshake */
-        return data.len == 1 && data.data[0] == 0;
+    case RENEGOTIATION_INFO:
+        return read_renegotiation(data, client, &found->renegotiated);
     default:
         return true;
     }
@@ -221,17 +238,28 @@ static bool read_certificate_request(
     return true;
 }
 
+/* Both continue the same handshake, or none. */
+static bool continues(const struct extensions *client, const struct extensions *server)
+{
+    if (client->renegotiated.len == 0)
+        return server->renegotiated.len == 0;
+    return server->renegotiated.len > 0 &&
+           memcmp(client->renegotiated.data, server->renegotiated.data, VERIFY_DATA_SIZE) == 0 &&
+           client->extended_master_secret && server->extended_master_secret;
+}
+
 /* What the server says, from its hello to its ServerHelloDone. */
-static bool read_server(struct cs_reader *transcript, uint16_t scheme, struct cs_proof *proof)
+static bool read_server(struct cs_reader *transcript, uint16_t scheme,
+    const struct extensions *client, struct cs_proof *proof)
 {
     struct extensions found = {0};
     struct cs_reader body;
 
     if (!take(transcript, SERVER_HELLO, &body) || !read_server_hello(&body, &found))
         return false;
-    if (found.supported_versions)
+    if (found.supported_versions || !continues(client, &found))
         return false;
-    proof->extended_master_secret = proof->extended_master_secret && found.extended_master_secret;
+    proof->extended_master_secret = client->extended_master_secret && found.extended_master_secret;
     if (take(transcript, CERTIFICATE, &body) &&
         !read_certificates(&body, &proof->server_certificate))
         return false;
@@ -264,8 +292,7 @@ bool cs_proof_tls12(struct cs_bytes message, const struct cs_proof_key *key, str
     if (!take(&transcript, CLIENT_HELLO, &body) || !read_client_hello(&body, &found))
         return false;
     made.server_name = found.server_name;
-    made.extended_master_secret = found.extended_master_secret;
-    if (!read_server(&transcript, key->scheme, &made))
+    if (!read_server(&transcript, key->scheme, &found, &made))
         return false;
     if (!take(&transcript, CERTIFICATE, &body) || !read_certificates(&body, &own))
         return false;

@@ -14,6 +14,7 @@
 #define CS_LIBSSL_FUNCTIONS(X)                                                                     \
     X(SSL_CTX_get_ex_data)                                                                         \
     X(SSL_CTX_set_client_cert_cb)                                                                  \
+    X(SSL_CTX_set_post_handshake_auth)                                                             \
     X(SSL_get_SSL_CTX)                                                                             \
     X(SSL_get0_peer_CA_list)                                                                       \
     X(SSL_get_sigalgs)                                                                             \

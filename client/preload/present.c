@@ -169,10 +169,14 @@ static void new_place(
     if (!place)
         return;
     place->libctx = expected.libctx;
-    if (openssl->CRYPTO_set_ex_data(all, index, place))
-        openssl->SSL_CTX_set_client_cert_cb(context, present);
-    else
+    if (!openssl->CRYPTO_set_ex_data(all, index, place)) {
         free(place);
+        return;
+    }
+    openssl->SSL_CTX_set_client_cert_cb(context, present);
+    /* In TLS 1.3 a server asks for a certificate later, once it knows what is wanted, only of those
+     * that offer it (RFC 8446, 4.2.6). */
+    openssl->SSL_CTX_set_post_handshake_auth(context, 1);
 }
 
 static void free_place(

@@ -82,6 +82,8 @@ enum part { HELLO, SERVER, CERTIFICATE, STATUS, EXCHANGE, REQUEST, DONE, OWN, KE
 #define NAME "0000 {2 {2 00 {2 'api.corp.example'}}}"
 #define MASTER "0017 {2}"
 #define FIRST "ff01 {2 {1}}"
+#define AGAIN "ff01 {2 {1 'of a client.'}}"
+#define AGAIN_TOO "ff01 {2 {1 'of a client.of a server.'}}"
 #define CLIENT_SAYS(extensions) "01 {3 0303 r {1} {2 c02b} {1 00} {2 " extensions "}}"
 #define SERVER_SAYS(extensions) "02 {3 0303 r {1} c02b 00 {2 " extensions "}}"
 
@@ -97,16 +99,26 @@ static const char *const handshake[N_PARTS] = {
     [KEY] = "10 {3 {1 'point'}}",
 };
 
-/* The handshake with one part said otherwise. */
-static struct cs_proof prove(enum part part, const char *otherwise, struct cs_buf *buf)
+static struct cs_proof prove_parts(const char *const parts[N_PARTS], struct cs_buf *buf)
 {
     const struct cs_proof_key key = {.scheme = ECDSA_SHA256, .owns = owns};
 
     cs_buf_reset(buf);
     for (enum part i = 0; i < N_PARTS; i++)
-        assert_int_equal(*write_items(buf, i == part ? otherwise : handshake[i]), '\0');
+        assert_int_equal(*write_items(buf, parts[i]), '\0');
     assert_int_equal(buf->error, 0);
     return cs_proof_of_message(cs_buf_bytes(buf), &key);
+}
+
+/* The handshake with one part said otherwise. */
+static struct cs_proof prove(enum part part, const char *otherwise, struct cs_buf *buf)
+{
+    const char *parts[N_PARTS];
+
+    memcpy(parts, handshake, sizeof(parts));
+    if (part < N_PARTS)
+        parts[part] = otherwise;
+    return prove_parts(parts, buf);
 }
 
 static void test_handshakes(void **state)
@@ -163,7 +175,7 @@ static void test_near_misses_of_a_handshake(void **state)
         {HELLO, "01 {3 0303 r {1} {2 c02b} {1}}"},
         {HELLO, "01 {3 0303 r {1} {2 c02b} {1 00} {2} 00}"},
         {HELLO, CLIENT_SAYS(FIRST FIRST)},
-        {HELLO, CLIENT_SAYS("ff01 {2 {1 'before'}}")},
+        {HELLO, CLIENT_SAYS(MASTER AGAIN)},
         {HELLO, CLIENT_SAYS("ff01 {2 00 00}")},
         {HELLO, CLIENT_SAYS("ff01 {2}")},
         {HELLO, CLIENT_SAYS("0017 {2 00}")},
@@ -185,7 +197,7 @@ static void test_near_misses_of_a_handshake(void **state)
         {SERVER, "02 {3 0303 r {1} c02b 00 {2} 00}"},
         {SERVER, SERVER_SAYS("0000 {2 00}")},
         {SERVER, SERVER_SAYS("002b {2 0304}")},
-        {SERVER, SERVER_SAYS("ff01 {2 {1 'before'}}")},
+        {SERVER, SERVER_SAYS(MASTER AGAIN_TOO)},
         {SERVER, SERVER_SAYS(MASTER MASTER)},
         {CERTIFICATE, "0b {3 {3 {3 'its leaf'}} 00}"},
         {CERTIFICATE, "0b {3 {3 {3 'its leaf'} {3}}}"},
@@ -224,6 +236,41 @@ static void test_near_misses_of_a_handshake(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         if (prove(rows[i].part, rows[i].otherwise, &buf).kind != CS_PROOF_DATA)
             fail_msg("with '%s' as its part %d it is a proof", rows[i].otherwise, rows[i].part);
+}
+
+/* A server that wants a certificate after all: both go on from the handshake before. */
+static void test_a_renegotiation(void **state)
+{
+    static const struct {
+        const char *hello, *server;
+        enum cs_proof_kind kind;
+    } rows[] = {
+        {CLIENT_SAYS(NAME MASTER AGAIN), SERVER_SAYS(MASTER AGAIN_TOO), CS_PROOF_TLS12_CLIENT},
+        {CLIENT_SAYS(AGAIN), SERVER_SAYS(AGAIN_TOO), CS_PROOF_DATA},
+        {CLIENT_SAYS(MASTER AGAIN), SERVER_SAYS(AGAIN_TOO), CS_PROOF_DATA},
+        {CLIENT_SAYS(AGAIN), SERVER_SAYS(MASTER AGAIN_TOO), CS_PROOF_DATA},
+        {CLIENT_SAYS(MASTER AGAIN), SERVER_SAYS(MASTER), CS_PROOF_DATA},
+        {CLIENT_SAYS(MASTER), SERVER_SAYS(MASTER AGAIN_TOO), CS_PROOF_DATA},
+        {CLIENT_SAYS(MASTER AGAIN), SERVER_SAYS(MASTER AGAIN), CS_PROOF_DATA},
+        {CLIENT_SAYS(MASTER AGAIN_TOO), SERVER_SAYS(MASTER AGAIN_TOO), CS_PROOF_DATA},
+        {CLIENT_SAYS(MASTER AGAIN), SERVER_SAYS(MASTER "ff01 {2 {1 'of another..of a server.'}}"),
+            CS_PROOF_DATA},
+        {CLIENT_SAYS(MASTER "ff01 {2 {1 'of a client'}}"),
+            SERVER_SAYS(MASTER "ff01 {2 {1 'of a clientof a server'}}"), CS_PROOF_DATA},
+        {CLIENT_SAYS(MASTER "ff01 {2 {1 'of a client.'} 00}"), SERVER_SAYS(MASTER AGAIN_TOO),
+            CS_PROOF_DATA},
+    };
+    CS_AUTO(cs_buf_deinit) struct cs_buf buf = CS_BUF_INIT(65536);
+    const char *parts[N_PARTS];
+
+    (void)state;
+    memcpy(parts, handshake, sizeof(parts));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        parts[HELLO] = rows[i].hello;
+        parts[SERVER] = rows[i].server;
+        if (prove_parts(parts, &buf).kind != rows[i].kind)
+            fail_msg("row %zu is %s", i, rows[i].kind == CS_PROOF_DATA ? "a proof" : "none");
+    }
 }
 
 /* TLS 1.3 */
@@ -293,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_handshakes),
         cmocka_unit_test(test_what_a_handshake_tells),
         cmocka_unit_test(test_near_misses_of_a_handshake),
+        cmocka_unit_test(test_a_renegotiation),
         cmocka_unit_test(test_near_misses_of_what_a_tls13_client_signs),
         cmocka_unit_test(test_near_misses_of_a_request),
     };
