@@ -22,9 +22,6 @@
 #ifndef CKA_UNIQUE_ID
 #define CKA_UNIQUE_ID 4UL
 #endif
-#ifndef CKR_OPERATION_CANCEL_FAILED
-#define CKR_OPERATION_CANCEL_FAILED 0x202UL
-#endif
 #ifndef CKF_FIND_OBJECTS
 #define CKF_FIND_OBJECTS (1UL << 6)
 #endif
