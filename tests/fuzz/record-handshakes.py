@@ -23,7 +23,7 @@ from fixture import Fixture  # noqa: E402 pylint: disable=wrong-import-position
 
 SEEDS = pathlib.Path(__file__).parent / "seeds/proof"
 HANDSHAKE, CHANGE_CIPHER_SPEC = 22, 20
-CERTIFICATE, SERVER_HELLO_DONE, CERTIFICATE_VERIFY = 11, 14, 15
+CLIENT_HELLO, SERVER_HELLO, CERTIFICATE, SERVER_HELLO_DONE, CERTIFICATE_VERIFY = 1, 2, 11, 14, 15
 PATIENCE = 60
 TLS13_CLIENT = b" " * 64 + b"TLS 1.3, client CertificateVerify\0"
 
@@ -222,6 +222,9 @@ def misses():
     assert empty in message, "the server sends renegotiation_info"
     write("miss-tls13-hello", scheme, spki, message.replace(empty, bytes.fromhex("002b000100"), 1))
     write("miss-renegotiation", scheme, spki, message.replace(empty, bytes.fromhex("ff01000101"), 1))
+    write("tls12-renegotiation", scheme, spki, renegotiated(message))
+    scheme_too, spki_too, without_ems = split((SEEDS / "tls12-openssl-no-ems").read_bytes())
+    write("miss-renegotiation-no-ems", scheme_too, spki_too, renegotiated(without_ems))
     write("miss-no-server-hello", scheme, spki, without(message, 2))
     write("miss-no-request", scheme, spki, without(message, 13))
     write("miss-no-client-certificate", scheme, spki, without(message, CERTIFICATE, last=True))
@@ -230,6 +233,31 @@ def misses():
     write("miss-tls13-trailing", scheme, spki, TLS13_CLIENT + bytes(33))
     write("miss-document-with-spaces", scheme, spki,
           b" " * 64 + b"Dear Sir or Madam, I hereby sell you my house and its garden, both for a song. Alice")
+
+
+def renegotiated(message):
+    """As if it went on from an earlier one: a renegotiation itself travels enciphered."""
+    found = b""
+    while message:
+        size = 4 + int.from_bytes(message[1:4], "big")
+        part, message = message[:size], message[size:]
+        found += with_verify_data(part) if part[0] in (CLIENT_HELLO, SERVER_HELLO) else part
+    return found
+
+
+def with_verify_data(hello):
+    data = bytes(range(12 if hello[0] == CLIENT_HELLO else 24))
+    at = 4 + 2 + 32
+    at += 1 + hello[at]
+    if hello[0] == CLIENT_HELLO:
+        at += 2 + int.from_bytes(hello[at:at + 2], "big")
+        at += 1 + hello[at]
+    else:
+        at += 3
+    extensions = hello[at + 2:].replace(bytes.fromhex("ff01000100"), b"")
+    extensions += struct.pack(">HHB", 0xff01, 1 + len(data), len(data)) + data
+    body = hello[4:at] + struct.pack(">H", len(extensions)) + extensions
+    return hello[:1] + len(body).to_bytes(3, "big") + body
 
 
 def without(message, kind, last=False):

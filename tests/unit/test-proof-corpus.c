@@ -33,6 +33,7 @@ static const struct expected {
     {"tls12-openssl-no-ems", "", 1, false},
     {"tls12-openssl-rsa", "localhost", 1, true},
     {"tls12-openssl-rsa-key-exchange", "localhost", 1, true},
+    {"tls12-renegotiation", "localhost", 1, true},
 };
 
 /* A seed: scheme, key and message, as the fuzz target reads it. */
