@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Schemes as mechanisms. Only mechanisms that take a digest are used (and EdDSA, which takes the
- * message): every token has them, and hashing is done where the message is judged.
+ * message): nearly every token has them, and hashing is done where the message is judged.
  */
 #include "token-host/mechanism.h"
+#include "token-host/pss.h"
 
 #include <countersign/error.h>
 #include <openssl/ecdsa.h>
@@ -93,6 +94,20 @@ int cs_mechanism_init(struct cs_mechanism *mechanism, const struct cs_scheme *sc
         use_eddsa(mechanism, scheme);
         break;
     }
+    return 0;
+}
+
+int cs_mechanism_init_padded(struct cs_mechanism *mechanism, const struct cs_scheme *scheme,
+    uint32_t bits, struct cs_bytes data, struct cs_failure *failure)
+{
+    size_t size = (bits + 7) / 8;
+
+    *mechanism = (struct cs_mechanism){.ck = {.mechanism = CKM_RSA_X_509}};
+    if (scheme->padding != CS_PADDING_PSS || size > sizeof(mechanism->space.padded) ||
+        !cs_pss_encode(scheme->hash, data, bits, mechanism->space.padded))
+        return cs_fail(&failure->fault, CS_ERR_SCHEME, "a key of %u bits cannot sign in %s",
+            (unsigned)bits, scheme->name);
+    mechanism->input = CS_BYTES(mechanism->space.padded, size);
     return 0;
 }
 

@@ -10,6 +10,7 @@
 #include <p11-kit/pkcs11.h>
 
 #define CS_DIGEST_INFO_MAX (19 + 64)
+#define CS_PADDED_MAX 512 /* RSA keys up to 4096 bits */
 
 /* CK_EDDSA_PARAMS of PKCS #11 v3.0, which not every header has. */
 struct cs_eddsa_params {
@@ -25,12 +26,17 @@ struct cs_mechanism {
         CK_RSA_PKCS_PSS_PARAMS pss;
         struct cs_eddsa_params eddsa;
         uint8_t digest_info[CS_DIGEST_INFO_MAX];
+        uint8_t padded[CS_PADDED_MAX];
     } space;
 };
 
-/* data: the digest, or the message where the scheme hashes for itself. bits: of an EC key. */
+/* data: the digest, or the message where the scheme hashes for itself. bits: of the key. */
 int cs_mechanism_init(struct cs_mechanism *mechanism, const struct cs_scheme *scheme, uint32_t bits,
     struct cs_bytes data, struct cs_failure *failure);
+/* The same for a token without CKM_RSA_PKCS_PSS, by CKM_RSA_X_509. CS_ERR_SCHEME if it is none of
+ * PSS, or the key too small or too large. */
+int cs_mechanism_init_padded(struct cs_mechanism *mechanism, const struct cs_scheme *scheme,
+    uint32_t bits, struct cs_bytes data, struct cs_failure *failure);
 
 /* Turns what C_Sign gave into what TLS carries; signature has room for size bytes. */
 int cs_mechanism_finish(

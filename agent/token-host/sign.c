@@ -155,27 +155,68 @@ static int explain(struct signing *signing, CK_RV rv, struct cs_failure *failure
     return cs_sign_pin_refused(&signing->pin, token, rv, failure);
 }
 
+static int call_token(struct signing *signing, const struct cs_key *key, bool fresh,
+    struct cs_mechanism *mechanism, CK_RV *rvp, struct cs_failure *failure)
+{
+    struct cs_sessions *sessions = &signing->token->sessions;
+    CK_SESSION_HANDLE session;
+    int r = 0;
+
+    *rvp = cs_session_take(sessions, fresh, &session);
+    if (*rvp != CKR_OK)
+        return 0;
+    if (key->always_authenticate)
+        r = sign_alone(signing, session, key, mechanism, rvp, failure);
+    else
+        *rvp = sign_among_others(signing, session, key, mechanism);
+    cs_session_give(sessions, session, *rvp);
+    return r;
+}
+
+static int call_token_plain(struct signing *signing, const struct cs_key *key, bool fresh,
+    CK_RV *rvp, struct cs_failure *failure)
+{
+    struct cs_mechanism mechanism;
+    int r = cs_mechanism_init(&mechanism, signing->scheme, key->bits, signing->m.data, failure);
+
+    return r < 0 ? r : call_token(signing, key, fresh, &mechanism, rvp, failure);
+}
+
+static int call_token_padded(struct signing *signing, const struct cs_key *key, bool fresh,
+    CK_RV *rvp, struct cs_failure *failure)
+{
+    struct cs_mechanism mechanism;
+    int r =
+        cs_mechanism_init_padded(&mechanism, signing->scheme, key->bits, signing->m.data, failure);
+
+    if (r == 0)
+        r = call_token(signing, key, fresh, &mechanism, rvp, failure);
+    if (r == 0 && *rvp == CKR_OK)
+        __atomic_store_n(&signing->token->lacks_pss, true, __ATOMIC_RELAXED);
+    return r;
+}
+
+/* Whether the token does not know the mechanism, and may know that of which it could be made. */
+static bool lacks_pss(const struct signing *signing, CK_RV rv)
+{
+    return signing->scheme->padding == CS_PADDING_PSS && !signing->begun &&
+           (rv == CKR_MECHANISM_INVALID || rv == CKR_MECHANISM_PARAM_INVALID);
+}
+
 /* One signature with one key. */
 static int sign_with(
     struct signing *signing, const struct cs_key *key, bool fresh, struct cs_failure *failure)
 {
     struct cs_token *token = signing->token;
-    struct cs_mechanism mechanism;
-    CK_SESSION_HANDLE session;
-    CK_RV rv;
-    int r;
+    bool padded = signing->scheme->padding == CS_PADDING_PSS &&
+                  __atomic_load_n(&token->lacks_pss, __ATOMIC_RELAXED);
+    CK_RV rv = CKR_OK;
+    int r = 0;
 
-    r = cs_mechanism_init(&mechanism, signing->scheme, key->bits, signing->m.data, failure);
-    if (r < 0)
-        return r;
-    rv = cs_session_take(&token->sessions, fresh, &session);
-    if (rv == CKR_OK) {
-        if (key->always_authenticate)
-            r = sign_alone(signing, session, key, &mechanism, &rv, failure);
-        else
-            rv = sign_among_others(signing, session, key, &mechanism);
-        cs_session_give(&token->sessions, session, rv);
-    }
+    if (!padded)
+        r = call_token_plain(signing, key, fresh, &rv, failure);
+    if (r == 0 && (padded || lacks_pss(signing, rv)))
+        r = call_token_padded(signing, key, fresh, &rv, failure);
     if (r < 0) {
         signing->rv = rv;
         return r;

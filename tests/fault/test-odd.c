@@ -185,6 +185,42 @@ static void test_a_token_that_cannot_be_used_is_reported(void **state)
     rig_end(&host);
 }
 
+/* Many a card is older than TLS 1.3, which wants PSS, and has RSA alone. */
+static void test_pss_of_a_token_that_has_none(void **state)
+{
+    static const uint16_t schemes[] = {0x0804, 0x0805, 0x0806, 0x0401};
+    static const char *const words[] = {"", "always-authenticate"};
+    struct softhsm_key rsa = softhsm_key_new("RSA-3072");
+    struct softhsm_object object = SOFTHSM_ROW(&rsa, SOFTHSM_ALL, cs_bytes_of("rsa"), ID);
+    struct cs_bytes spki = softhsm_spki(&rsa);
+    const uint8_t digest[64] = {7};
+    struct host_token *token;
+    struct host host;
+
+    (void)state;
+    softhsm_add_token("old", &object, 1);
+    for (size_t i = 0; i < 2; i++) {
+        control_script(CORP "\nslot 1 token=old no-pss %s\n", words[i]);
+        host_start(&host, FAULT_MODULE, &rig_by_command);
+        token = host_token(&host, "old");
+        assert_int_equal(host_login(&host, token, SOFTHSM_PIN).type, CS_HOST_DONE);
+        control_clear();
+        for (size_t j = 0; j < sizeof(schemes) / sizeof(schemes[0]); j++) {
+            const struct cs_scheme *scheme = cs_scheme_by_code(schemes[j]);
+            struct cs_bytes data = CS_BYTES(digest, cs_hash_size(scheme->hash));
+            struct host_answer answer = host_sign(&host, token, spki, ID, schemes[j], data);
+
+            assert_string_equal(answer.text, "");
+            assert_true(verify_answer(rsa.key, scheme, data, &answer));
+        }
+        /* It is asked for what it has not got once. */
+        assert_int_equal(control_count("C_SignInit", "rv=CKR_MECHANISM_INVALID", NULL), 1);
+        rig_end(&host);
+    }
+    OPENSSL_free((void *)spki.data);
+    softhsm_key_free(&rsa);
+}
+
 /* Whatever lies behind the buffer would go to the client. */
 static void test_more_than_there_was_room_for(void **state)
 {
@@ -226,6 +262,7 @@ int main(void)
         TEST(nobody_to_ask_for_a_key_that_asks_always),
         TEST(what_the_module_says_is_told),
         TEST(init_args_reach_the_module),
+        TEST(pss_of_a_token_that_has_none),
         TEST(more_than_there_was_room_for),
     };
 

@@ -162,7 +162,8 @@ SESSION(C_DigestKey, (H, CK_OBJECT_HANDLE key), TRY(KEY(key), REAL(C_DigestKey)(
 SESSION(C_DigestFinal, (H, OUT), REAL(C_DigestFinal)(session, out, out_len))
 
 SESSION(C_SignInit, (H, MECHANISM, CK_OBJECT_HANDLE key),
-    TRY(KEY(key), fault_key_begun(&call, key, REAL(C_SignInit)(session, mechanism, key))))
+    TRY(fault_key_knows(&call, mechanism, KEY(key)),
+        fault_key_begun(&call, key, REAL(C_SignInit)(session, mechanism, key))))
 SESSION(C_Sign, (H, IN, OUT),
     TRY(fault_key_use(&call),
         fault_key_used(&call, boast(out_len, REAL(C_Sign)(session, in, in_len, out, out_len)), !out)))

@@ -55,6 +55,13 @@ static bool wants_pin(const struct fault_call *call, CK_OBJECT_HANDLE key)
     return class == CKO_PRIVATE_KEY && is_chosen(spec, label, attributes[1].ulValueLen);
 }
 
+CK_RV fault_key_knows(const struct fault_call *call, const CK_MECHANISM *mechanism, CK_RV rv)
+{
+    bool is_pss = mechanism && mechanism->mechanism == CKM_RSA_PKCS_PSS;
+
+    return is_pss && call->slot->spec.no_pss ? CKR_MECHANISM_INVALID : rv;
+}
+
 CK_RV fault_key_begun(struct fault_call *call, CK_OBJECT_HANDLE key, CK_RV rv)
 {
     if (rv == CKR_OK)

@@ -10,6 +10,8 @@ CK_RV fault_key_in(struct fault_call *call, CK_OBJECT_HANDLE *handle, CK_RV wron
 /* From SoftHSM's handle to the program's, in place, when rv is CKR_OK; passes rv on. */
 CK_RV fault_key_out(struct fault_call *call, CK_OBJECT_HANDLE *handle, CK_RV rv);
 
+/* CKR_MECHANISM_INVALID if the token has not got that one; else passes rv on. */
+CK_RV fault_key_knows(const struct fault_call *call, const CK_MECHANISM *mechanism, CK_RV rv);
 /* An operation with SoftHSM's key was begun, and that answered rv; passes rv on. */
 CK_RV fault_key_begun(struct fault_call *call, CK_OBJECT_HANDLE key, CK_RV rv);
 /* Whether the operation may go on; if not it is over. */

@@ -36,6 +36,7 @@
  *     sessions=N        no more sessions than that: CKR_SESSION_COUNT
  *     fixed             not CKF_REMOVABLE_DEVICE
  *     terse             CKA_ALWAYS_AUTHENTICATE is CKR_ATTRIBUTE_TYPE_INVALID
+ *     no-pss            CKM_RSA_PKCS_PSS is CKR_MECHANISM_INVALID
  *       Logins:
  *     open=PIN                  none is needed; PIN is SoftHSM's
  *     tries=N, so-tries=N       PIN tries. Wrong PINs are counted for the token in all processes:
@@ -133,6 +134,7 @@ static const struct word slot_words[] = {
     SLOT("sessions", WORD_NUMBER, sessions),
     SLOT("fixed", WORD_FLAG, fixed),
     SLOT("terse", WORD_FLAG, terse),
+    SLOT("no-pss", WORD_FLAG, no_pss),
     SLOT("open", WORD_TEXT, open),
     SLOT("tries", WORD_NUMBER, tries),
     SLOT("so-tries", WORD_NUMBER, so_tries),

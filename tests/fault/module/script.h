@@ -30,6 +30,7 @@ struct fault_spec {
     CK_ULONG resume, logged_out, sessions;
     bool fixed;
     bool terse;
+    bool no_pss;
     /* logins */
     struct fault_text open; /* with the PIN that opens it */
     CK_ULONG tries, so_tries;
