@@ -22,8 +22,9 @@ enum cs_host_message_type {
     CS_HOST_SIGN = 0x0103,    /* SIGNED, or FAILED with CS_ERR_LOCKED if a login is needed first */
     CS_HOST_LOGIN = 0x0104,   /* DONE when logged in; a descriptor comes with CS_HOST_LOGIN_FD */
     CS_HOST_LOGOUT = 0x0105,  /* DONE when logged out */
-    /* Give request `id` up: a prompt is closed, and FAILED CANCELLED follows. A request that asks
-     * nobody is answered as if this had not come. No answer of its own. */
+    /* Give request `id` up: a prompt is closed, or a signature that has not begun not made, and
+     * FAILED CANCELLED follows. Else it is answered as if this had not come. No answer of its own.
+     */
     CS_HOST_CANCEL = 0x0106,
     /* DONE when the token has another PIN. A login request; with CS_HOST_LOGIN_FD two descriptors
      * come, of the present PIN and the new one. */

@@ -7,6 +7,7 @@
 #include "token-host/configuration.h"
 #include "token-host/link.h"
 #include "token-host/plug.h"
+#include "token-host/refresh.h"
 #include "token-host/slot.h"
 #include "token-host/worker.h"
 
@@ -19,6 +20,7 @@ struct cs_host {
     struct cs_plug plug;
     struct cs_cancels cancels;
     struct cs_workers workers;
+    struct cs_refresh refresh;
     struct cs_module *module; /* set by the first job */
 };
 

@@ -147,6 +147,7 @@ int main(int argc, char **argv)
     if (host.restarted)
         host.slots.first_why = "its module failed and was started anew";
     cs_cancels_init(&host.cancels);
+    cs_refresh_init(&host.refresh, &host);
     if (cs_workers_init(&host.workers, LINK_FD, serve, &host) < 0 || cs_request_boot(&host) < 0)
         return CS_EXIT_FAILURE;
     cs_workers_join(&host.workers);

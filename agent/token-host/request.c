@@ -11,6 +11,7 @@
 #include "token-host/login.h"
 #include "token-host/logout.h"
 #include "token-host/pin-change.h"
+#include "token-host/refresh.h"
 #include "token-host/sign.h"
 
 #include <countersign/error.h>
@@ -31,8 +32,8 @@ static void request_free(struct request *request)
 }
 CS_DEFINE_CLEANUP(struct request *, request_free);
 
-static int queue(
-    struct cs_host *host, uint32_t id, struct cs_bytes body, void (*run)(struct cs_job *job))
+static int request_new(struct cs_host *host, uint32_t id, struct cs_bytes body,
+    void (*run)(struct cs_job *job), struct request **requestp)
 {
     CS_AUTO(request_freep) struct request *request = malloc(sizeof(*request));
 
@@ -43,7 +44,7 @@ static int queue(
     cs_buf_put(&request->body, body.data, body.len);
     if (request->body.error)
         return request->body.error;
-    cs_workers_add(&host->workers, &cs_steal(&request)->job);
+    *requestp = cs_steal(&request);
     return 0;
 }
 
@@ -92,18 +93,6 @@ static void run_boot(struct cs_job *job)
     cs_plug_start(&host->plug);
 }
 
-static void run_refresh(struct cs_job *job)
-{
-    CS_AUTO(request_freep) struct request *request = (struct request *)job;
-    struct cs_failure failure = {0};
-    int r = cs_slots_scan(&request->host->slots, &failure);
-
-    if (r < 0)
-        cs_link_failed(&request->host->link, request->id, r, &failure);
-    else
-        cs_link_done(&request->host->link, request->id);
-}
-
 static void run_logout(struct cs_job *job)
 {
     CS_AUTO(request_freep) struct request *request = (struct request *)job;
@@ -111,21 +100,36 @@ static void run_logout(struct cs_job *job)
     cs_logout_run(request->host, request->id, cs_buf_bytes(&request->body));
 }
 
+/* What waits to be signed is not to be signed any more. */
+static int lock(struct cs_host *host, uint32_t id, struct cs_bytes body)
+{
+    struct request *request;
+    int r = request_new(host, id, body, run_logout, &request);
+
+    if (r == 0)
+        cs_workers_add_first(&host->workers, &request->job);
+    return r;
+}
+
 static int cancel(struct cs_host *host, struct cs_bytes body)
 {
     uint32_t id;
     int r = cs_host_number_get(body, &id);
 
-    if (r == 0 && !cs_login_cancel(host, id))
+    if (r == 0 && !cs_sign_withdraw(host, id) && !cs_login_cancel(host, id))
         cs_cancel_request(&host->cancels, id);
     return r;
 }
 
 int cs_request_boot(struct cs_host *host)
 {
-    int r = queue(host, 0, (struct cs_bytes){0}, run_boot);
+    struct request *request;
+    int r = request_new(host, 0, (struct cs_bytes){0}, run_boot, &request);
 
-    return r < 0 ? r : cs_workers_allow(&host->workers, 1);
+    if (r < 0)
+        return r;
+    cs_workers_add(&host->workers, &request->job);
+    return cs_workers_allow(&host->workers, 1);
 }
 
 int cs_request_handle(struct cs_host *host, const struct cs_frame *frame)
@@ -147,10 +151,10 @@ int cs_request_handle(struct cs_host *host, const struct cs_frame *frame)
         cs_pin_change_start(host, frame->id, frame->body);
         break;
     case CS_HOST_REFRESH:
-        r = queue(host, frame->id, frame->body, run_refresh);
+        r = cs_refresh_start(host, frame->id);
         break;
     case CS_HOST_LOGOUT:
-        r = queue(host, frame->id, frame->body, run_logout);
+        r = lock(host, frame->id, frame->body);
         break;
     default:
         r = CS_ERR_UNSUPPORTED;

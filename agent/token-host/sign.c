@@ -483,7 +483,7 @@ void cs_sign_start(struct cs_host *host, uint32_t id, struct cs_bytes body)
     int r = CS_ERR_MEMORY;
 
     if (signing) {
-        *signing = (struct signing){.job = {.run = run_signing},
+        *signing = (struct signing){.job = {.run = run_signing, .id = id},
             .host = host,
             .id = id,
             .cancel = {.fd = -1},
@@ -494,4 +494,14 @@ void cs_sign_start(struct cs_host *host, uint32_t id, struct cs_bytes body)
         cs_link_failed(&host->link, id, r, &failure);
     else
         cs_workers_add(&host->workers, &cs_steal(&signing)->job);
+}
+
+bool cs_sign_withdraw(struct cs_host *host, uint32_t id)
+{
+    CS_AUTO(signing_freep)
+    struct signing *signing = (struct signing *)cs_workers_withdraw(&host->workers, id);
+
+    if (signing)
+        cs_link_failed(&host->link, id, CS_ERR_CANCELLED, NULL);
+    return signing;
 }

@@ -7,5 +7,7 @@
 
 /* Answers the request when it is done. */
 void cs_sign_start(struct cs_host *host, uint32_t id, struct cs_bytes body);
+/* Gives one up that has not begun, and answers it. False: there is none. */
+bool cs_sign_withdraw(struct cs_host *host, uint32_t id);
 
 #endif

@@ -13,7 +13,6 @@
 
 #include <countersign/error.h>
 #include <errno.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -173,6 +172,33 @@ void cs_workers_add(struct cs_workers *workers, struct cs_job *job)
     *workers->lastp = job;
     workers->lastp = &job->next;
     pthread_mutex_unlock(&workers->lock);
+}
+
+void cs_workers_add_first(struct cs_workers *workers, struct cs_job *job)
+{
+    job->workers = workers;
+    pthread_mutex_lock(&workers->lock);
+    job->next = workers->first;
+    if (!workers->first)
+        workers->lastp = &job->next;
+    workers->first = job;
+    pthread_mutex_unlock(&workers->lock);
+}
+
+struct cs_job *cs_workers_withdraw(struct cs_workers *workers, uint32_t id)
+{
+    struct cs_job **p = &workers->first, *job;
+
+    pthread_mutex_lock(&workers->lock);
+    while (*p && ((*p)->id != id || id == 0))
+        p = &(*p)->next;
+    job = *p;
+    if (job)
+        *p = job->next;
+    if (job && !job->next)
+        workers->lastp = p;
+    pthread_mutex_unlock(&workers->lock);
+    return job;
 }
 
 int cs_workers_run_long(struct cs_workers *workers, struct cs_job *job)

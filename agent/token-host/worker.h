@@ -5,9 +5,11 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct cs_job {
     void (*run)(struct cs_job *job); /* owns the job */
+    uint32_t id;                     /* by which it can be withdrawn; 0: it cannot */
     struct cs_workers *workers;
     struct cs_job *next;
 };
@@ -36,6 +38,10 @@ int cs_workers_allow(struct cs_workers *workers, unsigned n);
 _Noreturn void cs_workers_join(struct cs_workers *workers);
 
 void cs_workers_add(struct cs_workers *workers, struct cs_job *job);
+/* Before all that wait. */
+void cs_workers_add_first(struct cs_workers *workers, struct cs_job *job);
+/* One that has not begun is the caller's again; NULL: there is none of this id. */
+struct cs_job *cs_workers_withdraw(struct cs_workers *workers, uint32_t id);
 /* Runs the job on a thread of its own. CS_ERR_SYSTEM: it does not run, and is still the caller's.
  */
 int cs_workers_run_long(struct cs_workers *workers, struct cs_job *job);
