@@ -129,9 +129,9 @@ static int take_frame(struct cs_host_talk *talk, const struct cs_frame *frame)
     bool answer = frame->type == CS_HOST_SIGNED || frame->type == CS_HOST_DONE ||
                   frame->type == CS_HOST_FAILED;
 
-    if (answer)
-        talk->jobs.last_answer = uv_now(talk->setting->loop);
-    else if (frame->id != 0)
+    if (answer && job)
+        cs_jobs_note_answer(&talk->jobs, job, uv_now(talk->setting->loop));
+    else if (!answer && frame->id != 0)
         return CS_ERR_PROTOCOL;
     switch (frame->type) {
     case CS_HOST_SIGNED:

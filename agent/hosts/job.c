@@ -70,6 +70,18 @@ bool cs_jobs_is_empty(const struct cs_jobs *jobs)
     return TAILQ_EMPTY(&jobs->list);
 }
 
+void cs_jobs_note_answer(struct cs_jobs *jobs, const struct cs_job *job, uint64_t now)
+{
+    struct cs_job *before = TAILQ_FIRST(&jobs->list);
+
+    if (job->cancelled)
+        return;
+    jobs->last_answer = now;
+    for (; before != job; before = TAILQ_NEXT(before, link))
+        if (before->overtaken == 0)
+            before->overtaken = now;
+}
+
 void cs_jobs_answer(struct cs_jobs *jobs, struct cs_job *job, const struct cs_answer *answer)
 {
     cs_job_done *done = job->done;
@@ -113,7 +125,8 @@ const struct cs_job *cs_jobs_overdue(const struct cs_jobs *jobs, uint64_t now)
         uint64_t since = job->asked > jobs->last_answer ? job->asked : jobs->last_answer;
         uint64_t limit = job->limit > at_reader ? job->limit : at_reader;
 
-        if (now - since > limit || now - job->asked > limit * CS_LIMIT_JOB_TIME_FACTOR)
+        if (now - since > limit ||
+            (job->overtaken && now - job->overtaken > limit * CS_LIMIT_JOB_TIME_FACTOR))
             return job;
     }
     return NULL;

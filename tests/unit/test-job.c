@@ -90,10 +90,69 @@ static void test_a_queue_that_moves_is_no_hang(void **state)
     jobs.last_answer = 900;
     assert_null(cs_jobs_overdue(&jobs, 1101));
     assert_non_null(cs_jobs_overdue(&jobs, 1901));
-    /* But no job is overtaken for ever. */
-    jobs.last_answer = 100 + 1000 * CS_LIMIT_JOB_TIME_FACTOR;
-    assert_null(cs_jobs_overdue(&jobs, 100 + 1000 * CS_LIMIT_JOB_TIME_FACTOR));
-    assert_non_null(cs_jobs_overdue(&jobs, 101 + 1000 * CS_LIMIT_JOB_TIME_FACTOR));
+    cs_jobs_fail(&jobs, CS_ERR_CLOSED, "");
+}
+
+/* However long it is: each waits for those before it. */
+static void test_a_long_queue_is_no_hang(void **state)
+{
+    const uint64_t end = 3 * 1000 * CS_LIMIT_JOB_TIME_FACTOR;
+    struct cs_job *job, *last;
+    struct cs_jobs jobs;
+    uint64_t now = 100;
+
+    (void)state;
+    cs_jobs_init(&jobs);
+    for (; now < end; now += 900) {
+        ask(&jobs, 0, 100);
+        last = ask(&jobs, 1, now);
+        job = TAILQ_FIRST(&jobs.list);
+        cs_jobs_note_answer(&jobs, job, now);
+        cs_jobs_answer(&jobs, job, &(const struct cs_answer){.text = ""});
+        assert_null(cs_jobs_overdue(&jobs, now + 900));
+        /* What was given up is answered out of its turn. */
+        last->cancelled = true;
+        cs_jobs_note_answer(&jobs, last, now);
+        cs_jobs_answer(&jobs, last, &(const struct cs_answer){.text = ""});
+        assert_null(cs_jobs_overdue(&jobs, now + 900));
+    }
+    cs_jobs_fail(&jobs, CS_ERR_CLOSED, "");
+}
+
+/* The host answers that by itself. */
+static void test_what_is_given_up_hides_no_hang(void **state)
+{
+    struct cs_jobs jobs;
+    struct cs_job *job;
+
+    (void)state;
+    cs_jobs_init(&jobs);
+    ask(&jobs, 0, 100);
+    job = ask(&jobs, 1, 1000);
+    job->cancelled = true;
+    cs_jobs_note_answer(&jobs, job, 1100);
+    cs_jobs_answer(&jobs, job, &(const struct cs_answer){.code = CS_ERR_CANCELLED, .text = ""});
+    assert_non_null(cs_jobs_overdue(&jobs, 1101));
+    cs_jobs_fail(&jobs, CS_ERR_CLOSED, "");
+}
+
+static void test_no_job_is_overtaken_for_ever(void **state)
+{
+    const uint64_t end = 100 + 1000 * CS_LIMIT_JOB_TIME_FACTOR;
+    struct cs_jobs jobs;
+    uint64_t now = 100;
+    struct cs_job *job;
+
+    (void)state;
+    cs_jobs_init(&jobs);
+    ask(&jobs, 0, now);
+    for (; now <= end; now += 500) {
+        job = ask(&jobs, 1, now);
+        assert_null(cs_jobs_overdue(&jobs, now));
+        cs_jobs_note_answer(&jobs, job, now);
+        cs_jobs_answer(&jobs, job, &(const struct cs_answer){.text = ""});
+    }
+    assert_ptr_equal(cs_jobs_overdue(&jobs, now), TAILQ_FIRST(&jobs.list));
     cs_jobs_fail(&jobs, CS_ERR_CLOSED, "");
 }
 
@@ -128,6 +187,9 @@ int main(void)
         cmocka_unit_test(test_numbers_in_use_are_not_given_again),
         cmocka_unit_test(test_who_gave_up_hears_nothing),
         cmocka_unit_test(test_a_queue_that_moves_is_no_hang),
+        cmocka_unit_test(test_a_long_queue_is_no_hang),
+        cmocka_unit_test(test_what_is_given_up_hides_no_hang),
+        cmocka_unit_test(test_no_job_is_overtaken_for_ever),
         cmocka_unit_test(test_the_frame_says_what_was_asked),
     };
 
