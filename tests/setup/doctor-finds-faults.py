@@ -225,7 +225,7 @@ def odd_programs(tap, f, doctor):
         base = open(programs.find("true"), "rb").read()
         for mark, words in {b"\xff Go buildinf:": "Go's TLS", b"rustls-0.21": "rustls takes"}.items():
             path = make_executable(f.path("bin/static"), base + mark)
-            doctor(str(path), status=1).one(words, "error", "")
+            doctor(str(path), status=1).one(words, "error", "a relay that logs in for it")
         other = make_executable(f.path("bin/other"), base[:4] + b"\x01" + base[5:])
         doctor(str(other), status=1).one("another kind of machine", "error", "")
         seen = doctor.here.run("doctor", "no-such-program")

@@ -235,6 +235,9 @@ static void say_none(struct cs_findings *findings, const struct cs_program *prog
 
     cs_find(findings, program->tls == CS_TLS_NONE ? CS_SEVERITY_NOTE : CS_SEVERITY_ERROR, "route",
         "%s", reasons[program->tls]);
+    if (program->tls != CS_TLS_NONE)
+        cs_mend(findings, "a relay that logs in for it: see PROGRAMS THAT SETUP DOES NOT KNOW in "
+                          "countersign(1)");
 }
 
 static void say_route(struct cs_findings *findings, const struct cs_program *program)
