@@ -229,7 +229,7 @@ const struct cs_verb cs_verb_setup = {
             "What you wrote yourself is never changed, and --undo takes back what was\n"
             "written. Doing it again changes nothing, or brings it up to date.\n"
             "\n"
-            "  openssl      an openssl.cnf with the agent's keys; it includes the one you have\n"
+            "  openssl      an openssl.cnf with the agent's keys; it includes yours\n"
             "  session      OPENSSL_CONF for every program of your session (environment.d)\n"
             "  curl         ~/.curlrc names your certificate\n"
             "  git          ~/.gitconfig does, for https\n"
