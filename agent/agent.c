@@ -264,7 +264,7 @@ static int init_service(
         .supervisor = &service->supervisor};
     cs_consents_start(&service->consents, &service->watchers);
     cs_inventory_init(&service->inventory);
-    service->inventory.intermediates = &config->intermediates;
+    service->inventory.bundle = &config->certificates;
     r = cs_digest_init(&service->digest);
     if (r < 0)
         return r;

@@ -31,8 +31,8 @@
 #define CS_LIMIT_CERTIFICATE (64u * 1024u)
 #define CS_LIMIT_CERTIFICATES_PER_KEY 16
 #define CS_LIMIT_CHAIN 10
-#define CS_LIMIT_INTERMEDIATES 64 /* of the configuration */
-#define CS_LIMIT_INTERMEDIATES_FILE (1024 * 1024)
+#define CS_LIMIT_BUNDLE 64 /* certificates of the configuration */
+#define CS_LIMIT_BUNDLE_FILE (1024 * 1024)
 #define CS_LIMIT_FIRST_SCAN_TIME 10000 /* clients wait so long for the hosts at the start */
 #define CS_LIMIT_MODULE_TIME_MIN 1000
 #define CS_LIMIT_MODULE_TIME_MAX 3600000

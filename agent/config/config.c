@@ -96,8 +96,8 @@ static int set_agent(struct cs_config *config, const struct cs_setting *at, stru
         return set_choice(&config->audit_strict, at, "deny", "allow", fault);
     if (strcmp(at->name, "pinentry") == 0)
         return set_path(&config->pinentry, at, fault);
-    if (strcmp(at->name, "intermediates") == 0)
-        return cs_intermediates_take(&config->intermediates, at, fault);
+    if (strcmp(at->name, "certificates") == 0)
+        return cs_bundle_take(&config->certificates, at, fault);
     if (strcmp(at->name, "hot-plug") == 0)
         return set_hot_plug(&config->hot_plug, at, fault);
     if (strcmp(at->name, "module-timeout") == 0)
@@ -452,7 +452,7 @@ void cs_config_free(struct cs_config *config)
         cs_buf_deinit(&config->tokens[i].command);
         free(config->tokens[i].credential);
     }
-    cs_intermediates_deinit(&config->intermediates);
+    cs_bundle_deinit(&config->certificates);
     cs_policy_deinit(&config->policy);
     cs_preferences_deinit(&config->preferences);
     free(config->modules);

@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "config/places.h"
-#include "inventory/intermediate.h"
+#include "inventory/bundle.h"
 #include "inventory/preference.h"
 #include "policy/policy.h"
 #include "session/setting.h"
@@ -38,7 +38,7 @@ struct cs_config {
     bool audit;              /* uses are recorded */
     bool audit_strict;       /* a use that cannot be recorded is refused */
     struct cs_session_setting session;
-    struct cs_intermediates intermediates;
+    struct cs_bundle certificates;
     size_t n_modules;
     struct cs_config_module *modules;
     size_t n_tokens;

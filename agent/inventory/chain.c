@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Chains. Issuers are looked for among the certificates of all tokens and the configuration's
- * intermediates. The root is left out: who trusts it has it (RFC 8446, 4.4.2). Called when a name
+ * bundle. The root is left out: who trusts it has it (RFC 8446, 4.4.2). Called when a name
  * is resolved and when an identity is chosen for a server.
  */
 #include "inventory/chain.h"
@@ -43,14 +43,14 @@ static void look_at(struct search *search, const struct cs_object *object)
 static const struct cs_object *find_issuer(
     const struct cs_inventory *inventory, const struct cs_object *subject, time_t now)
 {
-    const struct cs_intermediates *intermediates = inventory->intermediates;
+    const struct cs_bundle *bundle = inventory->bundle;
     struct search search = {.subject = subject, .now = now};
 
     for (size_t i = 0; i < inventory->n_tokens; i++)
         for (size_t j = 0; j < inventory->tokens[i]->n_objects; j++)
             look_at(&search, inventory->tokens[i]->objects[j]);
-    for (size_t i = 0; intermediates && i < intermediates->n; i++)
-        look_at(&search, intermediates->items[i]);
+    for (size_t i = 0; bundle && i < bundle->n; i++)
+        look_at(&search, bundle->items[i]);
     X509_NAME_free(search.issuer);
     return search.best;
 }

@@ -281,7 +281,7 @@ int cs_choice_none(const struct cs_inventory *inventory, const struct cs_criteri
     other_issuer = say_verdicts(&search, text, sizeof(text));
     say_hidden(inventory, criteria->preference, &locked);
     return cs_fail(fault, CS_ERR_NOT_FOUND, "no identity suits this server: %s%s%s%s%s%s", text,
-        other_issuer ? " (an authority between may be missing: see intermediates in "
+        other_issuer ? " (an authority between may be missing: see certificates in "
                        "countersign.conf(5))"
                      : "",
         criteria->preference ? "; see " : "",

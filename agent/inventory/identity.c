@@ -161,6 +161,12 @@ static const struct cs_object *find_source(
     return nameless;
 }
 
+void cs_identity_add(struct cs_identity *identity, const struct cs_object *certificate)
+{
+    if (identity->n_certificates < CS_LIMIT_CERTIFICATES_PER_KEY)
+        identity->certificates[identity->n_certificates++] = certificate;
+}
+
 static void attach_certificates(const struct cs_key_index *index, struct cs_identity *identity)
 {
     const struct cs_key_entry *entry;
@@ -171,8 +177,7 @@ static void attach_certificates(const struct cs_key_index *index, struct cs_iden
             !cs_identity_has(identity, entry->object))
             continue;
         entry->object->of_identity = true;
-        if (identity->n_certificates < CS_LIMIT_CERTIFICATES_PER_KEY)
-            identity->certificates[identity->n_certificates++] = entry->object;
+        cs_identity_add(identity, entry->object);
     }
 }
 

@@ -9,7 +9,7 @@
 
 struct cs_token;
 
-/* Lives as long as its token's picture; borrows from the token's objects. */
+/* Lives as long as its token's picture; borrows from the token's objects and the bundle. */
 struct cs_identity {
     const struct cs_token *token;
     const struct cs_key *key;
@@ -28,6 +28,9 @@ int cs_identities_assemble(
     const struct cs_token *token, struct cs_identity **identitiesp, size_t *np);
 void cs_identities_free(struct cs_identity *identities, size_t n);
 
+/* A certificate of its key that is no object of its token, and lives longer. Beyond the limit it is
+ * left out. */
+void cs_identity_add(struct cs_identity *identity, const struct cs_object *certificate);
 /* Whether the object is one of those that the identity consists of. */
 bool cs_identity_has(const struct cs_identity *identity, const struct cs_object *object);
 /* The best certificate at this time, or NULL. */

@@ -92,9 +92,9 @@ static int drop_repeated(void *rows, size_t *np, size_t size, compare_rows *comp
     return 0;
 }
 
-static size_t n_intermediates(const struct cs_inventory *inventory)
+static size_t n_in_bundle(const struct cs_inventory *inventory)
 {
-    return inventory->intermediates ? inventory->intermediates->n : 0;
+    return inventory->bundle ? inventory->bundle->n : 0;
 }
 
 static bool has_certificate(const struct cs_token *token, struct cs_bytes der)
@@ -106,14 +106,29 @@ static bool has_certificate(const struct cs_token *token, struct cs_bytes der)
     return false;
 }
 
-static void add_intermediates(struct cs_inventory *inventory, const struct cs_token *token)
+/* Of authorities. */
+static void add_rows_of_bundle(struct cs_inventory *inventory, const struct cs_token *token)
 {
-    for (size_t i = 0; i < n_intermediates(inventory); i++) {
-        const struct cs_object *object = inventory->intermediates->items[i];
+    for (size_t i = 0; i < n_in_bundle(inventory); i++) {
+        const struct cs_object *object = inventory->bundle->items[i];
 
-        if (!object->self_issued && !has_certificate(token, object->value))
+        if (object->authority && !object->self_issued && !has_certificate(token, object->value))
             inventory->certificates[inventory->n_certificates++] =
                 (struct cs_plain_certificate){token, object};
+    }
+}
+
+/* Of its keys. */
+static void attach_bundle(const struct cs_inventory *inventory, struct cs_token *token)
+{
+    for (size_t i = 0; i < n_in_bundle(inventory); i++) {
+        const struct cs_object *object = inventory->bundle->items[i];
+
+        if (has_certificate(token, object->value))
+            continue;
+        for (size_t j = 0; j < token->n_identities; j++)
+            if (cs_identity_has(&token->identities[j], object))
+                cs_identity_add(&token->identities[j], object);
     }
 }
 
@@ -126,7 +141,7 @@ static void add_rows_of(struct cs_inventory *inventory, const struct cs_token *t
             inventory->certificates[inventory->n_certificates++] =
                 (struct cs_plain_certificate){token, token->objects[i]};
     if (token->n_identities > 0)
-        add_intermediates(inventory, token);
+        add_rows_of_bundle(inventory, token);
 }
 
 static bool shares_label(const struct cs_inventory *inventory, const struct cs_token *token)
@@ -159,7 +174,7 @@ static int make_rows(struct cs_inventory *inventory)
     for (size_t i = 0; i < inventory->n_tokens; i++) {
         cs_token_set_word(inventory->tokens[i], shares_label(inventory, inventory->tokens[i]));
         n_identities += inventory->tokens[i]->n_identities;
-        n_objects += inventory->tokens[i]->n_objects + n_intermediates(inventory);
+        n_objects += inventory->tokens[i]->n_objects + n_in_bundle(inventory);
     }
     free(inventory->identities);
     free(inventory->certificates);
@@ -222,6 +237,7 @@ int cs_inventory_put(struct cs_inventory *inventory, struct cs_token *token)
     at = find(inventory, token->host, token->slot);
     if (at < inventory->n_tokens)
         forget(inventory, at);
+    attach_bundle(inventory, token);
     tokens[inventory->n_tokens++] = cs_steal(&owned);
     return make_rows(inventory);
 }

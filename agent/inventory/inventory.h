@@ -4,10 +4,10 @@
 #ifndef CS_AGENT_INVENTORY_H
 #define CS_AGENT_INVENTORY_H
 
-#include "inventory/intermediate.h"
+#include "inventory/bundle.h"
 #include "inventory/token.h"
 
-/* A certificate that belongs to no identity. Of intermediates the token is one that has keys:
+/* A certificate that belongs to no identity. Of those of the bundle the token is one that has keys:
  * browsers look for them there. */
 struct cs_plain_certificate {
     const struct cs_token *token;
@@ -22,7 +22,7 @@ struct cs_inventory {
     const struct cs_identity **identities; /* each key of each token once */
     size_t n_certificates;
     struct cs_plain_certificate *certificates;
-    const struct cs_intermediates *intermediates; /* or NULL */
+    const struct cs_bundle *bundle; /* or NULL */
     const char *failed;   /* a module that does not run, so that its tokens are not here; or NULL */
     const char *troubled; /* one that cannot use a token; or NULL */
 };

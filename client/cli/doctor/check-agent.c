@@ -177,7 +177,10 @@ static void check_identity(struct cs_findings *findings,
 
     if (!x509) {
         cs_find(findings, CS_SEVERITY_NOTE, "identity",
-            "The key '%s' has no certificate on its token, so no server will see it.", label);
+            "The key '%s' has no certificate, so no server will see it: write it to its token, or "
+            "name "
+            "its file as 'certificates' in the agent's configuration.",
+            label);
         mend_by_request(findings, label, countersign_identity_uri(identity));
         return;
     }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A card has room for its user's certificate alone, the server knows no more than the root: who stands between is told
-by a file."""
+by a file. So is the certificate of a key whose token holds the key alone."""
 import programs
 import protocol_client as protocol
 import server as server_module
@@ -25,13 +25,16 @@ class Scene:
         self.server = f.server(self.root)
         self.agent = None
 
-    def start(self, *authorities):
+    def start(self, *authorities, leaf=""):
+        """One file for each."""
         if self.agent:
             self.agent.stop()
-        text = "".join(authority.certificate.read_text() for authority in authorities)
-        settings = f"intermediates = {self.f.scratch(text)}" if text else ""
-        self.agent = self.f.agent(settings=settings)
+        files = [authority.certificate for authority in authorities] + ([self.f.scratch(leaf)] if leaf else [])
+        self.agent = self.f.agent(settings="\n".join(f"certificates = {path}" for path in files))
         self.agent.unlock(self.token)
+
+    def server_key(self):
+        return self.f.run(["openssl", "x509", "-in", self.server.certificate, "-noout", "-pubkey"], check=True).stdout
 
     def find(self):
         return self.agent.cli("find", "--host", "localhost", "--issuer", self.root.certificate)
@@ -56,7 +59,7 @@ def incomplete(tap, s):
     with tap.case("without it no identity suits, and what may be missing is told"):
         s.start()
         seen = s.find()
-        assert seen.returncode == 4 and "see intermediates in countersign.conf(5)" in seen.stderr, seen
+        assert seen.returncode == 4 and "see certificates in countersign.conf(5)" in seen.stderr, seen
         assert s.run()["dn"] != SEEN
     with tap.case("a chain with a gap does not suit, either"):
         s.start(s.branch)
@@ -89,9 +92,38 @@ def completed(tap, s):
         assert s.run()["dn"] == SEEN
 
 
+def bare(tap, s):
+    """A key without a certificate, as an HSM or a TPM may have it."""
+    key = s.token.generate("rsa2048", "bare")
+    leaf = s.office.issue(key.public, "/O=Countersign Test/CN=bare", days=60)
+    with tap.case("a key without a certificate suits no server"):
+        s.start(s.root, s.branch, s.office)
+        seen = s.agent.cli("find", "--host", "localhost", "--json", check=True).stdout
+        assert "alice" in seen and "bare" not in seen, seen
+    with tap.case("its certificate is in a file: it is presented, with its chain"):
+        s.start(s.branch, s.office, leaf=leaf)
+        assert s.run()["dn"] == "CN=bare,O=Countersign Test", "it expires last"
+        assert s.agent.cli("pem", "bare", check=True).stdout.count(FRAMED) == 3
+    with tap.case("the same while its token is locked"):
+        s.agent.cli("lock", check=True)
+        identities = {one.label: one for one in protocol.Client(s.agent.socket).identities()}
+        assert len(identities[b"bare"].certificates) == 1, identities
+        s.agent.unlock(s.token)
+    with tap.case("browsers find it with the key"):
+        shown = s.f.run(["pkcs11-tool", "--module", programs.PKCS11, "--list-objects"], shim=True, check=True).stdout
+        ids = [line.split(":", 1)[1].strip() for part in shown.split("Object;") if "bare" in part
+               for line in part.splitlines() if line.strip().startswith("ID:")]
+        assert len(ids) == 3 and len(set(ids)) == 1, shown
+    with tap.case("one of another key is nobody's"):
+        s.start(leaf=s.office.issue(s.server_key(), "/CN=nobody"))
+        assert "nobody" not in s.agent.cli("list", "--json", check=True).stdout
+
+
 def refused(tap, s):
-    leaf = s.office.issue(s.alice.public, "/CN=leaf")
     whole = s.office.certificate.read_text()
+    large = s.f.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "/dev/null",
+                     "-subj", "/CN=large", "-addext", "nsComment=" + "y" * 70000], check=True).stdout
+    many = "".join(s.office.issue(s.alice.public, f"/CN={n}") for n in range(65))
     cases = {
         "a relative path": ("corp.pem", "write an absolute path"),
         "no file": ("/nonexistent/corp.pem", "No such file"),
@@ -99,14 +131,14 @@ def refused(tap, s):
         "no certificate": (s.f.scratch("nothing\n"), "there is no certificate in it"),
         "a damaged one": (s.f.scratch(whole + whole.replace("MII", "MIX")), "is damaged"),
         "half of one": (s.f.scratch(whole + whole[:len(whole) // 2]), "is damaged"),
-        "one of no authority": (s.f.scratch(whole + leaf), "is of no authority"),
-        "too many": (s.f.scratch(whole * 65), "too many certificates"),
+        "a very large one": (s.f.scratch(whole + large), "cannot be used"),
+        "too many": (s.f.scratch(many), "too many certificates"),
     }
     for what, (path, words) in cases.items():
         with tap.case(f"{what} is refused, with file and line"):
-            conf = s.f.scratch(f"[agent]\nintermediates = {path}\n")
+            conf = s.f.scratch(f"[agent]\ncertificates = {path}\n")
             seen = s.f.run([programs.AGENT, "--check", "--config", conf])
-            assert seen.returncode == 1 and f"{conf}:2: intermediates" in seen.stderr and words in seen.stderr, seen
+            assert seen.returncode == 1 and f"{conf}:2: certificates" in seen.stderr and words in seen.stderr, seen
 
 
 def main():
@@ -119,6 +151,7 @@ def main():
         s = Scene(f)
         incomplete(tap, s)
         completed(tap, s)
+        bare(tap, s)
         refused(tap, s)
     tap.done()
 

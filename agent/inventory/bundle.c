@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Intermediates. Many a card has room for its user's certificate alone, while servers know no more
- * than the root: who stands between is told by a file. Roots may be in it, and are of no use.
+ * The bundle. Many a card has room for its user's certificate alone, while servers know no more
+ * than the root; and an HSM or a TPM may hold a key, and its certificate lie in a file. Roots may
+ * be in it, and are of no use.
  */
-#include "inventory/intermediate.h"
+#include "inventory/bundle.h"
 #include "limit.h"
 
 #include <countersign/error.h>
@@ -24,7 +25,7 @@ static int open_file(const char *path)
 
     if (fd < 0 || fstat(fd, &st) < 0)
         return -1;
-    if (!S_ISREG(st.st_mode) || st.st_size > CS_LIMIT_INTERMEDIATES_FILE) {
+    if (!S_ISREG(st.st_mode) || st.st_size > CS_LIMIT_BUNDLE_FILE) {
         errno = S_ISREG(st.st_mode) ? EFBIG : EINVAL;
         return -1;
     }
@@ -60,7 +61,15 @@ static int make_object(X509 *x509, struct cs_object **objectp)
     return r;
 }
 
-static int add(struct cs_intermediates *intermediates, X509 *x509, const char **mendp)
+static bool has(const struct cs_bundle *bundle, struct cs_bytes der)
+{
+    for (size_t i = 0; i < bundle->n; i++)
+        if (cs_bytes_equal(bundle->items[i]->value, der))
+            return true;
+    return false;
+}
+
+static int add(struct cs_bundle *bundle, X509 *x509, const char **mendp)
 {
     CS_AUTO(cs_object_freep) struct cs_object *object = NULL;
     struct cs_object **items;
@@ -68,17 +77,19 @@ static int add(struct cs_intermediates *intermediates, X509 *x509, const char **
 
     if (r == CS_ERR_MEMORY)
         return r;
-    if (r < 0 || !object->authority)
-        *mendp = "a certificate in it is of no authority: take it out";
-    else if (intermediates->n >= CS_LIMIT_INTERMEDIATES)
-        *mendp = "it has too many certificates: leave those that the chains need";
+    if (r < 0)
+        *mendp = "a certificate in it cannot be used: take it out";
+    else if (bundle->n >= CS_LIMIT_BUNDLE)
+        *mendp = "there are too many certificates: leave those that keys and chains need";
     if (*mendp)
         return CS_ERR_CONFIG;
-    items = reallocarray(intermediates->items, intermediates->n + 1, sizeof(struct cs_object *));
+    if (has(bundle, object->value))
+        return 0;
+    items = reallocarray(bundle->items, bundle->n + 1, sizeof(struct cs_object *));
     if (!items)
         return CS_ERR_MEMORY;
-    intermediates->items = items;
-    items[intermediates->n++] = cs_steal(&object);
+    bundle->items = items;
+    items[bundle->n++] = cs_steal(&object);
     return 0;
 }
 
@@ -90,28 +101,28 @@ static bool is_end(void)
     return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
 }
 
-static int read_all(struct cs_intermediates *intermediates, BIO *file, const char **mendp)
+static int read_all(struct cs_bundle *bundle, BIO *file, const char **mendp)
 {
     X509 *x509;
+    size_t n = 0;
     int r = 0;
 
     ERR_clear_error();
     while (r == 0 && (x509 = PEM_read_bio_X509(file, NULL, NULL, NULL))) {
-        r = add(intermediates, x509, mendp);
+        r = add(bundle, x509, mendp);
+        n++;
         X509_free(x509);
     }
     if (r == 0 && !is_end())
         *mendp = "it has a certificate that is damaged";
-    else if (r == 0 && intermediates->n == 0)
+    else if (r == 0 && n == 0)
         *mendp = "there is no certificate in it: write the path of a PEM file";
     ERR_clear_error();
     return *mendp ? CS_ERR_CONFIG : r;
 }
 
-int cs_intermediates_take(
-    struct cs_intermediates *intermediates, const struct cs_setting *at, struct cs_fault *fault)
+int cs_bundle_take(struct cs_bundle *bundle, const struct cs_setting *at, struct cs_fault *fault)
 {
-    struct cs_intermediates made = {0};
     CS_AUTO(cs_closep) int fd = -1;
     CS_AUTO(BIO_freep) BIO *file = NULL;
     const char *mend = NULL;
@@ -123,20 +134,14 @@ int cs_intermediates_take(
     if (fd < 0)
         return cs_setting_refuse(at, fault, strerror(errno));
     file = BIO_new_fd(fd, BIO_NOCLOSE);
-    r = file ? read_all(&made, file, &mend) : CS_ERR_MEMORY;
-    if (r < 0) {
-        cs_intermediates_deinit(&made);
-        return mend ? cs_setting_refuse(at, fault, mend) : r;
-    }
-    cs_intermediates_deinit(intermediates);
-    *intermediates = made;
-    return 0;
+    r = file ? read_all(bundle, file, &mend) : CS_ERR_MEMORY;
+    return mend ? cs_setting_refuse(at, fault, mend) : r;
 }
 
-void cs_intermediates_deinit(struct cs_intermediates *intermediates)
+void cs_bundle_deinit(struct cs_bundle *bundle)
 {
-    for (size_t i = 0; i < intermediates->n; i++)
-        cs_object_free(intermediates->items[i]);
-    free(intermediates->items);
-    *intermediates = (struct cs_intermediates){0};
+    for (size_t i = 0; i < bundle->n; i++)
+        cs_object_free(bundle->items[i]);
+    free(bundle->items);
+    *bundle = (struct cs_bundle){0};
 }
