@@ -77,6 +77,7 @@ static void test_one_look_serves_all_who_wait_for_it(void **state)
 {
     struct host_token *token;
     struct host host;
+    size_t n_lists;
     uint32_t id;
 
     (void)state;
@@ -90,7 +91,8 @@ static void test_one_look_serves_all_who_wait_for_it(void **state)
     for (int i = 0; i < N; i++)
         assert_int_equal(host_next_answer(&host, &id).type, CS_HOST_DONE);
     /* Two calls each; those that came before the first began are served by that. */
-    assert_in_range(control_count("C_GetSlotList ", NULL), 2, 2 * 2);
+    n_lists = control_count("C_GetSlotList ", NULL);
+    assert_true(n_lists >= 2 && n_lists <= 2 * 2);
     assert_int_equal(host_refresh(&host).type, CS_HOST_DONE);
     rig_end(&host);
 }
