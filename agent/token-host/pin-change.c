@@ -285,12 +285,8 @@ static int change_fill(struct change *change, struct cs_bytes body, struct cs_fa
     r = cs_host_login_get(cs_buf_bytes(&change->body), &change->m);
     if (r < 0)
         return r;
-    if (change->m.how & CS_HOST_LOGIN_FD) {
-        change->fd = cs_link_take_fd(&change->host->link);
-        change->new_fd = cs_link_take_fd(&change->host->link);
-        if (change->new_fd < 0)
-            return cs_fail(&failure->fault, CS_ERR_INVALID, "no descriptors came with the request");
-    }
+    if ((change->m.how & CS_HOST_LOGIN_FD) && change->new_fd < 0)
+        return cs_fail(&failure->fault, CS_ERR_INVALID, "no descriptors came with the request");
     change->token = cs_slots_get(&change->host->slots, change->m.slot);
     if (!change->token)
         return cs_fail(&failure->fault, CS_ERR_TOKEN_ABSENT, "the token is not there any more");
@@ -300,16 +296,25 @@ static int change_fill(struct change *change, struct cs_bytes body, struct cs_fa
 
 void cs_pin_change_start(struct cs_host *host, uint32_t id, struct cs_bytes body)
 {
-    CS_AUTO(change_freep) struct change *change = calloc(1, sizeof(*change));
+    CS_AUTO(cs_closep) int fd = -1;
+    CS_AUTO(cs_closep) int new_fd = -1;
+    CS_AUTO(change_freep) struct change *change = NULL;
+    struct cs_host_login_request m;
     struct cs_failure failure = {0};
     int r = CS_ERR_MEMORY;
 
+    /* Descriptors come in the order of the messages that bring them. */
+    if (cs_host_login_get(body, &m) == 0 && (m.how & CS_HOST_LOGIN_FD)) {
+        fd = cs_link_take_fd(&host->link);
+        new_fd = cs_link_take_fd(&host->link);
+    }
+    change = calloc(1, sizeof(*change));
     if (change) {
         *change = (struct change){.job = {.run = run_change},
             .host = host,
             .id = id,
-            .fd = -1,
-            .new_fd = -1,
+            .fd = cs_steal_fd(&fd),
+            .new_fd = cs_steal_fd(&new_fd),
             .cancel = {.fd = -1},
             .body = CS_BUF_INIT(body.len)};
         r = change_fill(change, body, &failure);
