@@ -53,7 +53,7 @@ int cs_entry_allow(const struct cs_entry *entry, struct cs_failure *failure)
     int r;
 
     *failure = (struct cs_failure){0};
-    rv = cs_token_refresh_info(token, &flags);
+    rv = cs_token_refresh_info_here(token, &flags);
     if (rv != CKR_OK)
         return cs_ckr_fail(failure, rv, cs_token_name(token));
     r = cs_entry_check(token, flags, entry->force, failure);

@@ -184,7 +184,7 @@ static int log_in(struct cs_login *login, bool force, bool on_request, struct cs
     CK_RV rv;
     int r;
 
-    rv = cs_token_refresh_info(token, &flags);
+    rv = cs_token_refresh_info_here(token, &flags);
     if (rv != CKR_OK)
         return cs_ckr_fail(failure, rv, cs_token_name(token));
     if (!(flags & CKF_LOGIN_REQUIRED)) {

@@ -50,10 +50,7 @@ static int begin(struct cs_sign_pin *pin, const struct cs_host *host, struct cs_
     CK_RV rv;
     int r;
 
-    /* Another's signature may be at the step where it wants no call in between. */
-    pthread_rwlock_rdlock(&token->calls);
     rv = cs_token_refresh_info(token, &flags);
-    pthread_rwlock_unlock(&token->calls);
     if (rv != CKR_OK)
         return cs_ckr_fail(failure, rv, cs_token_name(token));
     r = explain(token, cs_entry_check(token, flags, false, failure), failure);

@@ -375,7 +375,7 @@ CK_RV cs_token_see(const struct cs_token *token, CK_TOKEN_INFO *info)
     return rv;
 }
 
-CK_RV cs_token_refresh_info(struct cs_token *token, CK_FLAGS *flagsp)
+CK_RV cs_token_refresh_info_here(struct cs_token *token, CK_FLAGS *flagsp)
 {
     CK_TOKEN_INFO info;
     CK_RV rv = cs_token_see(token, &info);
@@ -385,6 +385,17 @@ CK_RV cs_token_refresh_info(struct cs_token *token, CK_FLAGS *flagsp)
     cs_token_take_flags(token, info.flags);
     *flagsp = info.flags;
     return CKR_OK;
+}
+
+CK_RV cs_token_refresh_info(struct cs_token *token, CK_FLAGS *flagsp)
+{
+    CK_RV rv;
+
+    /* Another's signature may be at the step where it wants no call in between. */
+    pthread_rwlock_rdlock(&token->calls);
+    rv = cs_token_refresh_info_here(token, flagsp);
+    pthread_rwlock_unlock(&token->calls);
+    return rv;
 }
 
 void cs_token_take_flags(struct cs_token *token, CK_FLAGS flags)

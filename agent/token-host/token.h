@@ -89,6 +89,8 @@ bool cs_token_is_stale(struct cs_token *token);
 CK_RV cs_token_see(const struct cs_token *token, CK_TOKEN_INFO *info);
 /* Asks the module for the token's flags and keeps them. As cs_token_see. */
 CK_RV cs_token_refresh_info(struct cs_token *token, CK_FLAGS *flagsp);
+/* The same for who holds `calls`, or where nothing is signed because the token is locked. */
+CK_RV cs_token_refresh_info_here(struct cs_token *token, CK_FLAGS *flagsp);
 /* The same with what the module has told already, of this very token. */
 void cs_token_take_flags(struct cs_token *token, CK_FLAGS flags);
 

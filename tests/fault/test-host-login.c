@@ -298,8 +298,11 @@ static void assert_unbroken(size_t n)
 
 static void test_a_key_that_asks_always_is_one_unbroken_job(void **state)
 {
+    struct cs_host_login_request m = {.how = CS_HOST_LOGIN_FD, .on_request = 1};
     struct host_token *token, *home;
+    unsigned n_refused = 0;
     struct host host;
+    uint32_t id;
 
     (void)state;
     token = rig_start_unlocked(&host, CORP "always-authenticate\nslot 1 token=home");
@@ -310,7 +313,12 @@ static void test_a_key_that_asks_always_is_one_unbroken_job(void **state)
     rig_ask_signatures(&host, token, 12);
     rig_ask_signatures(&host, home, 12);
     host_ask(&host, CS_HOST_REFRESH);
-    rig_sign_all(&host, "", 25);
+    m.slot = token->slot;
+    for (int i = 0; i < 4; i++)
+        host_ask_pin_change(&host, &m, (const int[]){host_pin_fd("9999"), host_pin_fd("5678")});
+    for (int i = 0; i < 29; i++)
+        n_refused += host_next_answer(&host, &id).code == CS_ERR_PIN_INCORRECT;
+    assert_int_equal(n_refused, 4);
     assert_int_equal(control_count("user=CONTEXT_SPECIFIC", NULL), 12);
     assert_int_equal(control_count("C_Sign slot=0", "rv=CKR_OK", NULL), 12);
     assert_unbroken(12);
