@@ -262,8 +262,9 @@ static void check_things(
         check_token(findings, token);
     if (countersign_list_n(picture->tokens) == 0) {
         cs_find(findings, CS_SEVERITY_ERROR, "token", "No token is there.");
-        cs_mend(findings, "insert it, or initialise it with its own tool if it is blank, then: "
-                          "countersign refresh");
+        cs_mend(findings,
+            "insert it, or initialise it with its own tool if it is blank, then: countersign "
+            "refresh. For a card over ssh, or of a service, see countersign-agent(1)");
         return;
     }
     check_identities(findings, picture, cli->now);
