@@ -141,12 +141,16 @@ static bool is_wanted(const struct cs_login *login)
     return wanted;
 }
 
-/* Somebody typed on the reader after all, when nobody waited for it any more. */
-static int close_again(struct cs_token *token, struct cs_failure *failure)
+/* Who waited went while the token looked at the PIN, or before somebody typed it on the reader. A
+ * lock that came meanwhile found nothing to lock. */
+static int close_if_unwanted(struct cs_login *login, struct cs_failure *failure)
 {
-    cs_logout_undo(token, "the login was given up");
+    if (!cs_cancel_fired(&login->cancel) || is_wanted(login))
+        return 0;
+    cs_logout_undo(login->token, "the login was given up");
     return cs_fail(&failure->fault, CS_ERR_CANCELLED,
-        "token '%s': its PIN was entered when nobody waited for it any more", cs_token_name(token));
+        "token '%s': its PIN was entered when nobody waited for it any more",
+        cs_token_name(login->token));
 }
 
 static int log_in_at_reader(struct cs_login *login, bool force, struct cs_failure *failure)
@@ -168,8 +172,6 @@ static int log_in_at_reader(struct cs_login *login, bool force, struct cs_failur
     cs_keypad_end(&keypad);
     if (r < 0)
         return r;
-    if (rv == CKR_OK && cs_cancel_fired(&login->cancel) && !is_wanted(login))
-        return close_again(login->token, failure);
     if (rv == CKR_OK)
         return 0;
     if (cs_ckr_is_refused(rv))
@@ -197,8 +199,10 @@ static int log_in(struct cs_login *login, bool force, bool on_request, struct cs
     if (r < 0)
         return r;
     if (flags & CKF_PROTECTED_AUTHENTICATION_PATH)
-        return log_in_at_reader(login, force, failure);
-    return log_in_with_pin(login, flags, force, on_request, failure);
+        r = log_in_at_reader(login, force, failure);
+    else
+        r = log_in_with_pin(login, flags, force, on_request, failure);
+    return r < 0 ? r : close_if_unwanted(login, failure);
 }
 
 /* Until it ended with all that was asked of it: somebody may have joined who may do more. */

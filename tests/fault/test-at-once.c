@@ -117,12 +117,45 @@ static void test_signatures_that_want_a_pin_send_a_wrong_one_once(void **state)
     rig_end(&host);
 }
 
+/* Who had it entered goes while the token looks at it, and a lock of the screen, which is for what
+ * is open or about to be, would find nothing. */
+static void test_a_login_that_nobody_waits_for_any_more_ends(void **state)
+{
+    struct cs_host_login_request m = {.how = CS_HOST_LOGIN_FD, .on_request = 1};
+    struct host_token *token;
+    struct host host;
+    uint32_t id;
+
+    (void)state;
+    token = rig_start(&host, CORP, NULL);
+    m.slot = token->slot;
+    for (int wanted = 0; wanted < 2; wanted++) {
+        control_script(CORP "\nhang C_Login once\n");
+        control_clear();
+        id = host_ask_login(&host, &m, host_pin_fd(SOFTHSM_PIN));
+        control_wait(1, "@hang");
+        host_cancel(&host, id);
+        assert_int_equal(host_answer(&host, id).code, CS_ERR_CANCELLED);
+        if (wanted) /* by somebody else */
+            id = host_ask_login(&host, &m, host_pin_fd(SOFTHSM_PIN));
+        control_script(CORP "\n");
+        if (wanted)
+            assert_int_equal(host_answer(&host, id).type, CS_HOST_DONE);
+        else
+            control_wait(1, "C_Logout");
+        assert_int_equal(host_refresh(&host).type, CS_HOST_DONE);
+        assert_int_equal((token->flags & CS_TOKEN_UNLOCKED) != 0, wanted);
+    }
+    rig_end(&host);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_same_wrong_pin_is_sent_once),
         TEST(wrong_pins_leave_the_last_try),
         TEST(signatures_that_want_a_pin_send_a_wrong_one_once),
+        TEST(a_login_that_nobody_waits_for_any_more_ends),
     };
 
     return cmocka_run_group_tests(tests, rig_set_up, rig_tear_down);
