@@ -71,8 +71,8 @@ def a_mutt(name):
                       f'set certificate_file="{peer.ca.certificate}"\n'
                       f'set ssl_ca_certificates_file="{peer.ca.certificate}"\n'
                       f"set folder={peer.folder}\nset imap_pass=none\nset imap_authenticators=login\npush q\n")
-        return ["script", "-qec", f"{name} -n -R -F {rc} -f imaps://alice@localhost:{peer.port}/INBOX",
-                "/dev/null"]
+        mutt = f"{name} -n -R -F {rc} -f imaps://alice@localhost:{peer.port}/INBOX"
+        return ["script", "-qec", f"stty rows 24 cols 80; {mutt}", "/dev/null"]
     return command
 
 
