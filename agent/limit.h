@@ -36,6 +36,7 @@
 #define CS_LIMIT_FIRST_SCAN_TIME 10000 /* clients wait so long for the hosts at the start */
 #define CS_LIMIT_MODULE_TIME_MIN 1000
 #define CS_LIMIT_MODULE_TIME_MAX 3600000
+#define CS_LIMIT_SILENCE_TIME 3000  /* of a token that may want to be touched */
 #define CS_LIMIT_JOB_TIME_FACTOR 10 /* a job that others overtake may take so many times that */
 #define CS_LIMIT_RESTART_DELAY_FIRST 100
 #define CS_LIMIT_RESTART_DELAY_SECOND 1000

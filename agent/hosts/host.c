@@ -487,6 +487,13 @@ bool cs_host_is_troubled(const struct cs_host *host)
     return host->talk.reports.trouble[0] != '\0';
 }
 
+const struct cs_token *cs_host_silent_token(const struct cs_host *host)
+{
+    const struct cs_job *job = cs_jobs_silent(&host->talk.jobs, now(host));
+
+    return job ? cs_inventory_token(host->setting->inventory, host, job->slot) : NULL;
+}
+
 const char *cs_host_name(const struct cs_host *host)
 {
     return host->module->name;

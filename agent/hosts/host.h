@@ -66,6 +66,9 @@ bool cs_host_is_due(const struct cs_host *host);
 bool cs_host_has_run(const struct cs_host *host);
 /* It cannot use a token that is there. cs_host_describe says why. */
 bool cs_host_is_troubled(const struct cs_host *host);
+/* The token that has been silent for some seconds while it was to sign: it may want to be touched.
+ * NULL: there is none. */
+const struct cs_token *cs_host_silent_token(const struct cs_host *host);
 const char *cs_host_name(const struct cs_host *host);
 /* For STATUS. */
 void cs_host_describe(const struct cs_host *host, struct cs_msg_module *m);

@@ -36,8 +36,10 @@ int cs_job_put(struct cs_job *job, const struct cs_host_question *question, stru
 
     job->type = question->type;
     job->at_reader = question->at_reader;
+    job->asks_person = question->person_time > 0;
     switch (question->type) {
     case CS_HOST_SIGN:
+        job->slot = question->sign->slot;
         cs_host_sign_put(buf, question->sign);
         break;
     case CS_HOST_LOGIN:
@@ -102,6 +104,23 @@ void cs_jobs_fail(struct cs_jobs *jobs, int code, const char *text)
         cs_jobs_answer(jobs, job, &answer);
 }
 
+/* How long the host has answered nothing while it was to do this. */
+static uint64_t silence(const struct cs_jobs *jobs, const struct cs_job *job, uint64_t now)
+{
+    return now - (job->asked > jobs->last_answer ? job->asked : jobs->last_answer);
+}
+
+const struct cs_job *cs_jobs_silent(const struct cs_jobs *jobs, uint64_t now)
+{
+    const struct cs_job *job;
+
+    TAILQ_FOREACH(job, &jobs->list, link)
+    if (job->type == CS_HOST_SIGN && !job->asks_person && !job->cancelled &&
+        silence(jobs, job, now) >= CS_LIMIT_SILENCE_TIME)
+        break;
+    return job;
+}
+
 /* How long others may have to wait for a person at a keypad: a call to the module lasts as long. */
 static uint64_t reader_limit(const struct cs_jobs *jobs)
 {
@@ -122,10 +141,9 @@ const struct cs_job *cs_jobs_overdue(const struct cs_jobs *jobs, uint64_t now)
 
     TAILQ_FOREACH(job, &jobs->list, link)
     {
-        uint64_t since = job->asked > jobs->last_answer ? job->asked : jobs->last_answer;
         uint64_t limit = job->limit > at_reader ? job->limit : at_reader;
 
-        if (now - since > limit ||
+        if (silence(jobs, job, now) > limit ||
             (job->overtaken && now - job->overtaken > limit * CS_LIMIT_JOB_TIME_FACTOR))
             return job;
     }

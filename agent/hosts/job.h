@@ -16,7 +16,9 @@ struct cs_job {
     uint64_t limit;
     uint64_t overtaken; /* when one that was asked later was answered before it; 0: none was */
     bool at_reader;
+    bool asks_person; /* the host does, as far as that takes more time */
     bool cancelled;
+    uint32_t slot;     /* of a signature's token */
     cs_job_done *done; /* NULL when nobody waits any more */
     void *user;
 };
@@ -39,6 +41,10 @@ void cs_jobs_note_answer(struct cs_jobs *jobs, const struct cs_job *job, uint64_
 /* Takes the job out and tells who waits. */
 void cs_jobs_answer(struct cs_jobs *jobs, struct cs_job *job, const struct cs_answer *answer);
 void cs_jobs_fail(struct cs_jobs *jobs, int code, const char *text);
+/* A signature that the token has been asked for long enough that it may want to be touched, or
+ * NULL.
+ */
+const struct cs_job *cs_jobs_silent(const struct cs_jobs *jobs, uint64_t now);
 /* A job that shows that the host hangs, or NULL. */
 const struct cs_job *cs_jobs_overdue(const struct cs_jobs *jobs, uint64_t now);
 

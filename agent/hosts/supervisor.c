@@ -106,6 +106,20 @@ const char *cs_supervisor_failed(const struct cs_supervisor *supervisor)
     return NULL;
 }
 
+size_t cs_supervisor_silent(
+    const struct cs_supervisor *supervisor, const struct cs_token *tokens[CS_LIMIT_MODULES])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < supervisor->n_hosts; i++) {
+        const struct cs_token *token = cs_host_silent_token(supervisor->hosts[i]);
+
+        if (token)
+            tokens[n++] = token;
+    }
+    return n;
+}
+
 const char *cs_supervisor_troubled(const struct cs_supervisor *supervisor)
 {
     for (size_t i = 0; i < supervisor->n_hosts; i++)

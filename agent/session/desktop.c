@@ -17,6 +17,20 @@ static void on_event(void *user, const struct cs_event *event)
         cs_timeouts_note_use(&desktop->timeouts, event->token);
 }
 
+static void notice_silence(struct cs_desktop *desktop)
+{
+    const struct cs_token *silent[CS_LIMIT_MODULES];
+    char text[CS_TEXT_MAX + 128];
+
+    desktop->n_silent = cs_supervisor_silent(&desktop->service->supervisor, silent);
+    for (size_t i = 0; i < desktop->n_silent; i++) {
+        snprintf(text, sizeof(text),
+            "token '%s' takes its time to sign for a program: if it blinks, touch it",
+            silent[i]->name);
+        cs_notices_keep(&desktop->notices, "Touch the token", text);
+    }
+}
+
 /* What stands as long as it is so. */
 static void notice(struct cs_desktop *desktop)
 {
@@ -30,6 +44,7 @@ static void notice(struct cs_desktop *desktop)
         snprintf(text, sizeof(text), "insert token '%s': a program waits for it", waiter->token);
         cs_notices_keep(&desktop->notices, "Token needed", text);
     }
+    notice_silence(desktop);
     for (size_t i = 0; i < inventory->n_tokens; i++) {
         if (!(inventory->tokens[i]->flags & CS_TOKEN_PIN_BLOCKED))
             continue;
@@ -124,10 +139,12 @@ void cs_desktop_stop(struct cs_desktop *desktop)
 void cs_desktop_look(struct cs_desktop *desktop)
 {
     const struct cs_service *service = desktop->service;
+    const struct cs_token *silent[CS_LIMIT_MODULES];
     bool changed = desktop->generation != service->inventory.generation;
 
     if (!changed && desktop->waits == service->absent.changes &&
-        desktop->troubles == service->audit.changes)
+        desktop->troubles == service->audit.changes &&
+        desktop->n_silent == cs_supervisor_silent(&service->supervisor, silent))
         return;
     desktop->generation = service->inventory.generation;
     desktop->waits = service->absent.changes;

@@ -22,6 +22,7 @@ struct cs_desktop {
     struct cs_expiry expiry;
     uint64_t waits;    /* who waits for tokens, when that was last looked at */
     uint64_t troubles; /* of the record, likewise */
+    size_t n_silent;   /* tokens, likewise */
     bool lost_bus;     /* the session's; it may have come back */
 };
 

@@ -115,6 +115,20 @@ def token_cases(tap, desk):
             thread.join(20)
         assert signed
         wait(lambda: desk.daemon.calls("CloseNotification"), "the notice is taken away")
+    with tap.case("a token that may want to be touched, until it has signed"):
+        desk.start()
+        assert desk.sign() and not desk.shown("Touch the token")
+        desk.fault.script(CORP + "\nhang C_Sign")
+        signed = []
+        thread = threading.Thread(target=lambda: signed.append(desk.sign()), daemon=True)
+        thread.start()
+        [body] = wait(lambda: desk.shown("Touch the token"), "the notice")
+        assert "token 'corp'" in body and not desk.daemon.calls("CloseNotification"), body
+        desk.fault.script(CORP)
+        thread.join(20)
+        assert signed
+        wait(lambda: desk.daemon.calls("CloseNotification"), "the notice is taken away")
+        assert len(desk.shown("Touch the token")) == 1
     with tap.case("a record that cannot be kept, as long as that is so"):
         desk.start()
         record = desk.f.home / ".local/state/countersign/audit.jsonl"

@@ -77,6 +77,33 @@ static void test_who_gave_up_hears_nothing(void **state)
     assert_int_equal(answered[0], 0);
 }
 
+/* A token that waits for a touch, and not a person who is asked, nor a queue that moves. */
+static void test_who_is_silent(void **state)
+{
+    const uint64_t long_enough = CS_LIMIT_SILENCE_TIME;
+    struct cs_jobs jobs;
+    struct cs_job *login, *asks, *signature;
+
+    (void)state;
+    cs_jobs_init(&jobs);
+    login = ask(&jobs, 0, 0);
+    login->type = CS_HOST_LOGIN;
+    asks = ask(&jobs, 1, 0);
+    asks->type = CS_HOST_SIGN;
+    asks->asks_person = true;
+    assert_null(cs_jobs_silent(&jobs, long_enough));
+    signature = ask(&jobs, 2, 100);
+    signature->type = CS_HOST_SIGN;
+    assert_null(cs_jobs_silent(&jobs, 99 + long_enough));
+    assert_ptr_equal(cs_jobs_silent(&jobs, 100 + long_enough), signature);
+    cs_jobs_note_answer(&jobs, login, 1000);
+    assert_null(cs_jobs_silent(&jobs, 999 + long_enough));
+    assert_ptr_equal(cs_jobs_silent(&jobs, 1000 + long_enough), signature);
+    signature->cancelled = true;
+    assert_null(cs_jobs_silent(&jobs, 1000 + long_enough));
+    cs_jobs_fail(&jobs, CS_ERR_CLOSED, "");
+}
+
 static void test_a_queue_that_moves_is_no_hang(void **state)
 {
     struct cs_jobs jobs;
@@ -186,6 +213,7 @@ int main(void)
         cmocka_unit_test(test_answers_find_their_job),
         cmocka_unit_test(test_numbers_in_use_are_not_given_again),
         cmocka_unit_test(test_who_gave_up_hears_nothing),
+        cmocka_unit_test(test_who_is_silent),
         cmocka_unit_test(test_a_queue_that_moves_is_no_hang),
         cmocka_unit_test(test_a_long_queue_is_no_hang),
         cmocka_unit_test(test_what_is_given_up_hides_no_hang),
