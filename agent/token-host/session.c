@@ -43,11 +43,13 @@ static CK_RV open_unlocked(struct cs_sessions *sessions, CK_SESSION_HANDLE *sess
 {
     CK_RV rv;
 
+    sessions->n_opening++;
     pthread_mutex_unlock(&sessions->lock);
     pthread_rwlock_rdlock(&sessions->token->calls);
     rv = cs_session_open(sessions->token, 0, sessionp);
     pthread_rwlock_unlock(&sessions->token->calls);
     pthread_mutex_lock(&sessions->lock);
+    sessions->n_opening--;
     return rv;
 }
 
@@ -135,7 +137,7 @@ bool cs_session_take_idle(struct cs_sessions *sessions, CK_SESSION_HANDLE *sessi
 /* The last one goes when another is open: with it the login would end. */
 static void discard(struct cs_sessions *sessions, CK_SESSION_HANDLE session)
 {
-    if (sessions->n_open > 1 || sessions->has_spent) {
+    if (sessions->n_open - sessions->n_opening > 1 || sessions->has_spent) {
         CS_MODULE_CALL(sessions->token->module, C_CloseSession(session));
         return;
     }

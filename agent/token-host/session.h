@@ -15,7 +15,8 @@ struct cs_sessions {
     pthread_cond_t given;
     CK_SESSION_HANDLE idle[CS_SESSIONS_MAX];
     unsigned n_idle;
-    unsigned n_open; /* idle and lent */
+    unsigned n_open;    /* idle and lent */
+    unsigned n_opening; /* of these: not yet */
     unsigned max;
     CK_SESSION_HANDLE spent; /* not lent any more, but perhaps all that keeps the login */
     bool has_spent;

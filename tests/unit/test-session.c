@@ -13,6 +13,7 @@
 #define SESSIONS 8
 
 static bool is_open[SESSIONS];
+static void (*meanwhile)(void); /* what others do while the next session is being opened */
 
 static CK_RV open_session(
     CK_SLOT_ID slot, CK_FLAGS flags, void *user, CK_NOTIFY notify, CK_SESSION_HANDLE *sessionp)
@@ -20,6 +21,8 @@ static CK_RV open_session(
     CK_SESSION_HANDLE session = 0;
 
     (void)slot, (void)flags, (void)user, (void)notify;
+    if (meanwhile)
+        meanwhile();
     while (is_open[session])
         session++;
     is_open[session] = true;
@@ -90,6 +93,27 @@ static void test_the_last_one_that_failed_keeps_the_login(void **state)
     assert_true(is_open[second] && !is_open[first]);
 }
 
+static CK_SESSION_HANDLE lent;
+
+static void fail_lent(void)
+{
+    meanwhile = NULL;
+    cs_session_give(&token.sessions, lent, CKR_DEVICE_ERROR);
+    assert_true(is_open[lent]);
+}
+
+static void test_one_that_is_being_opened_keeps_no_login(void **state)
+{
+    CK_SESSION_HANDLE second;
+
+    (void)state;
+    assert_int_equal(cs_session_take(&token.sessions, false, &lent), CKR_OK);
+    meanwhile = fail_lent;
+    assert_int_equal(cs_session_take(&token.sessions, false, &second), CKR_OK);
+    assert_int_not_equal(lent, second);
+    assert_true(is_open[second] && !is_open[lent]);
+}
+
 static void test_one_that_was_opened_in_its_place_is_not_closed_for_it(void **state)
 {
     CK_SESSION_HANDLE first, second;
@@ -107,6 +131,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_the_last_one_that_failed_keeps_the_login, begin, end),
+        cmocka_unit_test_setup_teardown(test_one_that_is_being_opened_keeps_no_login, begin, end),
         cmocka_unit_test_setup_teardown(
             test_one_that_was_opened_in_its_place_is_not_closed_for_it, begin, end),
     };
