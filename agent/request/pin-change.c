@@ -75,6 +75,17 @@ void cs_pin_change_cancel(struct cs_service *service, const struct cs_token *tok
     }
 }
 
+/* Each would be a dialog of its own, and a thread that waits for it. */
+static bool is_somebody_asked(const struct cs_service *service, const struct cs_token *token)
+{
+    const struct cs_request *request;
+
+    TAILQ_FOREACH(request, &service->requests, link)
+    if (is_of(request, token) && !(request->how & CS_HOST_LOGIN_FD))
+        break;
+    return request;
+}
+
 /* As logins do: of many descriptors that say nothing the oldest make room. */
 static void make_room(const struct cs_service *service, const struct cs_token *token)
 {
@@ -163,6 +174,10 @@ static void change_pin(struct cs_request *request)
         r = find_only(inventory, &token, &fault);
     if (r == 0 && !has_pin(token))
         r = cs_fail(&fault, CS_ERR_INVALID, "token '%s' has no PIN to change", token->name);
+    if (r == 0 && !(request->how & CS_HOST_LOGIN_FD) && is_somebody_asked(request->service, token))
+        r = cs_fail(&fault, CS_ERR_BUSY,
+            "token '%s': somebody is being asked for its new PIN already: answer that first",
+            token->name);
     if (r == 0) {
         cs_request_add_label(request, token);
         r = ask_host(request, token);

@@ -31,10 +31,14 @@ host.serve(lambda request: None)
 # It has much to tell before it hears the next.
 BUSY_HOST = """
 host.ready()
-host.token(spki=SPKI)
+host.begin(1, "corp", LOGIN_REQUIRED | INITIALIZED | UNLOCKED)
+key = open(SPKI, "rb").read()
+host.object(1, PUBLIC_KEY, "key", b"\\x01", key, EC)
+host.object(1, PRIVATE_KEY, "key", b"\\x01", key, EC, flags=1)  # it wants its PIN each time
+host.end(1)
 host.scanned()
 def handle(request):
-    if request.kind == PIN_CHANGE and host.note("asked") == 0:
+    if request.kind == SIGN and host.note("asked") == 0:
         while not os.path.exists(SPKI + ".go"):
             time.sleep(0.01)
         host.begin(2, "late", INITIALIZED, "9")
@@ -66,13 +70,14 @@ def flood(connection, data):
     return sent
 
 
-def ask_to_change_pins(stage, clients):
+def ask_for_signatures(stage, clients):
     """As many requests as may be, each of which goes to the host with its client's variables."""
+    request = (protocol.blob(stage.client().identities()[0].id) + protocol.u16(0x0403) + protocol.u8(0) +
+               protocol.blob(LOGIN))
     crowd = [protocol.Client(stage.socket, environment=[("DISPLAY", ":" + "9" * 4000), ("LANG", "x" * 1000000)])
              for _ in range(clients)]
     for client in crowd:
-        client.send(b"".join(protocol.frame(protocol.PIN_CHANGE, 100 + i, protocol.string("corp") + protocol.u8(0))
-                             for i in range(REQUESTS)))
+        client.send(b"".join(protocol.frame(protocol.SIGN, 100 + i, request) for i in range(REQUESTS)))
     for client in crowd:
         client.status()  # so they have been read
     return crowd
@@ -164,14 +169,14 @@ def main():
 
         with tap.case("a host that takes nothing while it tells something is heard, however much waits for it"):
             stage.play(one=BUSY_HOST)
-            crowd = ask_to_change_pins(stage, 2)
+            crowd = ask_for_signatures(stage, 2)
             stage.path("spki.der.go").touch()
             wait_for(lambda: len(stage.client().tokens()) == 2, "the second token")
             assert sorted(stage.client().lock()) == ["corp"], "it has heard all"
 
         with tap.case("what clients say of their displays costs no host its life"):
             stage.play(one=BUSY_HOST)
-            crowd = ask_to_change_pins(stage, 4)
+            crowd = ask_for_signatures(stage, 4)
             assert stage.client().lock() == ["corp"]
             assert "end of the socket" not in stage.record("one"), "it has died of them"
             del crowd

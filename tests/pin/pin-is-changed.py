@@ -86,6 +86,20 @@ def by_dialogs(tap, f, fault):
         assert "last try" in s.told("SETDESC")[0] and s.opens_with("1234")
 
 
+def asked_already(tap, f, fault):
+    with tap.case("who wants to change it while somebody is asked is told so"), PinScene(f, fault, CORP, "hang") as s:
+        result = []
+        thread = threading.Thread(target=lambda: result.append(s.change("corp")))
+        thread.start()
+        s.pinentry.wait()
+        again = s.change("corp")
+        assert again.returncode != 0 and "asked for its new PIN already" in again.stderr, again
+        assert s.pinentry.questions() == 1
+        s.agent.cli("lock", check=True)
+        thread.join()
+        assert result[0].returncode != 0, result
+
+
 def by_descriptors(tap, f, fault):
     with tap.case("by descriptors"), PinScene(f, fault, CORP) as s:
         changed = s.change_by_fd("1234\n", "999999\n", "corp")
@@ -176,6 +190,7 @@ def main():
         tap.diagnose = lambda: f.diagnose() + fault.tail()
         f.token("corp").identity(f.authority("Office"), "p256", "alice")
         by_dialogs(tap, f, fault)
+        asked_already(tap, f, fault)
         by_descriptors(tap, f, fault)
         on_the_wire(tap, f, fault)
         at_the_reader(tap, f, fault)
