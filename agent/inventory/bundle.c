@@ -85,6 +85,7 @@ static int add(struct cs_bundle *bundle, X509 *x509, const char **mendp)
         return CS_ERR_CONFIG;
     if (has(bundle, object->value))
         return 0;
+    object->filed = true;
     items = reallocarray(bundle->items, bundle->n + 1, sizeof(struct cs_object *));
     if (!items)
         return CS_ERR_MEMORY;
@@ -108,7 +109,8 @@ static int read_all(struct cs_bundle *bundle, BIO *file, const char **mendp)
     int r = 0;
 
     ERR_clear_error();
-    while (r == 0 && (x509 = PEM_read_bio_X509(file, NULL, NULL, NULL))) {
+    /* With an empty password, lest somebody is asked for one. */
+    while (r == 0 && (x509 = PEM_read_bio_X509(file, NULL, NULL, (void *)""))) {
         r = add(bundle, x509, mendp);
         n++;
         X509_free(x509);

@@ -55,6 +55,15 @@ static const struct cs_object *find_issuer(
     return search.best;
 }
 
+/* Authorities that certify one another lead in a circle. */
+static bool has_subject(const struct cs_object *const *chain, size_t n, struct cs_bytes name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (cs_bytes_equal(chain[i]->subject, name))
+            return true;
+    return false;
+}
+
 size_t cs_chain_build(const struct cs_inventory *inventory, const struct cs_object *leaf,
     time_t now, const struct cs_object **chain, size_t max)
 {
@@ -65,7 +74,8 @@ size_t cs_chain_build(const struct cs_inventory *inventory, const struct cs_obje
         if (n > 0 && at->self_issued)
             break;
         chain[n++] = at;
-        at = at->self_issued ? NULL : find_issuer(inventory, at, now);
+        at = at->self_issued || has_subject(chain, n, at->issuer) ? NULL
+                                                                  : find_issuer(inventory, at, now);
     }
     return n;
 }

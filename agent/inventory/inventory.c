@@ -106,13 +106,22 @@ static bool has_certificate(const struct cs_token *token, struct cs_bytes der)
     return false;
 }
 
+static bool has_key_of(const struct cs_token *token, const struct cs_object *certificate)
+{
+    for (size_t i = 0; i < token->n_identities; i++)
+        if (cs_identity_has(&token->identities[i], certificate))
+            return true;
+    return false;
+}
+
 /* Of authorities. */
 static void add_rows_of_bundle(struct cs_inventory *inventory, const struct cs_token *token)
 {
     for (size_t i = 0; i < n_in_bundle(inventory); i++) {
         const struct cs_object *object = inventory->bundle->items[i];
 
-        if (object->authority && !object->self_issued && !has_certificate(token, object->value))
+        if (object->authority && !object->self_issued && !has_certificate(token, object->value) &&
+            !has_key_of(token, object))
             inventory->certificates[inventory->n_certificates++] =
                 (struct cs_plain_certificate){token, object};
     }

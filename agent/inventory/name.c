@@ -22,7 +22,7 @@ static const struct cs_object *choose_leaf(
     for (size_t i = 0; i < identity->n_certificates; i++) {
         const struct cs_object *certificate = identity->certificates[i];
 
-        if (cs_pattern_fits_object(pattern, certificate) &&
+        if (cs_pattern_means(pattern, identity, certificate) &&
             (!named || cs_object_is_better(certificate, named, now)))
             named = certificate;
     }

@@ -25,6 +25,7 @@ struct cs_object {
     bool self_issued;
     bool for_clients; /* of TLS */
     bool of_identity; /* it belongs to one of its token's */
+    bool filed;       /* it lies in a file: then it goes by the names of its key */
     time_t not_before, not_after;
 };
 

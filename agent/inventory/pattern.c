@@ -88,6 +88,12 @@ bool cs_pattern_fits_object(const struct cs_pattern *pattern, const struct cs_ob
     return cs_bytes_equal(object->label, cs_bytes_of(pattern->name));
 }
 
+bool cs_pattern_means(const struct cs_pattern *pattern, const struct cs_identity *identity,
+    const struct cs_object *certificate)
+{
+    return cs_pattern_fits_object(pattern, certificate->filed ? identity->source : certificate);
+}
+
 bool cs_pattern_fits_token(const struct cs_pattern *pattern, const struct cs_token *token)
 {
     return !pattern->uri || cs_uri_fits_token(pattern->uri, token);
@@ -119,6 +125,9 @@ bool cs_pattern_fits(const struct cs_pattern *pattern, const struct cs_identity 
         if (cs_identity_has(identity, object) && cs_pattern_fits_object(pattern, object))
             return true;
     }
+    for (size_t i = 0; i < identity->n_certificates; i++)
+        if (cs_pattern_means(pattern, identity, identity->certificates[i]))
+            return true;
     return false;
 }
 

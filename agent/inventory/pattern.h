@@ -24,6 +24,9 @@ bool cs_pattern_fits_certificate(const struct cs_pattern *pattern, const struct 
     const struct cs_object *certificate);
 /* By its label and CKA_ID alone. */
 bool cs_pattern_fits_object(const struct cs_pattern *pattern, const struct cs_object *object);
+/* The same of a certificate of the identity. */
+bool cs_pattern_means(const struct cs_pattern *pattern, const struct cs_identity *identity,
+    const struct cs_object *certificate);
 /* By what it says of the token alone. */
 bool cs_pattern_fits_token(const struct cs_pattern *pattern, const struct cs_token *token);
 

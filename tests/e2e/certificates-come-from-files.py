@@ -12,6 +12,8 @@ from tap import Tap, skip_all
 SEEN = "CN=alice,O=Countersign Test"
 BRANCH, OFFICE = "CN=Branch,O=Countersign Test", "CN=Office,O=Countersign Test"
 FRAMED = "-----BEGIN CERTIFICATE-----\n"
+ANY_USE = "basicConstraints = CA:TRUE\nkeyUsage = digitalSignature, keyCertSign"
+LOCKED = f"Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,{'00' * 16}\n\n"
 
 
 class Scene:
@@ -114,9 +116,30 @@ def bare(tap, s):
         ids = [line.split(":", 1)[1].strip() for part in shown.split("Object;") if "bare" in part
                for line in part.splitlines() if line.strip().startswith("ID:")]
         assert len(ids) == 3 and len(set(ids)) == 1, shown
+    with tap.case("it goes by the names of its key"):
+        for name in ("bare", "pkcs11:token=corp;object=bare;type=cert"):
+            seen = s.agent.cli("pem", name)
+            assert seen.returncode == 0 and seen.stdout.count(FRAMED) == 3, seen
+    with tap.case("one that may issue others is shown once"):
+        s.start(leaf=s.office.issue(key.public, "/CN=bare", more=ANY_USE))
+        assert s.certificates() == ["bare", "office"], s.certificates()
     with tap.case("one of another key is nobody's"):
         s.start(leaf=s.office.issue(s.server_key(), "/CN=nobody"))
         assert "nobody" not in s.agent.cli("list", "--json", check=True).stdout
+
+
+def renewed(tap, s):
+    """Whichever of them lies in the file."""
+    def leaf(days):
+        return s.office.issue(s.alice.public, "/O=Countersign Test/CN=alice", days=days)
+    for what, days in (("newer", 60), ("older", 3)):
+        with tap.case(f"what lies in the file is {what}"):
+            best = leaf(days)
+            s.start(s.branch, s.office, leaf=best)
+            for name in ("alice", "pkcs11:token=corp;object=alice;type=cert"):
+                pem = s.agent.cli("pem", name, "--no-chain", check=True).stdout
+                assert (best in pem) == (days > 30), (name, pem)
+            assert s.run()["dn"] == SEEN
 
 
 def refused(tap, s):
@@ -130,6 +153,7 @@ def refused(tap, s):
         "a directory": ("/tmp", "Invalid argument"),
         "no certificate": (s.f.scratch("nothing\n"), "there is no certificate in it"),
         "a damaged one": (s.f.scratch(whole + whole.replace("MII", "MIX")), "is damaged"),
+        "one with a password": (s.f.scratch(whole.replace(FRAMED, FRAMED + LOCKED)), "is damaged"),
         "half of one": (s.f.scratch(whole + whole[:len(whole) // 2]), "is damaged"),
         "a very large one": (s.f.scratch(whole + large), "cannot be used"),
         "too many": (s.f.scratch(many), "too many certificates"),
@@ -139,6 +163,7 @@ def refused(tap, s):
             conf = s.f.scratch(f"[agent]\ncertificates = {path}\n")
             seen = s.f.run([programs.AGENT, "--check", "--config", conf])
             assert seen.returncode == 1 and f"{conf}:2: certificates" in seen.stderr and words in seen.stderr, seen
+            assert seen.stderr.count("\n") == 1, seen
 
 
 def main():
@@ -152,6 +177,7 @@ def main():
         incomplete(tap, s)
         completed(tap, s)
         bare(tap, s)
+        renewed(tap, s)
         refused(tap, s)
     tap.done()
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent/choice: which identity suits a server, in which order, and why the others do not. */
+#include "inventory/chain.h"
 #include "inventory/choice.h"
 #include "../fixture/subject.h"
 #include "base/cleanup.h"
@@ -216,6 +217,26 @@ static size_t n_distinct(struct world *w)
     return distinct;
 }
 
+static void test_a_chain_ends_where_it_would_go_in_a_circle(void **state)
+{
+    struct world *w = *state;
+    const struct cs_object *chain[10];
+    struct cs_choice choice;
+    X509 *circle[2];
+
+    circle[0] = issue("root", w->ca_key[0], w->ca[2], w->ca_key[2], -1, 200, NULL);
+    circle[1] = issue("other root", w->ca_key[2], w->ca[0], w->ca_key[0], -1, 200, NULL);
+    for (int i = 0; i < 2; i++) {
+        add_object(w->token, circle[i], "cross", "");
+        X509_free(circle[i]);
+    }
+    add_identity(w, "ec", 0, -1, 9, "clientAuth");
+    world_done(w);
+    assert_int_equal(
+        cs_choice_list(&w->inventory, &(struct cs_criteria){0}, w->now, &choice, 1), 1);
+    assert_int_equal(cs_chain_build(&w->inventory, choice.certificate, w->now, chain, 10), 3);
+}
+
 static void test_a_renewed_certificate_is_no_other(void **state)
 {
     struct world *w = *state;
@@ -422,6 +443,7 @@ int main(void)
         TEST(test_the_one_that_expires_last_comes_first),
         TEST(test_what_is_not_valid_or_not_for_clients_does_not_suit),
         TEST(test_the_issuer_may_be_any_of_the_chain),
+        TEST(test_a_chain_ends_where_it_would_go_in_a_circle),
         TEST(test_a_renewed_certificate_is_no_other),
         TEST(test_identities_of_several_issuers_are_told_apart),
         TEST(test_another_subject_or_issuer_is_another),
