@@ -173,50 +173,46 @@ static int call_token(struct signing *signing, const struct cs_key *key, bool fr
     return r;
 }
 
-static int call_token_plain(struct signing *signing, const struct cs_key *key, bool fresh,
+static int call_token_by(struct signing *signing, const struct cs_key *key, bool fresh, bool padded,
     CK_RV *rvp, struct cs_failure *failure)
 {
     struct cs_mechanism mechanism;
-    int r = cs_mechanism_init(&mechanism, signing->scheme, key->bits, signing->m.data, failure);
+    int r = (padded ? cs_mechanism_init_padded : cs_mechanism_init)(
+        &mechanism, signing->scheme, key->bits, signing->m.data, failure);
 
     return r < 0 ? r : call_token(signing, key, fresh, &mechanism, rvp, failure);
 }
 
-static int call_token_padded(struct signing *signing, const struct cs_key *key, bool fresh,
-    CK_RV *rvp, struct cs_failure *failure)
+/* Token or key do not know the mechanism, and may know the other of which PSS can be made. */
+static bool knows_not(const struct signing *signing, CK_RV rv)
 {
-    struct cs_mechanism mechanism;
-    int r =
-        cs_mechanism_init_padded(&mechanism, signing->scheme, key->bits, signing->m.data, failure);
-
-    if (r == 0)
-        r = call_token(signing, key, fresh, &mechanism, rvp, failure);
-    if (r == 0 && *rvp == CKR_OK)
-        __atomic_store_n(&signing->token->lacks_pss, true, __ATOMIC_RELAXED);
-    return r;
+    return !signing->begun && (rv == CKR_MECHANISM_INVALID || rv == CKR_MECHANISM_PARAM_INVALID);
 }
 
-/* Whether the token does not know the mechanism, and may know that of which it could be made. */
-static bool lacks_pss(const struct signing *signing, CK_RV rv)
+/* What went well for one key is tried first with the next: mostly they are alike. */
+static int call_token_for_pss(struct signing *signing, const struct cs_key *key, bool fresh,
+    CK_RV *rvp, struct cs_failure *failure)
 {
-    return signing->scheme->padding == CS_PADDING_PSS && !signing->begun &&
-           (rv == CKR_MECHANISM_INVALID || rv == CKR_MECHANISM_PARAM_INVALID);
+    bool *lacks = &signing->token->lacks_pss, padded = __atomic_load_n(lacks, __ATOMIC_RELAXED);
+    int r = call_token_by(signing, key, fresh, padded, rvp, failure);
+
+    if (r < 0 || !knows_not(signing, *rvp))
+        return r;
+    r = call_token_by(signing, key, fresh, !padded, rvp, failure);
+    if (r == 0 && *rvp == CKR_OK)
+        __atomic_store_n(lacks, !padded, __ATOMIC_RELAXED);
+    return r;
 }
 
 /* One signature with one key. */
 static int sign_with(
     struct signing *signing, const struct cs_key *key, bool fresh, struct cs_failure *failure)
 {
-    struct cs_token *token = signing->token;
-    bool padded = signing->scheme->padding == CS_PADDING_PSS &&
-                  __atomic_load_n(&token->lacks_pss, __ATOMIC_RELAXED);
     CK_RV rv = CKR_OK;
-    int r = 0;
+    int r = signing->scheme->padding == CS_PADDING_PSS
+                ? call_token_for_pss(signing, key, fresh, &rv, failure)
+                : call_token_by(signing, key, fresh, false, &rv, failure);
 
-    if (!padded)
-        r = call_token_plain(signing, key, fresh, &rv, failure);
-    if (r == 0 && (padded || lacks_pss(signing, rv)))
-        r = call_token_padded(signing, key, fresh, &rv, failure);
     if (r < 0) {
         signing->rv = rv;
         return r;
@@ -227,8 +223,8 @@ static int sign_with(
     r = cs_mechanism_finish(
         signing->scheme, signing->signature, sizeof(signing->signature), &signing->signature_len);
     if (r < 0)
-        return cs_fail(
-            &failure->fault, r, "token '%s' gave a signature that is none", cs_token_name(token));
+        return cs_fail(&failure->fault, r, "token '%s' gave a signature that is none",
+            cs_token_name(signing->token));
     return 0;
 }
 

@@ -30,7 +30,7 @@ struct cs_token {
     bool gone;      /* the agent was told so; set with lock held */
     bool worked;    /* it has signed, or taken a PIN: health.c's */
     bool no_answer; /* it never answers what health.c asks */
-    bool lacks_pss; /* it has signed what was padded here */
+    bool lacks_pss; /* it has last signed what was padded here */
     struct cs_sessions sessions;
     /* Held for reading around calls for this token, for writing around those that no other call
      * may interrupt. */
