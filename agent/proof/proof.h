@@ -29,6 +29,8 @@ struct cs_proof_key {
     /* Whether a DER certificate is one of this key's own. */
     bool (*owns)(const void *context, struct cs_bytes certificate);
     const void *context;
+    /* Whether a DER certificate is of a server of this name, which is not empty. */
+    bool (*names)(struct cs_bytes certificate, struct cs_bytes server);
 };
 
 struct cs_proof {

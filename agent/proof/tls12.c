@@ -7,8 +7,10 @@
  *   CertificateRequest ServerHelloDone Certificate ClientKeyExchange          (* may be missing)
  *
  * A renegotiation (RFC 5746), by which some servers ask for a certificate once they know what is
- * wanted, is such a handshake, too. It must have the extended master secret: without it somebody
- * between may go on with a connection that the client began with another server (RFC 7627, 1).
+ * wanted, is such a handshake, too. What came before cannot be seen: a server may have prepared a
+ * connection of its own to another one so that it goes on from there (RFC 7627, 1), and then the
+ * certificate is the other's. So it must bear the name of the server that the client wants, and the
+ * extended master secret be there.
  *
  * Refused are TLS 1.3 (supported_versions in the ServerHello), a client Certificate that is not
  * this key's, a scheme that the server did not offer, and a ClientKeyExchange with more in it than
@@ -281,6 +283,12 @@ static bool read_key_exchange(const struct cs_reader *body)
            (get_vector16(&other).len > 0 && ended(&other));
 }
 
+static bool is_with_whom_it_names(const struct cs_proof *proof, const struct cs_proof_key *key)
+{
+    return proof->server_name.len > 0 && proof->server_certificate.len > 0 &&
+           key->names(proof->server_certificate, proof->server_name);
+}
+
 bool cs_proof_tls12(struct cs_bytes message, const struct cs_proof_key *key, struct cs_proof *proof)
 {
     struct cs_reader transcript = cs_reader_of(message);
@@ -293,6 +301,8 @@ bool cs_proof_tls12(struct cs_bytes message, const struct cs_proof_key *key, str
         return false;
     made.server_name = found.server_name;
     if (!read_server(&transcript, key->scheme, &found, &made))
+        return false;
+    if (found.renegotiated.len > 0 && !is_with_whom_it_names(&made, key))
         return false;
     if (!take(&transcript, CERTIFICATE, &body) || !read_certificates(&body, &own))
         return false;

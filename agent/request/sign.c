@@ -13,9 +13,11 @@
 #include "base/cleanup.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "inventory/certificate.h"
 #include "text.h"
 
 #include <countersign/error.h>
+#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -74,6 +76,13 @@ static bool owns(const void *context, struct cs_bytes certificate)
     return false;
 }
 
+static bool names(struct cs_bytes certificate, struct cs_bytes server)
+{
+    CS_AUTO(X509_freep) X509 *x509 = cs_certificate_parse(certificate);
+
+    return x509 && X509_check_host(x509, (const char *)server.data, server.len, 0, NULL) == 1;
+}
+
 /* What the bytes can be established to be. */
 static void examine(
     struct cs_request *request, const struct cs_identity *identity, struct cs_bytes input)
@@ -81,7 +90,8 @@ static void examine(
     const struct cs_proof_key key = {.spki = identity ? identity->key->spki : (struct cs_bytes){0},
         .scheme = request->scheme,
         .owns = owns,
-        .context = identity};
+        .context = identity,
+        .names = names};
     struct cs_proof proof = {.kind = CS_PROOF_DIGEST};
 
     if (request->how == CS_INPUT_MESSAGE)

@@ -14,6 +14,12 @@ static bool owns(const void *context, struct cs_bytes certificate)
     return certificate.len > 0;
 }
 
+static bool names(struct cs_bytes certificate, struct cs_bytes server)
+{
+    FUZZ_CHECK(certificate.len > 0 && server.len > 0);
+    return true;
+}
+
 static void check_within(struct cs_bytes part, struct cs_bytes whole)
 {
     if (part.len == 0)
@@ -24,7 +30,7 @@ static void check_within(struct cs_bytes part, struct cs_bytes whole)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct cs_reader reader = cs_reader_of(CS_BYTES(data, size));
-    struct cs_proof_key key = {.owns = owns};
+    struct cs_proof_key key = {.owns = owns, .names = names};
     struct cs_bytes message;
     struct cs_proof proof;
 

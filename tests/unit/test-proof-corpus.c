@@ -6,7 +6,7 @@
 #include "proof/proof.h"
 
 #include <dirent.h>
-#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -59,6 +59,16 @@ static bool owns(const void *context, struct cs_bytes certificate)
     return same;
 }
 
+static bool names(struct cs_bytes certificate, struct cs_bytes server)
+{
+    const uint8_t *at = certificate.data;
+    X509 *x509 = d2i_X509(NULL, &at, (long)certificate.len);
+    bool named = X509_check_host(x509, (const char *)server.data, server.len, 0, NULL) == 1;
+
+    X509_free(x509);
+    return named;
+}
+
 static void seed_read(struct seed *seed, const char *name)
 {
     char path[512];
@@ -72,7 +82,7 @@ static void seed_read(struct seed *seed, const char *name)
     len = fread(seed->data, 1, sizeof(seed->data), file);
     fclose(file);
     reader = cs_reader_of(CS_BYTES(seed->data, len));
-    seed->key = (struct cs_proof_key){.owns = owns, .context = seed};
+    seed->key = (struct cs_proof_key){.owns = owns, .context = seed, .names = names};
     seed->key.scheme = cs_get_u16(&reader);
     seed->key.spki = cs_get_bytes(&reader);
     seed->message = cs_get_raw(&reader, reader.left);

@@ -75,6 +75,12 @@ static bool owns(const void *context, struct cs_bytes certificate)
     return certificate.len == 0 || cs_bytes_equal(certificate, cs_bytes_of("mine"));
 }
 
+static bool names(struct cs_bytes certificate, struct cs_bytes server)
+{
+    return cs_bytes_equal(certificate, cs_bytes_of("its leaf")) &&
+           cs_bytes_equal(server, cs_bytes_of("api.corp.example"));
+}
+
 /* TLS 1.2 */
 
 enum part { HELLO, SERVER, CERTIFICATE, STATUS, EXCHANGE, REQUEST, DONE, OWN, KEY, N_PARTS };
@@ -101,7 +107,7 @@ static const char *const handshake[N_PARTS] = {
 
 static struct cs_proof prove_parts(const char *const parts[N_PARTS], struct cs_buf *buf)
 {
-    const struct cs_proof_key key = {.scheme = ECDSA_SHA256, .owns = owns};
+    const struct cs_proof_key key = {.scheme = ECDSA_SHA256, .owns = owns, .names = names};
 
     cs_buf_reset(buf);
     for (enum part i = 0; i < N_PARTS; i++)
@@ -246,19 +252,22 @@ static void test_a_renegotiation(void **state)
         enum cs_proof_kind kind;
     } rows[] = {
         {CLIENT_SAYS(NAME MASTER AGAIN), SERVER_SAYS(MASTER AGAIN_TOO), CS_PROOF_TLS12_CLIENT},
-        {CLIENT_SAYS(AGAIN), SERVER_SAYS(AGAIN_TOO), CS_PROOF_DATA},
-        {CLIENT_SAYS(MASTER AGAIN), SERVER_SAYS(AGAIN_TOO), CS_PROOF_DATA},
-        {CLIENT_SAYS(AGAIN), SERVER_SAYS(MASTER AGAIN_TOO), CS_PROOF_DATA},
-        {CLIENT_SAYS(MASTER AGAIN), SERVER_SAYS(MASTER), CS_PROOF_DATA},
-        {CLIENT_SAYS(MASTER), SERVER_SAYS(MASTER AGAIN_TOO), CS_PROOF_DATA},
-        {CLIENT_SAYS(MASTER AGAIN), SERVER_SAYS(MASTER AGAIN), CS_PROOF_DATA},
-        {CLIENT_SAYS(MASTER AGAIN_TOO), SERVER_SAYS(MASTER AGAIN_TOO), CS_PROOF_DATA},
-        {CLIENT_SAYS(MASTER AGAIN), SERVER_SAYS(MASTER "ff01 {2 {1 'of another..of a server.'}}"),
-            CS_PROOF_DATA},
-        {CLIENT_SAYS(MASTER "ff01 {2 {1 'of a client'}}"),
+        {CLIENT_SAYS(NAME AGAIN), SERVER_SAYS(AGAIN_TOO), CS_PROOF_DATA},
+        {CLIENT_SAYS(NAME MASTER AGAIN), SERVER_SAYS(AGAIN_TOO), CS_PROOF_DATA},
+        {CLIENT_SAYS(NAME AGAIN), SERVER_SAYS(MASTER AGAIN_TOO), CS_PROOF_DATA},
+        {CLIENT_SAYS(NAME MASTER AGAIN), SERVER_SAYS(MASTER), CS_PROOF_DATA},
+        {CLIENT_SAYS(NAME MASTER), SERVER_SAYS(MASTER AGAIN_TOO), CS_PROOF_DATA},
+        {CLIENT_SAYS(NAME MASTER AGAIN), SERVER_SAYS(MASTER AGAIN), CS_PROOF_DATA},
+        {CLIENT_SAYS(NAME MASTER AGAIN_TOO), SERVER_SAYS(MASTER AGAIN_TOO), CS_PROOF_DATA},
+        {CLIENT_SAYS(NAME MASTER AGAIN),
+            SERVER_SAYS(MASTER "ff01 {2 {1 'of another..of a server.'}}"), CS_PROOF_DATA},
+        {CLIENT_SAYS(NAME MASTER "ff01 {2 {1 'of a client'}}"),
             SERVER_SAYS(MASTER "ff01 {2 {1 'of a clientof a server'}}"), CS_PROOF_DATA},
-        {CLIENT_SAYS(MASTER "ff01 {2 {1 'of a client.'} 00}"), SERVER_SAYS(MASTER AGAIN_TOO),
+        {CLIENT_SAYS(NAME MASTER "ff01 {2 {1 'of a client.'} 00}"), SERVER_SAYS(MASTER AGAIN_TOO),
             CS_PROOF_DATA},
+        {CLIENT_SAYS(MASTER AGAIN), SERVER_SAYS(MASTER AGAIN_TOO), CS_PROOF_DATA},
+        {CLIENT_SAYS("0000 {2 {2 00 {2 'api.evil.example'}}}" MASTER AGAIN),
+            SERVER_SAYS(MASTER AGAIN_TOO), CS_PROOF_DATA},
     };
     CS_AUTO(cs_buf_deinit) struct cs_buf buf = CS_BUF_INIT(65536);
     const char *parts[N_PARTS];
@@ -271,6 +280,10 @@ static void test_a_renegotiation(void **state)
         if (prove_parts(parts, &buf).kind != rows[i].kind)
             fail_msg("row %zu is %s", i, rows[i].kind == CS_PROOF_DATA ? "a proof" : "none");
     }
+    parts[HELLO] = rows[0].hello;
+    parts[SERVER] = rows[0].server;
+    parts[CERTIFICATE] = "";
+    assert_int_equal(prove_parts(parts, &buf).kind, CS_PROOF_DATA);
 }
 
 /* TLS 1.3 */
