@@ -347,7 +347,7 @@ static int answer(struct cs_consents *consents, const struct cs_subject *subject
     }
     if (consents->n_cases >= CS_LIMIT_CONSENTS) {
         snprintf(text, size, "too many questions wait for an answer already");
-        return CS_ERR_DENIED;
+        return CS_ERR_BUSY;
     }
     return 0;
 }

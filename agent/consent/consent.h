@@ -47,8 +47,8 @@ void cs_consents_stop(struct cs_consents *consents);
 
 /*
  * 0: done comes, later or, if nobody can be asked, at once. 1: an answer of before allows it.
- * Otherwise one of done's codes, with its text. each_time: no yes of before holds, and this one for
- * nothing else.
+ * Otherwise one of done's codes, with its text, or CS_ERR_BUSY: too much is asked already.
+ * each_time: no yes of before holds, and this one for nothing else.
  */
 int cs_consent_wait(struct cs_consents *consents, const struct cs_subject *subject, bool each_time,
     struct cs_consent_waiter *waiter, char *text, size_t size);
