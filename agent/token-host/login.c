@@ -129,15 +129,14 @@ static void give_up_reader(void *arg, int code, const struct cs_failure *failure
         cs_link_failed(&login->host->link, waiters[i], code, failure);
 }
 
-/* Whether anybody still waits for the token, by this login or by one that queues behind it. */
-static bool is_wanted(const struct cs_login *login)
+/* Whether anybody still waits for the token to be open, by this login or by one that queues behind
+ * it, or did until it was. With the token's lock held. */
+static bool is_wanted(const struct cs_token *token)
 {
-    bool wanted = false;
+    bool wanted = token->n_told == token->n_unlocked;
 
-    pthread_mutex_lock(&login->token->lock);
-    for (const struct cs_login *one = login->token->logins; one && !wanted; one = one->next)
+    for (const struct cs_login *one = token->logins; one && !wanted; one = one->next)
         wanted = one->n_waiters > 0;
-    pthread_mutex_unlock(&login->token->lock);
     return wanted;
 }
 
@@ -145,12 +144,23 @@ static bool is_wanted(const struct cs_login *login)
  * lock that came meanwhile found nothing to lock. */
 static int close_if_unwanted(struct cs_login *login, struct cs_failure *failure)
 {
-    if (!cs_cancel_fired(&login->cancel) || is_wanted(login))
+    struct cs_token *token = login->token;
+    bool logged_in, wanted;
+
+    if (!cs_cancel_fired(&login->cancel))
         return 0;
-    cs_logout_undo(login->token, "the login was given up");
+    pthread_mutex_lock(&token->entering); /* whoever finds it open from now on does so after this */
+    pthread_mutex_lock(&token->lock);
+    logged_in = token->logged_in; /* unless a lock came first */
+    wanted = logged_in && is_wanted(token);
+    pthread_mutex_unlock(&token->lock);
+    if (logged_in && !wanted)
+        cs_logout_undo(token, "the login was given up");
+    pthread_mutex_unlock(&token->entering);
+    if (wanted)
+        return 0;
     return cs_fail(&failure->fault, CS_ERR_CANCELLED,
-        "token '%s': its PIN was entered when nobody waited for it any more",
-        cs_token_name(login->token));
+        "token '%s': its PIN was entered when nobody waited for it any more", cs_token_name(token));
 }
 
 static int log_in_at_reader(struct cs_login *login, bool force, struct cs_failure *failure)
@@ -232,15 +242,18 @@ static int log_in_for_all(struct cs_login *login, struct cs_failure *failure)
 }
 
 /* Takes the login off the token's list; its waiters are then nobody else's. */
-static void unlist(struct cs_login *login)
+static void unlist(struct cs_login *login, bool opened)
 {
-    struct cs_login **p = &login->token->logins;
+    struct cs_token *token = login->token;
+    struct cs_login **p = &token->logins;
 
-    pthread_mutex_lock(&login->token->lock);
+    pthread_mutex_lock(&token->lock);
     while (*p != login)
         p = &(*p)->next;
     *p = login->next;
-    pthread_mutex_unlock(&login->token->lock);
+    if (opened && login->n_waiters > 0)
+        token->n_told = token->n_unlocked;
+    pthread_mutex_unlock(&token->lock);
 }
 
 /* Unless the token was locked again meanwhile: then they are about the next time. */
@@ -273,7 +286,7 @@ static void run_login(struct cs_job *job)
     } else {
         cs_info("%s", cs_fault_text(&failure.fault, r));
     }
-    unlist(login);
+    unlist(login, r == 0);
     for (size_t i = 0; i < login->n_waiters; i++) {
         if (r == 0)
             cs_link_done(&login->host->link, login->waiters[i]);
@@ -356,7 +369,7 @@ static int start(
     pthread_mutex_unlock(&token->lock);
     r = cs_workers_run_long(&host->workers, &login->job);
     if (r < 0)
-        unlist(login);
+        unlist(login, false);
     else
         cs_steal(&login);
     return r;

@@ -88,8 +88,6 @@ void cs_logout_run(struct cs_host *host, uint32_t id, struct cs_bytes body)
 
 void cs_logout_undo(struct cs_token *token, const char *why)
 {
-    pthread_mutex_lock(&token->entering);
     leave(token);
     cs_token_set_locked(token, false, cs_bytes_of(why));
-    pthread_mutex_unlock(&token->entering);
 }

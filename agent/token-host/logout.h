@@ -9,7 +9,7 @@
 /* Ends a login, and logins under way, and answers. May wait for the module. */
 void cs_logout_run(struct cs_host *host, uint32_t id, struct cs_bytes body);
 
-/* Takes back a login that nobody wanted any more when it came. */
+/* Takes back a login that nobody wanted any more when it came. `entering` is held. */
 void cs_logout_undo(struct cs_token *token, const char *why);
 
 #endif

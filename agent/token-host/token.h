@@ -45,8 +45,10 @@ struct cs_token {
     CK_TOKEN_INFO info;
     bool logged_in;
     unsigned n_locked, n_unlocked; /* how often so far */
-    bool leaving;                  /* it is being locked */
-    bool held;                     /* CS_TOKEN_HELD */
+    unsigned
+        n_told;   /* n_unlocked, when somebody who waits for that was last told that it is open */
+    bool leaving; /* it is being locked */
+    bool held;    /* CS_TOKEN_HELD */
     bool reported;
     bool behind;    /* the agent's picture is, for want of memory */
     uint64_t since; /* as the agent is told */

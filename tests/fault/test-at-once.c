@@ -149,6 +149,31 @@ static void test_a_login_that_nobody_waits_for_any_more_ends(void **state)
     rig_end(&host);
 }
 
+/* The lock says why the token is locked, whichever of the two comes first. */
+static void test_a_login_that_a_lock_gives_up_tells_of_the_lock(void **state)
+{
+    struct cs_host_login_request m = {.how = CS_HOST_LOGIN_FD, .on_request = 1};
+    struct cs_host_logout_request out = {.why = cs_bytes_of("the screen was locked")};
+    struct host_token *token;
+    struct host host;
+    uint32_t id, locking;
+
+    (void)state;
+    token = rig_start(&host, CORP "\nhang C_Login once", NULL);
+    m.slot = out.slot = token->slot;
+    id = host_ask_login(&host, &m, host_pin_fd(SOFTHSM_PIN));
+    control_wait(1, "@hang");
+    host_cancel(&host, id);
+    assert_int_equal(host_answer(&host, id).code, CS_ERR_CANCELLED);
+    locking = host_ask_logout(&host, &out);
+    control_script(CORP "\n");
+    assert_int_equal(host_answer(&host, locking).type, CS_HOST_DONE);
+    assert_int_equal(host_refresh(&host).type, CS_HOST_DONE);
+    assert_false(token->flags & CS_TOKEN_UNLOCKED);
+    assert_string_equal(token->why, "the screen was locked");
+    rig_end(&host);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +181,7 @@ int main(void)
         TEST(wrong_pins_leave_the_last_try),
         TEST(signatures_that_want_a_pin_send_a_wrong_one_once),
         TEST(a_login_that_nobody_waits_for_any_more_ends),
+        TEST(a_login_that_a_lock_gives_up_tells_of_the_lock),
     };
 
     return cmocka_run_group_tests(tests, rig_set_up, rig_tear_down);
