@@ -34,10 +34,10 @@ bool cs_supervisor_is_settled(const struct cs_supervisor *supervisor);
 bool cs_supervisor_awaits(const struct cs_supervisor *supervisor);
 /* The name of a module that does not run, or NULL. */
 const char *cs_supervisor_failed(const struct cs_supervisor *supervisor);
-/* The name of a module with a token that cannot be used, or NULL. */
 /* cs_host_silent_token of each; how many. */
 size_t cs_supervisor_silent(
     const struct cs_supervisor *supervisor, const struct cs_token *tokens[CS_LIMIT_MODULES]);
+/* The name of a module with a token that cannot be used, or NULL. */
 const char *cs_supervisor_troubled(const struct cs_supervisor *supervisor);
 
 #endif
