@@ -14,22 +14,30 @@
 #include <openssl/pem.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 CS_DEFINE_CLEANUP(BIO *, BIO_free);
 
+/* What is wrong with it, or NULL. Whoever may write to it may have the user be somebody else. */
+static const char *judge_file(const struct stat *st)
+{
+    if (!S_ISREG(st->st_mode))
+        return "it is no file: write the path of a PEM file";
+    if (st->st_size > CS_LIMIT_BUNDLE_FILE)
+        return "it is too large: leave the certificates that keys and chains need";
+    if (st->st_uid != 0 && st->st_uid != geteuid())
+        return "it belongs to another user: it must belong to you or to root";
+    return st->st_mode & S_IWOTH ? "it can be written by everyone: run 'chmod o-w' on it" : NULL;
+}
+
 /* What is no file is not waited for. */
-static int open_file(const char *path)
+static int open_file(const char *path, const char **mendp)
 {
     CS_AUTO(cs_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     struct stat st;
 
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return -1;
-    if (!S_ISREG(st.st_mode) || st.st_size > CS_LIMIT_BUNDLE_FILE) {
-        errno = S_ISREG(st.st_mode) ? EFBIG : EINVAL;
-        return -1;
-    }
-    return cs_steal_fd(&fd);
+    *mendp = fd < 0 || fstat(fd, &st) < 0 ? strerror(errno) : judge_file(&st);
+    return *mendp ? -1 : cs_steal_fd(&fd);
 }
 
 /* The subject, for people. */
@@ -132,9 +140,9 @@ int cs_bundle_take(struct cs_bundle *bundle, const struct cs_setting *at, struct
 
     if (at->value[0] != '/')
         return cs_setting_refuse(at, fault, "write an absolute path");
-    fd = open_file(at->value);
+    fd = open_file(at->value, &mend);
     if (fd < 0)
-        return cs_setting_refuse(at, fault, strerror(errno));
+        return cs_setting_refuse(at, fault, mend);
     file = BIO_new_fd(fd, BIO_NOCLOSE);
     r = file ? read_all(bundle, file, &mend) : CS_ERR_MEMORY;
     return mend ? cs_setting_refuse(at, fault, mend) : r;

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A card has room for its user's certificate alone, the server knows no more than the root: who stands between is told
 by a file. So is the certificate of a key whose token holds the key alone."""
+import os
+
 import programs
 import protocol_client as protocol
 import server as server_module
@@ -147,10 +149,13 @@ def refused(tap, s):
     large = s.f.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "/dev/null",
                      "-subj", "/CN=large", "-addext", "nsComment=" + "y" * 70000], check=True).stdout
     many = "".join(s.office.issue(s.alice.public, f"/CN={n}") for n in range(65))
+    everybodys, others = s.f.scratch(whole), s.f.scratch(whole)
+    everybodys.chmod(0o646)
     cases = {
         "a relative path": ("corp.pem", "write an absolute path"),
         "no file": ("/nonexistent/corp.pem", "No such file"),
-        "a directory": ("/tmp", "Invalid argument"),
+        "a directory": ("/tmp", "it is no file"),
+        "a file of everybody's": (everybodys, "it can be written by everyone"),
         "no certificate": (s.f.scratch("nothing\n"), "there is no certificate in it"),
         "a damaged one": (s.f.scratch(whole + whole.replace("MII", "MIX")), "is damaged"),
         "one with a password": (s.f.scratch(whole.replace(FRAMED, FRAMED + LOCKED)), "is damaged"),
@@ -158,6 +163,9 @@ def refused(tap, s):
         "a very large one": (s.f.scratch(whole + large), "cannot be used"),
         "too many": (s.f.scratch(many), "too many certificates"),
     }
+    if os.geteuid() == 0:
+        os.chown(others, 65534, -1)
+        cases["another user's"] = (others, "it belongs to another user")
     for what, (path, words) in cases.items():
         with tap.case(f"{what} is refused, with file and line"):
             conf = s.f.scratch(f"[agent]\ncertificates = {path}\n")
