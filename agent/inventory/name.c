@@ -29,12 +29,15 @@ static const struct cs_object *choose_leaf(
     return named ? named : cs_identity_best(identity, now);
 }
 
-/* How much of a name goes into a sentence: the query of a URI may hold a PIN. */
-static int shown(const char *name)
-{
-    size_t len = cs_uri_is(name) ? strcspn(name, "?") : strlen(name);
+#define SHOWN_MAX 301
 
-    return len < 300 ? (int)len : 300;
+/* A name as it goes into a sentence: a URI may hold a PIN. */
+static const char *show(const char *name, char text[SHOWN_MAX])
+{
+    CS_AUTO(cs_freep) char *copy = cs_uri_without_pin(name);
+
+    snprintf(text, SHOWN_MAX, "%s", copy ? copy : "");
+    return text;
 }
 
 /* A sentence that grows, with a list in it that ends where there is enough. */
@@ -194,9 +197,10 @@ static int say_not_found(const struct search *search, struct cs_fault *fault)
     const struct cs_token *token = find_locked(inventory, search->pattern);
     struct cs_fault locked = {0};
     struct sentence sentence = {0};
+    char name[SHOWN_MAX];
 
-    snprintf(sentence.text, sizeof(sentence.text), "no %s fits '%.*s'", what, shown(search->name),
-        search->name);
+    snprintf(
+        sentence.text, sizeof(sentence.text), "no %s fits '%s'", what, show(search->name, name));
     if (token) {
         cs_token_say_locked(token->name, token->word, &locked);
         append(&sentence, "; but ");
@@ -222,9 +226,10 @@ static int say_not_found(const struct search *search, struct cs_fault *fault)
 static int run_search(struct search *search, struct cs_name_match *match, struct cs_fault *fault)
 {
     const struct cs_object *leaf = NULL;
+    char name[SHOWN_MAX];
 
     snprintf(search->sentence.text, sizeof(search->sentence.text),
-        "'%.*s' fits more than one:", shown(search->name), search->name);
+        "'%s' fits more than one:", show(search->name, name));
     search_identities(search, cs_pattern_fits);
     if (!search->identity && search->expect != CS_EXPECT_KEY)
         leaf = search_certificates(search);
@@ -289,13 +294,14 @@ int cs_name_find_token(const struct cs_inventory *inventory, const char *name,
     const struct cs_token *found = NULL, *any = NULL;
     struct sentence fitting = {0}, all = {0};
     bool several = false, unused = false;
+    char text[SHOWN_MAX];
     int r = cs_uri_is(name) ? cs_uri_parse(name, &uri, fault) : 0;
 
     if (r < 0)
         return r;
-    snprintf(
-        fitting.text, sizeof(fitting.text), "'%.*s' fits more than one token:", shown(name), name);
-    snprintf(all.text, sizeof(all.text), "no token is called '%.*s'%s", shown(name), name,
+    show(name, text);
+    snprintf(fitting.text, sizeof(fitting.text), "'%s' fits more than one token:", text);
+    snprintf(all.text, sizeof(all.text), "no token is called '%s'%s", text,
         inventory->n_tokens ? "; there are:" : "");
     for (size_t i = 0; i < inventory->n_tokens; i++) {
         count_token(inventory->tokens[i], &any, &unused, &all);

@@ -380,8 +380,13 @@ static void test_a_pin_in_a_uri_is_not_repeated(void **state)
     assert_null(strstr(sentence_of("pkcs11:object=x?pin-value=4321", CS_EXPECT_KEY), "4321"));
     assert_null(strstr(sentence_of("PKCS11:object=x?pin-value=4321", CS_EXPECT_KEY), "4321"));
     assert_null(strstr(sentence_of("pkcs11:object=twin?pin-value=4321", CS_EXPECT_KEY), "4321"));
+    assert_null(strstr(sentence_of("pkcs11:object=x;pin-value=4321", CS_EXPECT_KEY), "4321"));
     assert_int_equal(
         cs_name_find_token(&inventory, "pkcs11:token=x?pin-value=4321", &token, &fault),
+        CS_ERR_NOT_FOUND);
+    assert_null(strstr(fault.text, "4321"));
+    assert_int_equal(
+        cs_name_find_token(&inventory, "pkcs11:token=x;pin-value=4321", &token, &fault),
         CS_ERR_NOT_FOUND);
     assert_null(strstr(fault.text, "4321"));
     assert_int_equal(
