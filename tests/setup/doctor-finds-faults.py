@@ -96,6 +96,7 @@ def three_faults(tap, f, doctor, agent, ca, alice):
         agent.cli("refresh", check=True)
         request = doctor().one("'old'; x' has no certificate", "note", "openssl req -new -key 'pkcs11:")
         assert shlex.split(request["mend"])[-3] == "/CN=old'; x", request
+        assert "name its file as 'certificates' in the agent's configuration, and restart" in request["text"], request
         token.write_certificate(key.certificate, "old'; x", key.id)
         agent.cli("refresh", check=True)
     with tap.case("a folder that others can enter"):

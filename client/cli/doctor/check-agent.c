@@ -178,8 +178,7 @@ static void check_identity(struct cs_findings *findings,
     if (!x509) {
         cs_find(findings, CS_SEVERITY_NOTE, "identity",
             "The key '%s' has no certificate, so no server will see it: write it to its token, or "
-            "name "
-            "its file as 'certificates' in the agent's configuration.",
+            "name its file as 'certificates' in the agent's configuration, and restart the agent.",
             label);
         mend_by_request(findings, label, countersign_identity_uri(identity));
         return;
