@@ -110,7 +110,7 @@ static bool is_end(void)
     return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
 }
 
-static int read_all(struct cs_bundle *bundle, BIO *file, const char **mendp)
+static int read_all(struct cs_bundle *bundle, FILE *file, const char **mendp)
 {
     X509 *x509;
     size_t n = 0;
@@ -118,7 +118,7 @@ static int read_all(struct cs_bundle *bundle, BIO *file, const char **mendp)
 
     ERR_clear_error();
     /* With an empty password, lest somebody is asked for one. */
-    while (r == 0 && (x509 = PEM_read_bio_X509(file, NULL, NULL, (void *)""))) {
+    while (r == 0 && (x509 = PEM_read_X509(file, NULL, NULL, (void *)""))) {
         r = add(bundle, x509, mendp);
         n++;
         X509_free(x509);
@@ -134,8 +134,8 @@ static int read_all(struct cs_bundle *bundle, BIO *file, const char **mendp)
 int cs_bundle_take(struct cs_bundle *bundle, const struct cs_setting *at, struct cs_fault *fault)
 {
     CS_AUTO(cs_closep) int fd = -1;
-    CS_AUTO(BIO_freep) BIO *file = NULL;
     const char *mend = NULL;
+    FILE *file;
     int r;
 
     if (at->value[0] != '/')
@@ -143,8 +143,12 @@ int cs_bundle_take(struct cs_bundle *bundle, const struct cs_setting *at, struct
     fd = open_file(at->value, &mend);
     if (fd < 0)
         return cs_setting_refuse(at, fault, mend);
-    file = BIO_new_fd(fd, BIO_NOCLOSE);
-    r = file ? read_all(bundle, file, &mend) : CS_ERR_MEMORY;
+    file = fdopen(fd, "r"); /* a BIO of a descriptor reads octet by octet */
+    if (!file)
+        return CS_ERR_MEMORY;
+    cs_steal_fd(&fd);
+    r = read_all(bundle, file, &mend);
+    fclose(file);
     return mend ? cs_setting_refuse(at, fault, mend) : r;
 }
 
