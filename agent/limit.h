@@ -48,7 +48,8 @@
 #define CS_LIMIT_HOST_STOP_TIME 3000 /* to end at the end of its socket, before it is killed */
 
 /* Policy */
-#define CS_LIMIT_KEPT (64u * 1024u) /* of a message while its token is waited for */
+#define CS_LIMIT_KEPT (64u * 1024u)               /* of a message while its token is waited for */
+#define CS_LIMIT_KEPT_LARGE (16u * 1024u * 1024u) /* of all messages that are larger, under way */
 #define CS_LIMIT_RULES 1024
 #define CS_LIMIT_RULE_ITEMS 256 /* programs or hosts of one rule */
 #define CS_LIMIT_RULE_NAME 128  /* as it is shown */

@@ -101,6 +101,26 @@ static void examine(
     cs_request_trace(request, input, &proof);
 }
 
+static size_t kept_in_all(const struct cs_service *service)
+{
+    const struct cs_request *request;
+    size_t n = 0;
+
+    TAILQ_FOREACH(request, &service->requests, link)
+    n += request->data.len;
+    return n;
+}
+
+/* A whole message, as long as the request; there is not room for many that are large. */
+static int keep(struct cs_request *request, struct cs_bytes message)
+{
+    if (message.len > CS_LIMIT_KEPT &&
+        kept_in_all(request->service) + message.len > CS_LIMIT_KEPT_LARGE)
+        return CS_ERR_BUSY;
+    cs_buf_put(&request->data, message.data, message.len);
+    return request->data.error;
+}
+
 /* What is to be signed: the digest, or the message where the scheme wants it itself. */
 static int take_input(struct cs_request *request, struct cs_bytes input, struct cs_fault *fault)
 {
@@ -117,10 +137,8 @@ static int take_input(struct cs_request *request, struct cs_bytes input, struct 
     if (request->how == CS_INPUT_DIGEST && input.len != size)
         return cs_fail(fault, CS_ERR_INVALID, "a digest for %s has %zu bytes, not %zu",
             scheme->name, size, input.len);
-    if (request->how == CS_INPUT_DIGEST || size == 0) {
-        cs_buf_put(&request->data, input.data, input.len);
-        return request->data.error;
-    }
+    if (request->how == CS_INPUT_DIGEST || size == 0)
+        return keep(request, input);
     out = cs_buf_extend(&request->data, size);
     if (!out)
         return request->data.error;
@@ -502,12 +520,10 @@ void cs_request_sign(struct cs_request *request, const struct cs_msg_sign *m)
     request->consent.done = on_consent;
     request->consent.user = request;
     identity = identity_of(request);
-    if (identity) {
+    if (identity)
         r = take(request, identity, m->data, &fault);
-    } else {
-        cs_buf_put(&request->data, m->data.data, m->data.len);
-        r = request->data.error;
-    }
+    else
+        r = keep(request, m->data);
     if (r < 0)
         fail(request, r, &fault);
     else

@@ -10,7 +10,7 @@ from fixture import ANYTHING, Fixture
 from tap import Tap, skip_all
 from wait import wait
 
-SCHEME = 0x0403  # ecdsa_secp256r1_sha256
+SCHEME, ED25519 = 0x0403, 0x0807
 IDLE, BUSY, DROPPING, DEAF = 1000, 200, 10, 10  # 1,024 at a time is the limit
 EACH = 5  # requests that each busy client has under way
 HELLO = protocol.frame(protocol.HELLO, 1, protocol.u16(1) + protocol.u16(1) + protocol.string("drops") +
@@ -86,6 +86,29 @@ def busy(tap, s):
             client.close()
 
 
+def large(tap, f):
+    """Ed25519 signs the message itself, and nobody enters the PIN."""
+    token = f.token("large")
+    key = token.generate("ed25519", "large")
+    agent = f.agent(rules=ANYTHING, pinentry=f.pinentry("hang"))
+    client = protocol.Client(agent.socket, environment=[("DISPLAY", ":99")])
+    one, _chain = client.resolve(key.uri, 1)
+    body = protocol.blob(one.id) + protocol.u16(ED25519) + protocol.u8(0)
+    with tap.case("large messages that wait for a PIN: the agent keeps some, and turns others away"):
+        numbers = [client.post(protocol.SIGN, body + protocol.blob(bytes(1000000))) for _ in range(20)]
+        for number in numbers[16:]:
+            kind, answered, reply = client.receive()
+            assert (kind, answered) == (protocol.ERROR, number), (kind, answered)
+            error = protocol.error_of(client.open_reply, protocol.SIGN, kind, reply)
+            assert error.name == "BUSY", error
+    with tap.case("and what is as long as a handshake waits with them"):
+        client.post(protocol.SIGN, body + protocol.blob(bytes(60000)))
+        number = client.post(protocol.STATUS)
+        assert client.receive()[1] == number
+    client.close()
+    agent.stop()
+
+
 def main():
     absent = programs.missing("softhsm", "softhsm2-util", "pkcs11-tool", "openssl")
     if absent:
@@ -95,6 +118,7 @@ def main():
     tap = Tap()
     with Fixture() as f:
         tap.diagnose = f.diagnose
+        large(tap, f)
         s = Scene(f)
         crowd = idle(tap, s)
         drops(tap, s)
