@@ -143,7 +143,7 @@ static int change_at_reader(struct change *change, struct cs_failure *failure)
         .cancel_fd = change->cancel.fd,
         .given_up = give_up_reader,
         .arg = change};
-    CK_RV rv;
+    CK_RV rv = CKR_GENERAL_ERROR;
     int r;
 
     if (change->fd >= 0)
@@ -192,7 +192,7 @@ static int get_new_pin(struct change *change, struct cs_failure *failure)
 /* A person who enters a wrong present PIN is told so and asked for it again. */
 static int change_with_pins(struct change *change, struct cs_failure *failure)
 {
-    CK_RV rv;
+    CK_RV rv = CKR_GENERAL_ERROR;
     int r = get_pin(change, failure);
 
     if (r == 0)

@@ -42,7 +42,7 @@ static int request_new(struct cs_host *host, uint32_t id, struct cs_bytes body,
     *request = (struct request){
         .job = {.run = run}, .host = host, .id = id, .body = CS_BUF_INIT(body.len)};
     cs_buf_put(&request->body, body.data, body.len);
-    if (request->body.error)
+    if (request->body.error < 0)
         return request->body.error;
     *requestp = cs_steal(&request);
     return 0;
