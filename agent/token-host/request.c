@@ -103,7 +103,7 @@ static void run_logout(struct cs_job *job)
 /* What waits to be signed is not to be signed any more. */
 static int lock(struct cs_host *host, uint32_t id, struct cs_bytes body)
 {
-    struct request *request;
+    struct request *request = NULL;
     int r = request_new(host, id, body, run_logout, &request);
 
     if (r == 0)
@@ -123,7 +123,7 @@ static int cancel(struct cs_host *host, struct cs_bytes body)
 
 int cs_request_boot(struct cs_host *host)
 {
-    struct request *request;
+    struct request *request = NULL;
     int r = request_new(host, 0, (struct cs_bytes){0}, run_boot, &request);
 
     if (r < 0)
