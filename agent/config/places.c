@@ -54,18 +54,6 @@ static int check_away(const char *directory, const struct sink *sink)
     return access(above, F_OK) < 0 ? 0 : check_settled(above, sink);
 }
 
-/* A configuration names code that is loaded and programs that are run. */
-static int check_owner(const char *path, const struct stat *st, struct cs_fault *fault)
-{
-    if (st->st_uid != 0 && st->st_uid != geteuid())
-        return cs_fail(fault, CS_ERR_CONFIG,
-            "%s belongs to another user: it must belong to you or to root", path);
-    if (st->st_mode & S_IWOTH)
-        return cs_fail(
-            fault, CS_ERR_CONFIG, "%s can be written by everyone: run 'chmod o-w %s'", path, path);
-    return 0;
-}
-
 static int read_file(const char *path, const struct sink *sink, struct cs_fault *fault)
 {
     struct stat st;
@@ -76,7 +64,7 @@ static int read_file(const char *path, const struct sink *sink, struct cs_fault 
     /* A directory would be read as an empty file, and for a pipe everybody would wait. */
     if (!S_ISREG(st.st_mode))
         return cs_fail(fault, CS_ERR_CONFIG, "%s is no file: move it away", path);
-    r = check_owner(path, &st, fault);
+    r = cs_settings_check_owner(path, path, &st, fault);
     if (r == 0)
         r = cs_settings_read(path, sink->handler, sink->user, fault);
     return r < 0 ? r : check_settled(path, sink);

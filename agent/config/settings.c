@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 struct reading {
     const char *path;
@@ -180,6 +181,18 @@ int cs_settings_refuse_unreadable(const char *path, struct cs_fault *fault)
     const char *mend = errno == EACCES ? ": its owner must let you read it" : "";
 
     return cs_fail(fault, CS_ERR_CONFIG, "cannot read %s: %s%s", path, strerror(errno), mend);
+}
+
+int cs_settings_check_owner(
+    const char *name, const char *path, const struct stat *st, struct cs_fault *fault)
+{
+    if (st->st_uid != 0 && st->st_uid != geteuid())
+        return cs_fail(fault, CS_ERR_CONFIG,
+            "%s belongs to another user: it must belong to you or to root", name);
+    if (st->st_mode & S_IWOTH)
+        return cs_fail(
+            fault, CS_ERR_CONFIG, "%s can be written by everyone: run 'chmod o-w %s'", name, path);
+    return 0;
 }
 
 int cs_settings_boolean(const char *value, bool *valuep)

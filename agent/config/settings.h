@@ -6,6 +6,7 @@
 #include "base/error.h"
 
 #include <stdbool.h>
+#include <sys/stat.h>
 
 struct cs_setting {
     const char *file;
@@ -30,6 +31,12 @@ int cs_setting_refuse(const struct cs_setting *at, struct cs_fault *fault, const
 
 /* CS_ERR_CONFIG: says why a file or directory cannot be read; errno has it. */
 int cs_settings_refuse_unreadable(const char *path, struct cs_fault *fault);
+
+/* CS_ERR_CONFIG if the file belongs to another user, or everybody may write to it: a configuration
+ * names code that is loaded, programs that are run, and who the user is. name: of the file in the
+ * sentence. */
+int cs_settings_check_owner(
+    const char *name, const char *path, const struct stat *st, struct cs_fault *fault);
 
 /* "yes", "true", "on", "no" ...; CS_ERR_INVALID. */
 int cs_settings_boolean(const char *value, bool *valuep);

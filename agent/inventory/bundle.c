@@ -14,30 +14,27 @@
 #include <openssl/pem.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 CS_DEFINE_CLEANUP(BIO *, BIO_free);
 
-/* What is wrong with it, or NULL. Whoever may write to it may have the user be somebody else. */
-static const char *judge_file(const struct stat *st)
-{
-    if (!S_ISREG(st->st_mode))
-        return "it is no file: write the path of a PEM file";
-    if (st->st_size > CS_LIMIT_BUNDLE_FILE)
-        return "it is too large: leave the certificates that keys and chains need";
-    if (st->st_uid != 0 && st->st_uid != geteuid())
-        return "it belongs to another user: it must belong to you or to root";
-    return st->st_mode & S_IWOTH ? "it can be written by everyone: run 'chmod o-w' on it" : NULL;
-}
-
 /* What is no file is not waited for. */
-static int open_file(const char *path, const char **mendp)
+static int open_file(const struct cs_setting *at, int *fdp, struct cs_fault *fault)
 {
-    CS_AUTO(cs_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    CS_AUTO(cs_closep) int fd = open(at->value, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct cs_fault why = {0};
     struct stat st;
 
-    *mendp = fd < 0 || fstat(fd, &st) < 0 ? strerror(errno) : judge_file(&st);
-    return *mendp ? -1 : cs_steal_fd(&fd);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return cs_setting_refuse(at, fault, strerror(errno));
+    if (!S_ISREG(st.st_mode))
+        return cs_setting_refuse(at, fault, "it is no file: write the path of a PEM file");
+    if (st.st_size > CS_LIMIT_BUNDLE_FILE)
+        return cs_setting_refuse(
+            at, fault, "it is too large: leave the certificates that keys and chains need");
+    if (cs_settings_check_owner("it", at->value, &st, &why) < 0)
+        return cs_setting_refuse(at, fault, why.text);
+    *fdp = cs_steal_fd(&fd);
+    return 0;
 }
 
 /* The subject, for people. */
@@ -140,9 +137,9 @@ int cs_bundle_take(struct cs_bundle *bundle, const struct cs_setting *at, struct
 
     if (at->value[0] != '/')
         return cs_setting_refuse(at, fault, "write an absolute path");
-    fd = open_file(at->value, &mend);
-    if (fd < 0)
-        return cs_setting_refuse(at, fault, mend);
+    r = open_file(at, &fd, fault);
+    if (r < 0)
+        return r;
     file = fdopen(fd, "r"); /* a BIO of a descriptor reads octet by octet */
     if (!file)
         return CS_ERR_MEMORY;
