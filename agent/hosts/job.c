@@ -114,6 +114,9 @@ const struct cs_job *cs_jobs_silent(const struct cs_jobs *jobs, uint64_t now)
 {
     const struct cs_job *job;
 
+    if (now - jobs->last_answer <
+        CS_LIMIT_SILENCE_TIME) /* as nearly always, and asked every turn */
+        return NULL;
     TAILQ_FOREACH(job, &jobs->list, link)
     if (job->type == CS_HOST_SIGN && !job->asks_person && !job->cancelled &&
         silence(jobs, job, now) >= CS_LIMIT_SILENCE_TIME)
